@@ -1,0 +1,36 @@
+"""The whole study: `snakemake reproduce all` (see README.md)."""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/prepare.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/represent.smk"
+include: "workflow/rules/analyse.smk"
+include: "workflow/rules/draw.smk"
+include: "workflow/rules/report.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+localrules:
+    reproduce,
+    all,
+
+
+# The first target is what a bare `snakemake` makes.
+rule all:
+    default_target: True
+    input:
+        REPORT,
+        TRACKED,
+
+
+rule reproduce:
+    input:
+        FIGURES,
+        METRICS,

@@ -1,0 +1,92 @@
+"""Stage: run one job of one analysis and write its table.
+
+python -m pipeline.analyse --study smoke --analysis norms --job runs
+"""
+
+import argparse
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from pipeline import config, paths, plugins, provenance, seeds, store
+from pipeline.activations import Activations
+from pipeline.config import Run
+from pipeline.plan import Plan, identity, kind
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse, read, call, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--study", required=True)
+    parser.add_argument("--analysis", required=True)
+    parser.add_argument("--job", required=True)
+    wanted = parser.parse_args(argv)
+    plan = Plan(config.load(wanted.study))
+    module, runs = plugins.load("analyses", plan.member(wanted.analysis)), plan.jobs(wanted.analysis)[wanted.job]
+    settings: dict[str, Any] = dict(plan.study.analyses[wanted.analysis].settings)
+    if "generator" in inspect.signature(module.analyse).parameters:
+        settings["generator"] = seeds.numpy_stream("analyse", wanted.analysis, wanted.job)
+    if module.SCOPE == "runs":
+        found = module.analyse(
+            {run.name: store.read_table(paths.history(wanted.study, run.name)) for run in runs}, **settings
+        )
+        found = _identify(found, runs)
+    elif all(_finished(wanted.study, run) for run in runs):
+        found = module.analyse(*(_activations(wanted.study, run) for run in runs), **settings)
+        found = _identify_pair(found, *runs) if module.SCOPE == "pair" else _identify(found, runs)
+    else:
+        found = pd.DataFrame()  # a diverged run has no end state to analyse: no rows, and the report says so
+    inputs = [path for run in runs for path in _inputs(wanted.study, module, run)]
+    settings_hash = config.digest(plan.analyse_settings(wanted.analysis, wanted.job))
+    code = plan.analyse_code(wanted.analysis)
+    job = f"{wanted.analysis}/{wanted.job}"
+    origin = provenance.collect("analyse", job, study=wanted.study, settings=settings_hash, code=code, inputs=inputs)
+    store.write_table(paths.table(wanted.study, wanted.analysis, wanted.job), found, origin)
+    print(f"{job}: {len(found)} rows")
+
+
+def _inputs(study: str, module: Any, run: Run) -> list:
+    if module.READS == "history":
+        return [paths.history(study, run.name)]
+    return [paths.activations(study, run.name), paths.summary(study, run.name)]
+
+
+def _finished(study: str, run: Run) -> bool:
+    return store.read_json(paths.summary(study, run.name))["status"] == "finished"
+
+
+def _activations(study: str, run: Run) -> Activations:
+    path = paths.activations(study, run.name)
+    names = store.array_names(path)
+    steps = sorted({int(name.split("/")[1].removeprefix("step")) for name in names if name.startswith("cca/step")})
+    return Activations(
+        layers=run.training.network.hidden,
+        steps=tuple(steps),
+        read=lambda name: store.read_arrays(path, [name])[name],
+    )
+
+
+def _identify(table: pd.DataFrame, runs: list[Run]) -> pd.DataFrame:
+    """Put the columns in front that tell the runs."""
+    if not runs:
+        return table
+    who = pd.DataFrame([identity(run) for run in runs])
+    if "run" not in table:
+        table = table.assign(run=runs[0].name)
+    return who.merge(table, on="run", how="inner")
+
+
+def _identify_pair(table: pd.DataFrame, a: Run, b: Run) -> pd.DataFrame:
+    who = {
+        f"{key}_{side}": identity(run)[key] for side, run in (("a", a), ("b", b)) for key in ("run", "method", "seed")
+    }
+    columns = {**who, "hidden": a.training.network.hidden, "kind": kind(a, b)}
+    for place, (name, value) in enumerate(columns.items()):
+        table.insert(place, name, value)
+    return table
+
+
+if __name__ == "__main__":
+    main()

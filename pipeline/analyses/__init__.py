@@ -1,0 +1,1 @@
+"""Analyses: one file each, `analyse(inputs, ...) -> DataFrame`."""

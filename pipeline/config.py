@@ -1,0 +1,153 @@
+"""A study's config: read as if it were wrong, and checked as a whole before any job starts."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from pipeline import plugins, sweeps
+from pipeline.complaints import ConfigError, explain
+from pipeline.schema import NAME, Data, Optimiser, Run, Samples, Study
+
+__all__ = ["NAME", "ConfigError", "Data", "Optimiser", "Run", "Samples", "Study", "digest", "load", "parse"]
+
+CONFIGS = Path("configs")
+NOT_STUDIES = ("claims",)
+
+
+def load(name: str, root: Path = Path()) -> Study:
+    """The study `configs/<name>.yaml`, checked as a whole.
+
+    Raises:
+        ConfigError: listing every fault: the key's path, what was found, what was expected.
+    """
+    folder = root / CONFIGS
+    known = sorted(path.stem for path in folder.glob("*.yaml") if path.stem not in NOT_STUDIES)
+    if name not in known:
+        raise ConfigError(f"no study {name!r} ({plugins.nearest(name, known)}); studies are files in {CONFIGS}/")
+    return parse((folder / f"{name}.yaml").read_text(encoding="utf-8"), source=f"{CONFIGS}/{name}.yaml")
+
+
+def parse(text: str, *, source: str) -> Study:
+    """A study from YAML text; `source` is named in errors.
+
+    Raises:
+        ConfigError: as `load`.
+    """
+    try:
+        content = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader that refuses repeated keys)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{source}: not YAML: {error}") from None
+    try:
+        study = Study.model_validate_json(json.dumps(content))  # JSON's types: a list may become a tuple, no more
+    except TypeError as error:
+        raise ConfigError(f"{source}: {error}; YAML dates and sets are not used here") from None
+    except pydantic.ValidationError as error:
+        raise ConfigError(explain(error, source)) from None
+    faults = [f"{source}: {fault}" for fault in _faults(study)]
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return study
+
+
+def digest(settings: BaseModel | dict[str, Any] | list[Any]) -> str:
+    """A short hash of settings: equal settings, equal hash."""
+    plain = settings.model_dump(mode="json") if isinstance(settings, BaseModel) else settings
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML's last-one-wins for a repeated key would hide a mistake."""
+
+
+def _unique_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", node.start_mark)
+    return loader.construct_mapping(node, deep=True)
+
+
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
+
+
+def _faults(study: Study) -> list[str]:
+    """What no single key shows: names that refer to nothing, members' settings, empty selections."""
+    faults = []
+    for name, method in study.methods.items():
+        faults += _misfits("estimators", method.estimator, method.settings, f"methods.{name}.settings")
+    for name, sweep in study.sweeps.items():
+        for method in () if sweep.methods == "all" else sweep.methods:
+            if method not in study.methods:
+                hint = plugins.nearest(method, [*study.methods])
+                faults.append(f"sweeps.{name}.methods: no method {method!r} ({hint})")
+        faults += [f"sweeps.{name}.vary.{key}: an empty list gives no runs" for key, v in sweep.vary.items() if not v]
+        if len(set(sweep.seeds)) != len(sweep.seeds) or not sweep.seeds:
+            faults.append(f"sweeps.{name}.seeds: expected at least one, each once; found {list(sweep.seeds)}")
+    if faults:
+        return faults
+    try:
+        runs = sweeps.unfold_all(study)
+    except ConfigError as error:
+        return [str(error)]
+    return _analysis_faults(study, list(runs.values())) + _figure_faults(study)
+
+
+def _analysis_faults(study: Study, runs: list[Run]) -> list[str]:
+    faults = []
+    for name, entry in study.analyses.items():
+        try:
+            declared = plugins.constants("analyses", entry.analysis or name)
+        except plugins.UnknownNameError as error:
+            faults.append(f"analyses.{name}: {error}")
+            continue
+        faults += _misfits("analyses", entry.analysis or name, entry.settings, f"analyses.{name}.settings")
+        if declared["SCOPE"] == "study":
+            continue
+        if entry.sweep not in study.sweeps:
+            hint = plugins.nearest(str(entry.sweep), [*study.sweeps])
+            faults.append(f"analyses.{name}.sweep: no sweep {entry.sweep!r} ({hint})")
+        elif not sweeps.select(runs, entry):
+            keys = ["method", "seed", *study.sweeps[entry.sweep].vary]
+            faults.append(f"analyses.{name}.where: {entry.where} selects no run; keys are {', '.join(keys)}")
+    return faults
+
+
+def _figure_faults(study: Study) -> list[str]:
+    faults = []
+    for name, entry in study.figures.items():
+        try:
+            declared = plugins.constants("figures", entry.figure or name)
+        except plugins.UnknownNameError as error:
+            faults.append(f"figures.{name}: {error}")
+            continue
+        faults += _misfits("figures", entry.figure or name, entry.settings, f"figures.{name}.settings")
+        faults += [
+            f"figures.{name}: reads the analysis {needed!r}, which is not under `analyses`: add it there"
+            for needed in declared["READS"]
+            if needed not in study.analyses
+        ]
+    return faults
+
+
+def _misfits(family: str, member: str, settings: dict[str, Any], where: str) -> list[str]:
+    """Check a member's settings against what its function takes."""
+    declared = plugins.settings(family, member)
+    fields: dict[str, Any] = {name: (s.type, ... if s.required else None) for name, s in declared.items()}
+    model = pydantic.create_model("Settings", __config__=ConfigDict(extra="forbid", strict=True), **fields)
+    try:
+        model.model_validate_json(json.dumps(settings))
+    except pydantic.ValidationError as error:
+        return [explain(error, where, valid=sorted(declared))]
+    names = [(family, name) for family in plugins.FAMILIES for name in settings.get(family, [])]
+    faults = []
+    for family_named, name in names:
+        try:
+            plugins.check(family_named, name)
+        except plugins.UnknownNameError as error:
+            faults.append(f"{where}.{family_named}: {error}")
+    return faults

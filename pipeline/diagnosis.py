@@ -1,0 +1,67 @@
+"""What is recorded along a run: losses, accuracies, the quality of the estimates, the size of the weights."""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from pipeline.gates import Gate
+from pipeline.losses import accuracy, loss
+from pipeline.networks import Network, true_gradients
+
+QUANTITIES = (
+    "batch_loss", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss",
+    "test_accuracy", "weight_norm", "distance_from_start", "sg_loss", "cosine", "norm_ratio",
+)  # fmt: skip
+Rows = list[tuple[int, str, float]]  # layer (0: the whole network), quantity, value
+EVALUATION_BATCH = 1000
+
+
+@torch.no_grad()
+def evaluate(
+    network: Network, x: Float[Tensor, "n inputs"], y: Float[Tensor, "n k"], labels: Int[Tensor, " n"], name: str
+) -> tuple[float, float]:
+    """Loss `name` and accuracy in evaluation mode, over all of `x`."""
+    total, right = 0.0, 0.0
+    for start in range(0, len(x), EVALUATION_BATCH):
+        part = slice(start, start + EVALUATION_BATCH)
+        p = network(x[part], mode="evaluate")
+        total += loss(name, p, y[part]).item() * len(p)
+        right += accuracy(p, labels[part]).item() * len(p)
+    return total / len(x), right / len(x)
+
+
+def estimates(
+    network: Network, gates: Mapping[int, Gate], x: Float[Tensor, "n inputs"], y: Float[Tensor, "n k"], name: str
+) -> Rows:
+    """How good each gate's estimate is on a batch, against the true end-to-end gradient of the loss `name`.
+
+    `cosine` is that between the two n x units matrices as vectors, `norm_ratio` is |estimate| / |true|, `sg_loss` the
+    squared error per sample against the gate's own target. Nothing in the network or the gates is changed.
+    """
+    if not gates:
+        return []
+    true = true_gradients(network, sorted(gates), x, y, name)
+    loss(name, network(x, mode="measure", gates=gates, y=y), y).backward()
+    rows: Rows = []
+    for layer, gate in sorted(gates.items()):
+        assert gate.estimate is not None
+        estimate = gate.estimate.detach()
+        size, right = estimate.norm().item(), true[layer].norm().item()
+        # No direction: a zero estimate has cosine 0 with everything, and nothing is measured against a zero gradient.
+        cosine = (estimate * true[layer]).sum().item() / (size * right) if size * right > 0 else 0.0
+        rows += [(layer, "cosine", cosine), (layer, "sg_loss", gate.loss().item())]
+        rows += [(layer, "norm_ratio", size / right)] if right > 0 else []
+    for module in (network, *gates.values()):
+        module.zero_grad()
+    return rows
+
+
+def weights(network: Network, start: list[Tensor]) -> Rows:
+    """Frobenius norm of every layer's weights, and of what training has added to the `start` values."""
+    rows: Rows = []
+    for layer, (weight, before) in enumerate(zip(network.weights(), start, strict=True), start=1):
+        rows.append((layer, "weight_norm", weight.detach().norm().item()))
+        rows.append((layer, "distance_from_start", (weight.detach() - before).norm().item()))
+    return rows

@@ -1,0 +1,165 @@
+"""Stage: fill in the generated parts of README.md. `python -m pipeline.document`, or `--check` to change nothing.
+
+A part stands between `<!-- begin NAME -->` and `<!-- end NAME -->`. What can't be made here, because there are no
+results, is left as it stands.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pipeline import config, page, paths, plugins, store, timing, wording
+
+README = Path("README.md")
+PICTURES = Path("docs")
+CAPTIONS = Path("workflow/report")
+STUDY = "study"
+TIMED = ("smoke", STUDY)
+FIGURE = "learning_curves"
+# The headline numbers that README shows: those with one of these parts in their names, in words that need no report.
+MAIN = {
+    "test_accuracy": "test accuracy",
+    "cosine": "cosine of synthetic and true gradient, mean over the gated layers",
+    "probe_train_min": "lowest training accuracy of a linear probe, from the second hidden layer on",
+    "class_structure_low": "correlation of the RDM with that of the classes, a quarter of the way up",
+    "class_structure_last": "correlation of the RDM with that of the classes, last hidden layer",
+    "cka_gap": "CKA between two seeds of the first less CKA between the two, mean over the layers",
+    "by_line_search": "synthetic gradient fitted by line search",
+    "added_critical_share": "share of the plane where only training with the synthetic gradient stands still",
+}
+SHORT = 12  # characters of a commit's hash
+RULEGRAPH = ("-m", "snakemake", "reproduce", "all", "--rulegraph", "mermaid-js")
+UNCHECKED = ("times",)  # every run takes another time; that alone makes nothing out of date
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Fill in every part, or with `--check` exit 1 and list those that are out of date."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if a part is out of date")
+    check = parser.parse_args(argv).check
+    text = before = README.read_text(encoding="utf-8")
+    renewed = []
+    for name, make in {"findings": findings, "figure": figure, "times": times, "workflow": workflow}.items():
+        content = make()
+        filled = text if content is None else fill(text, name, content)
+        if filled != text:
+            renewed.append(name)
+        text = filled
+    source, copy = paths.drawing(STUDY, FIGURE, "png"), PICTURES / f"{FIGURE}.png"
+    if source.is_file() and not (copy.is_file() and copy.read_bytes() == source.read_bytes()):
+        renewed.append(copy.as_posix())
+    if check:
+        stale = [name for name in renewed if name not in UNCHECKED]
+        sys.exit(f"{README}: out of date: {', '.join(stale)}; run `make document`" if stale else 0)
+    if copy.as_posix() in renewed:
+        store.write_bytes(copy, source.read_bytes())
+    if text != before:
+        store.write_bytes(README, text.encode())
+    print(f"{README}: {', '.join(renewed) or 'nothing'} renewed")
+
+
+def fill(text: str, name: str, content: str) -> str:
+    """`text` with `content` between the marks of the part `name`.
+
+    Raises:
+        ValueError: if the text doesn't have the part exactly once.
+    """
+    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+    found = re.findall(f"{re.escape(begin)}.*?{re.escape(end)}", text, re.DOTALL)
+    if len(found) != 1:
+        raise ValueError(f"{README}: expected the part {begin} … {end} once, found it {len(found)} times")
+    return text.replace(found[0], f"{begin}\n{content}\n{end}")
+
+
+def findings() -> str | None:
+    """The main numbers, methods side by side, and what they come from."""
+    path = paths.metrics(STUDY)
+    if not path.is_file():
+        return None
+    content = store.read_json(path)
+    labels = {name: method.label for name, method in config.load(STUDY).methods.items()}
+    rows = []
+    for analysis, metrics in content["metrics"].items():
+        chosen = {name: value for name, value in metrics.items() if MAIN.keys() & set(wording.parts(name))}
+        grid = page.grid(chosen, labels, MAIN)
+        rows += [(wording.capitalise(wording.words(analysis)), row, cells) for row, cells in grid.rows.items()]
+    origin = content[store.PROVENANCE]
+    commit = (origin.get("commit") or "unknown")[:SHORT] + (" with uncommitted changes" if origin.get("dirty") else "")
+    tables = [
+        _side_by_side([row for row in rows if "" not in row[2]], list(labels.values())),
+        _side_by_side([row for row in rows if "" in row[2]], [""]),
+        "Mean over seeds, its 95 % confidence interval, and the number n of seeds; runs that diverged are not in it.\n"
+        f"From `{path.as_posix()}`, made at commit `{commit}` with settings `{origin.get('settings')}`.",
+    ]
+    return "\n\n".join(part for part in tables if part)
+
+
+def _side_by_side(rows: Sequence[tuple[str, str, Mapping[str, wording.Estimate]]], columns: list[str]) -> str:
+    """A table of analysis, number and one column a method; nothing without rows."""
+    head = ["Analysis", "Number", *(column or "Value" for column in columns)]
+    content = [[analysis, row, *(_cell(cells.get(c)) for c in columns)] for analysis, row, cells in rows]
+    return table(head, content) if rows else ""
+
+
+def _cell(estimate: wording.Estimate | None) -> str:
+    if estimate is None:
+        return wording.MISSING
+    return f"{wording.mean(estimate)} {wording.bounds(estimate)}, n = {estimate.n}"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    marks = ["---"] * len(head)
+    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in (head, marks, *rows))
+
+
+def figure() -> str | None:
+    """The one figure, with its caption."""
+    if not paths.drawing(STUDY, FIGURE, "png").is_file():
+        return None
+    caption = " ".join((CAPTIONS / f"{FIGURE}.rst").read_text(encoding="utf-8").split())
+    title = plugins.constants("figures", FIGURE)["TITLE"]
+    return f"![{title}. {wording.first_sentence(caption)}]({PICTURES.as_posix()}/{FIGURE}.png)\n\n{caption}"
+
+
+def times() -> str | None:
+    """What each study took, and on which machine."""
+    head = ["Study", "Jobs", "CPU time", "Longest job", "Most memory of a job", "Machine"]
+    rows = []
+    for study in TIMED:
+        cost = timing.total(timing.costs(study).values())
+        if cost.jobs and paths.metrics(study).is_file():
+            machine = store.read_json(paths.metrics(study))[store.PROVENANCE]["hardware"]
+            rows.append([
+                f"`{study}`", str(cost.jobs), wording.duration(cost.cpu), wording.duration(cost.longest),
+                f"{cost.memory:.0f} MB", f"{machine['cpu']}, {machine['cores']} cores",
+            ])  # fmt: skip
+    return table(head, rows) if rows else None
+
+
+def workflow() -> str:
+    """The rules of the workflow, as Snakemake itself tells them.
+
+    Raises:
+        RuntimeError: with what Snakemake said, if it can't.
+    """
+    done = subprocess.run([sys.executable, *RULEGRAPH], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"`snakemake {' '.join(RULEGRAPH[2:])}` failed:\n{done.stderr.strip()}")
+    return f"```mermaid\n{diagram(done.stdout)}\n```"
+
+
+def diagram(text: str) -> str:
+    """Snakemake's Mermaid diagram without its colours, and in an order that is the same every time."""
+    names = dict(re.findall(r"^\s*(id\d+)\[(.+?)\]\s*$", text, re.MULTILINE))
+    arrows = re.findall(r"^\s*(id\d+) --> (id\d+)\s*$", text, re.MULTILINE)
+    lines = sorted(f"    {names[a]} --> {names[b]}" for a, b in arrows)
+    alone = sorted(f"    {name}" for key, name in names.items() if not any(key in arrow for arrow in arrows))
+    return "\n".join(["flowchart TB", *lines, *alone])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Stage: draw one figure as SVG and PNG, with the numbers that it shows as CSV.
+
+python -m pipeline.draw --study smoke --figure learning_curves
+"""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+
+from pipeline import config, paths, plugins, store, tables
+from pipeline.figures._style import RC, Style
+from pipeline.plan import Plan
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse, read, call, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--study", required=True)
+    parser.add_argument("--figure", required=True)
+    wanted = parser.parse_args(argv)
+    plan = Plan(config.load(wanted.study))
+    module = plugins.load("figures", plan.figure(wanted.figure))
+    read = {name: tables.of(plan, wanted.study, name) for name in module.READS}
+    how = plan.draw_settings(wanted.figure)
+    # The salt makes the ids inside an SVG the same every time, and different between figures.
+    look: dict[Any, Any] = {**RC, "svg.hashsalt": wanted.figure}
+    with mpl.rc_context(look):
+        figure, shown = module.draw(read, style=Style(how["methods"]), **how["settings"])
+        for ending, stamp in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
+            with store.atomic(paths.drawing(wanted.study, wanted.figure, ending)) as partial:
+                figure.savefig(partial, format=ending, metadata=stamp)
+        plt.close(figure)
+    text = shown.to_csv(index=False, lineterminator="\n")
+    store.write_bytes(paths.drawing(wanted.study, wanted.figure, "csv"), text.encode())
+    print(f"{wanted.figure}: {len(shown)} numbers")
+
+
+if __name__ == "__main__":
+    main()

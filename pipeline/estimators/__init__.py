@@ -1,0 +1,1 @@
+"""Gradient estimators: one file each, `build(units, classes, ...) -> nn.Module`."""

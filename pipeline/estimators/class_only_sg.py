@@ -1,0 +1,32 @@
+"""Class-only synthetic gradient: `SG(h, y) = y B + c`, the linear one with `A = 0`.
+
+Ours, as an ablation: it sees the label alone, so whatever it achieves owes nothing to a model of the loss over `h`.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+LABEL = "class-only SG"
+LEARNED = True
+WAITS_FOR = ("y",)
+IMPLIED_LOSS = "linear in h"
+
+
+class ClassOnlySG(nn.Module):
+    """`B` (classes, units) and `c` (units,), zero at the start."""
+
+    def __init__(self, units: int, classes: int) -> None:
+        """A module for a layer of `units` units."""
+        super().__init__()
+        self.B = nn.Parameter(torch.zeros(classes, units))
+        self.c = nn.Parameter(torch.zeros(units))
+
+    def forward(self, y: Float[Tensor, "n classes"]) -> Float[Tensor, "n units"]:
+        """The same estimate for all samples of a class."""
+        return torch.addmm(self.c, y, self.B)
+
+
+def build(units: int, classes: int, *, above: int, generator: torch.Generator) -> nn.Module:
+    """A fresh module; it draws no random number."""
+    return ClassOnlySG(units, classes)

@@ -1,0 +1,35 @@
+"""Feedback alignment: the chain rule with a fixed random matrix in place of the weights (Lillicrap et al. 2016).
+
+As a gate (claim C17): `g_l = (g_{l+1} * f'(z_{l+1})) R`, where the bracket is the gradient at the next linear map's
+output and backprop would multiply by `W_{l+1}`.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+LABEL = "feedback alignment"
+LEARNED = False
+WAITS_FOR = ("above",)
+IMPLIED_LOSS = "linear in h at each step"
+
+
+class FeedbackAlignment(nn.Module):
+    """`R` (above, units), a buffer: it is never learned."""
+
+    def __init__(self, matrix: Float[Tensor, "above units"]) -> None:
+        """Send errors down through `matrix`."""
+        super().__init__()
+        self.register_buffer("R", matrix)
+        self.R: Tensor
+
+    def forward(self, above: Float[Tensor, "n above"]) -> Float[Tensor, "n units"]:
+        """The estimate of each sample's error gradient."""
+        return above @ self.R
+
+
+def build(units: int, classes: int, *, above: int, generator: torch.Generator, gain: float = 1.0) -> nn.Module:
+    """`R` is normal with deviation `gain / sqrt(units)`, the scale of the weights in whose place it stands."""
+    return FeedbackAlignment(torch.randn(above, units, generator=generator) * (gain / math.sqrt(units)))

@@ -1,0 +1,32 @@
+"""Deep synthetic gradient: a multi-layer perceptron on [h, y] (Jaderberg et al. 2016)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from pipeline.estimators._mlp import MLP
+
+LABEL = "deep SG"
+LEARNED = True
+WAITS_FOR = ("h", "y")
+IMPLIED_LOSS = "none in general: it need not be the gradient of anything"
+
+
+class DeepSG(nn.Module):
+    """The estimate is the output of a perceptron that sees the layer's output and the targets side by side."""
+
+    def __init__(self, mlp: MLP) -> None:
+        """Speak through `mlp`."""
+        super().__init__()
+        self.mlp = mlp
+
+    def forward(self, h: Float[Tensor, "n units"], y: Float[Tensor, "n classes"]) -> Float[Tensor, "n units"]:
+        """The estimate of each sample's error gradient."""
+        return self.mlp(torch.cat([h, y], dim=1))
+
+
+def build(
+    units: int, classes: int, *, above: int, generator: torch.Generator, layers: int = 1, width: int = 128
+) -> nn.Module:
+    """A module with `layers` hidden layers of `width` units."""
+    return DeepSG(MLP(units + classes, units, layers=layers, width=width, generator=generator))

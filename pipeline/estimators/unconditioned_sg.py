@@ -1,0 +1,35 @@
+"""Unconditioned synthetic gradient: it sees `h` but not the label (Jaderberg et al. 2016, appendix A.1).
+
+Departure: there it has two hidden layers of 1024 units; the default width here is ours, for a laptop's sake.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from pipeline.estimators._mlp import MLP
+
+LABEL = "unconditioned SG"
+LEARNED = True
+WAITS_FOR = ("h",)
+IMPLIED_LOSS = "none in general: it need not be the gradient of anything"
+
+
+class UnconditionedSG(nn.Module):
+    """The estimate is the output of a perceptron that sees the layer's output alone."""
+
+    def __init__(self, mlp: MLP) -> None:
+        """Speak through `mlp`."""
+        super().__init__()
+        self.mlp = mlp
+
+    def forward(self, h: Float[Tensor, "n units"]) -> Float[Tensor, "n units"]:
+        """The estimate of each sample's error gradient."""
+        return self.mlp(h)
+
+
+def build(
+    units: int, classes: int, *, above: int, generator: torch.Generator, layers: int = 2, width: int = 128
+) -> nn.Module:
+    """A module with `layers` hidden layers of `width` units; with `layers` 0 it is linear in h."""
+    return UnconditionedSG(MLP(units, units, layers=layers, width=width, generator=generator))

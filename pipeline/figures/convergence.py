@@ -1,0 +1,138 @@
+"""Convergence of linear models with a linear SG: by exact line search, with fixed SG rates, and by backprop."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pipeline.figures._style import COLOURS, DASHES, MARKERS, Style, blank, legend, panels, pick, summarise
+from pipeline.linear_training import CONVERGED, RESOLVED
+
+READS = ("linear_convergence", "deep_linear_convergence")
+TITLE = "Convergence of linear models"
+CATEGORY = "Convergence"
+CLAIMS = ("C5", "C6")
+LABELS = {
+    "backprop": "backprop",
+    "line_search": "SG, line search",
+    "fixed": "SG, fixed rate",
+    "frozen": "no SG, layers below frozen",
+}
+BY = ["noise", "rate", "rule", "sg_rate"]
+COLUMNS = ["problem", "quantity", *BY, "iteration", "mean", "low", "high", "n", "lost"]
+BOTTOM, TOP = 1e-16, 1e3  # of the gap's axis
+ROOM = 100  # above the curves of the iterations, for the crosses
+HIGHEST, APART = 0.97, 0.05  # where crosses stand, in heights of the panel: each rule on a line of its own
+
+
+def draw(
+    tables: dict[str, pd.DataFrame],
+    *,
+    style: Style,
+    inputs: int = 10,
+    hidden: int = 4,
+    rate: float = 0.3,
+) -> tuple[Figure, pd.DataFrame]:
+    """The gap to the optimum by iteration, without and with noise, and how long it takes by main rate: a row a theorem.
+
+    Args:
+        tables: of the two analyses.
+        style: not used for colours: these are rules, not methods.
+        inputs: of the linear regression shown; the nearest that the table has.
+        hidden: hidden layers of the deep linear model shown; the nearest that the table has.
+        rate: main rate of the gap by iteration; the nearest that the table has.
+
+    Returns:
+        The figure, and what it shows: geometric means over seeds, interval and n of the relative gap and of the first
+        recorded iteration from which on it stays below `CONVERGED`; `lost` seeds diverged, or were not there in time.
+    """
+    wanted = {"linear_convergence": ("inputs", inputs), "deep_linear_convergence": ("hidden", hidden)}
+    kept = {name: _near(tables[name], *wanted[name]) for name in READS if not tables[name].empty}
+    if not kept:
+        return blank("no linear model was trained"), pd.DataFrame(columns=COLUMNS)
+    noises = max((sorted(set(table["noise"])) for table in kept.values()), key=len)[:2]
+    figure, axes = panels(len(kept), len(noises) + 1, height=0.6 + 2.4 * len(kept))
+    shown = []
+    for line, (name, table) in zip(axes, kept.items(), strict=True):
+        gaps, times = _gaps(_near(table, "rate", rate)), _times(table)
+        shown += [found.assign(problem=_title(name, table)) for found in (gaps, times)]
+        for panel, noise in zip(line, noises, strict=False):
+            _curves(panel, pick(gaps, noise=noise), "iteration")
+            panel.set_title(f"{_title(name, table)}\n{_noise(noise)}, main rate {gaps['rate'].iloc[0]:g}")
+            panel.set_ylim(BOTTOM, TOP)
+            panel.tick_params(labelleft=panel is line[0])
+        line[0].set_ylabel("relative gap to the optimum")
+        _curves(line[-1], pick(times, noise=noises[-1]), "rate", marked=True)
+        line[-1].set_title(f"{_title(name, table)}\n{_noise(noises[-1])}")
+        line[-1].set_ylim(1, ROOM * table["iteration"].max())
+        line[-1].set_xlabel("main rate, in 1 / curvature")
+        line[-1].set_ylabel(f"iterations to a gap < $10^{{{np.log10(CONVERGED):.0f}}}$")
+    legend(figure, style, columns=3)
+    numbers = pd.concat(shown, ignore_index=True)[COLUMNS].astype({"iteration": "Int64"})
+    return figure, numbers.assign(sg_rate=numbers["sg_rate"].where(numbers["rule"] == "fixed"))
+
+
+def _near(table: pd.DataFrame, column: str, wanted: float) -> pd.DataFrame:
+    """The rows whose value is the nearest to the wanted one."""
+    there = table[column].to_numpy(dtype=np.float64)
+    return table[there == there[np.abs(there - wanted).argmin()]]
+
+
+def _title(name: str, table: pd.DataFrame) -> str:
+    first = table.iloc[0]
+    if name == "linear_convergence":
+        return f"{first['inputs']} inputs, SG after output"
+    return f"{first['hidden']} hidden layers, SG after {first['sg_after']}"
+
+
+def _noise(noise: float) -> str:
+    return f"noise {noise:g}" if noise else "no noise"
+
+
+def _gaps(table: pd.DataFrame) -> pd.DataFrame:
+    """The gap at each iteration but the start, where it is 1."""
+    late = table[table["iteration"] > 0]
+    return _over_seeds(late.assign(value=late["gap"].clip(lower=RESOLVED)), "iteration").assign(quantity="gap")
+
+
+def _times(table: pd.DataFrame) -> pd.DataFrame:
+    """The recorded iteration from which on a seed stays converged."""
+    one = [*BY, "seed"]
+    filled = table.assign(sg_rate=table["sg_rate"].fillna(0.0))
+    outside = filled["iteration"].where(~(filled["gap"] < CONVERGED), -1)
+    last = outside.groupby([filled[column] for column in one]).transform("max")
+    filled["value"] = filled["iteration"].where(filled["iteration"] > last)
+    firsts = filled.groupby(one)["value"].min().reset_index()
+    return _over_seeds(firsts).assign(quantity="iterations to converge")
+
+
+def _over_seeds(table: pd.DataFrame, *more: str) -> pd.DataFrame:
+    """Geometric mean and interval of `value`, and the number of seeds without one."""
+    by = [*BY, *more]
+    logs = table.assign(sg_rate=table["sg_rate"].fillna(0.0), log=np.log10(table["value"]), lost=table["value"].isna())
+    found = summarise(logs, by, "log")
+    found[["mean", "low", "high"]] = 10 ** found[["mean", "low", "high"]]
+    return found.merge(logs.groupby(by, as_index=False)["lost"].sum(), on=by)
+
+
+def _curves(axes: Axes, table: pd.DataFrame, x: str, *, marked: bool = False) -> None:
+    """A line with a band for each rule, as far as no seed is lost, and a cross where one is."""
+    rates = sorted(set(table.loc[table["rule"] == "fixed", "sg_rate"]))
+    height = HIGHEST
+    for place, rule in enumerate(LABELS):
+        for sg_rate, curve in pick(table, rule=rule).groupby("sg_rate"):
+            label, dash, colour = LABELS[rule], DASHES[0], COLOURS[place]
+            if rule == "fixed":
+                label, dash = f"{label} {sg_rate:g}", DASHES[(rates.index(sg_rate) + 1) % len(DASHES)]
+            whole, lost = curve[curve["lost"] == 0], curve.loc[curve["lost"] > 0, x]
+            marker = MARKERS[place] if marked else None
+            axes.plot(whole[x], whole["mean"], color=colour, linestyle=dash, label=label, marker=marker, markersize=4)
+            # A band far beyond the panel would break the layout.
+            low, high = whole["low"].clip(lower=BOTTOM), whole["high"].clip(upper=1 / BOTTOM)
+            axes.fill_between(whole[x], low, high, color=colour, alpha=0.15, linewidth=0)
+            if marked:
+                height -= APART
+            else:
+                lost = lost[:1]
+            axes.plot(lost, [height] * len(lost), "x", color=colour, markersize=5, transform=axes.get_xaxis_transform())
+    axes.set(xscale="log", yscale="log", xlabel=x)

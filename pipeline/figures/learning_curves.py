@@ -1,0 +1,87 @@
+"""Learning curves by depth, and the test accuracy at the end."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from pipeline.figures._style import Style, band, blank, by_setting, few_ticks, legend, panels, pick, summarise
+
+READS = ("learning",)
+TITLE = "Learning curves"
+CATEGORY = "Learning"
+CLAIMS = ("C11", "C12")
+ROWS = ("train_loss", "validation_accuracy", "test_accuracy")
+BY = ["quantity", "hidden", "varied", "method", "step"]
+MARGIN = 1.3  # of a logarithmic axis, as a factor
+SMALL = 7  # points
+SLIGHT = 0.001  # so that an axis has a length even if all accuracies are 1
+EARLY = 0.1  # the share of the accuracies, the lowest, that may lie below the axis
+
+
+def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
+    """Training loss and validation accuracy against the step, and final test accuracies: a column a depth.
+
+    The table has, by quantity, depth, method and step, the mean over seeds, its interval and n.
+    """
+    table = tables["learning"]
+    if not table.empty:
+        table = table[table["quantity"].isin(ROWS) & table["method"].isin(list(style.methods))]
+    if table.empty:
+        return blank("no learning curves: no run was logged"), pd.DataFrame(columns=[*BY, "mean", "low", "high", "n"])
+    shown = summarise(table, BY, "value")
+    parts, methods = by_setting(shown), style.present(shown["method"])
+    lowest = 0.6 + 0.22 * len(methods)  # inches: a line of text a method
+    figure, axes = panels(len(ROWS), len(parts), height=4.6 + lowest, sharey="row", height_ratios=[2.2, 1.8, lowest])
+    for column, (title, part) in zip(axes.T, parts.items(), strict=True):
+        column[0].set_title(title)
+        for method in style.present(part["method"]):
+            for panel, quantity in zip(column[:2], ROWS[:2], strict=True):
+                band(panel, pick(part, quantity=quantity, method=method), "step", style=style, method=method)
+        _final(column[2], pick(part, quantity="test_accuracy"), methods, style)
+    _finish(axes, shown)
+    legend(figure, style)
+    return figure, shown
+
+
+def _final(axes: Axes, finals: pd.DataFrame, methods: list[str], style: Style) -> None:
+    """A line a method: test accuracy, interval, and the number in words."""
+    for place, method in enumerate(methods):
+        said = "no run finished"
+        for end in pick(finals, method=method).to_dict("records"):
+            axes.errorbar(
+                [end["mean"]], [place], xerr=[[end["mean"] - end["low"]], [end["high"] - end["mean"]]],
+                color=style.colour(method), marker=style.marker(method), markersize=4, capsize=2,
+            )  # fmt: skip
+            said = f"{end['mean']:.2%}, n = {end['n']}"
+        axes.annotate(
+            said, (0.02, place), xycoords=("axes fraction", "data"), xytext=(0, 4), textcoords="offset points",
+            fontsize=SMALL,
+        )  # fmt: skip
+    axes.grid(visible=False, axis="y")
+    axes.set_yticks(range(len(methods)), [style.label(method) for method in methods])
+    axes.set_ylim(len(methods) - 0.4, -0.8)  # the config's first method on top
+    axes.set_xlabel("test accuracy / %")
+
+
+def _finish(axes: np.ndarray, shown: pd.DataFrame) -> None:
+    """Scales, ticks and labels."""
+    losses = shown.loc[(shown["quantity"] == "train_loss") & (shown["mean"] > 0), "mean"]
+    accuracies = shown.loc[shown["quantity"] == "validation_accuracy", "mean"].dropna()
+    axes[0, 0].set_yscale("log")
+    if len(losses):
+        axes[0, 0].set_ylim(losses.min() / MARGIN, losses.max() * MARGIN)
+    if len(accuracies):
+        wrong = 1 - float(np.quantile(accuracies, EARLY))
+        axes[1, 0].set_ylim(1 - 1.05 * wrong - SLIGHT, 1 + 0.02 * wrong + SLIGHT)
+    axes[1, 0].yaxis.set_major_formatter(PercentFormatter(1))
+    axes[0, 0].set_ylabel("training loss")
+    axes[1, 0].set_ylabel("validation accuracy")
+    for panel in axes.flat:
+        few_ticks(panel.xaxis, axes.shape[1])
+    for panel in axes[:2].flat:
+        panel.set_xlabel("step")
+    for panel in axes[2]:
+        panel.xaxis.set_major_formatter(PercentFormatter(1, symbol=""))
+        panel.tick_params(axis="x", labelsize=SMALL)

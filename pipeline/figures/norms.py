@@ -1,0 +1,59 @@
+"""Weight norms by layer: absolute, relative to the start, and the distance from it."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pipeline.figures._style import Style, band, blank, by_setting, layer_axis, legend, panels, pick, points, summarise
+
+READS = ("norms",)
+TITLE = "Weight norms by layer"
+CATEGORY = "Representations"
+CLAIMS = ("C15",)
+ROWS = {
+    "norm_end": "weight norm\n|W|",
+    "norm_growth": "norm relative to start\n|W| / |W$_0$|",
+    "distance_relative": "distance from start\n|W - W$_0$| / |W$_0$|",
+}
+START = "norm_start"
+RELATIVE = ("norm_growth", "distance_relative")
+BY = ["quantity", "hidden", "varied", "method", "layer"]
+
+
+def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
+    """A column a depth; by layer the norm at the end (dotted: at the start), its growth, and the distance moved.
+
+    The output layer has another shape: it is unconnected, and only in the relative rows. The table has the mean over
+    seeds, its interval and n by quantity, depth, method and layer.
+    """
+    table = tables["norms"]
+    if not table.empty:
+        table = table[table["quantity"].isin([START, *ROWS]) & table["method"].isin(list(style.methods))]
+    if table.empty:
+        return blank("no weight norms: no run was logged"), pd.DataFrame(columns=[*BY, "mean", "low", "high", "n"])
+    is_output = table["layer"] > table["hidden"]
+    shown = summarise(table[~is_output | table["quantity"].isin(RELATIVE)], BY, "value")
+    parts = by_setting(shown)
+    figure, axes = panels(len(ROWS), len(parts), height=6.0, sharex="col", sharey="row")
+    for column, (title, part) in zip(axes.T, parts.items(), strict=True):
+        column[0].set_title(title)
+        for method in style.present(part["method"]):
+            for panel, quantity in zip(column, ROWS, strict=True):
+                _curve(panel, pick(part, quantity=quantity, method=method), style, method)
+            start = pick(part, quantity=START, method=method)
+            column[0].plot(
+                start["layer"], start["mean"], color="grey", linestyle=":", linewidth=1.2, label="at the start"
+            )
+        column[1].axhline(1, color="grey", linewidth=0.8)
+        layer_axis(column[-1], int(part["hidden"].iloc[0]), output=True)
+        column[-1].set_xlabel("layer")
+    for panel, label in zip(axes[:, 0], ROWS.values(), strict=True):
+        panel.set_ylabel(label)
+    legend(figure, style)
+    return figure, shown
+
+
+def _curve(axes: Axes, curve: pd.DataFrame, style: Style, method: str) -> None:
+    is_output = curve["layer"] > curve["hidden"]
+    band(axes, curve[~is_output], "layer", style=style, method=method, markers=True)
+    points(axes, curve[is_output], "layer", style=style, method=method)

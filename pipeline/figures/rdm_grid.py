@@ -1,0 +1,75 @@
+"""RDMs of some layers of the deepest networks, a row a method."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pipeline.figures._maps import ABSENT, narrow
+from pipeline.figures._style import HEAT, Style, blank, by_setting, panels, pick
+
+READS = ("rdm",)
+TITLE = "Representational dissimilarity matrices"
+CATEGORY = "Representations"
+CLAIMS = ("C13",)
+COLUMNS = ["hidden", "varied", "method", "seed", "layer", "i", "j", "value"]
+GRID, WIDEST = 5.2, 1.6  # inches: all columns of pictures, and the side of one
+MOST_CLASSES = 20  # with a number each on the axes
+SMALL = {"labelsize": 5, "length": 0, "pad": 1}
+
+
+def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
+    """A row a method, a column a layer, of the deepest networks and each method's first seed that finished.
+
+    All share one colour scale. The table has the pixels on and above the diagonal.
+    """
+    table = tables["rdm"]
+    if not table.empty:
+        table = table[table["method"].isin(list(style.methods))]
+    pictures = table if table.empty else pick(table, quantity="rdm")
+    if pictures.empty:
+        return blank("no RDMs: no run finished"), pd.DataFrame(columns=COLUMNS)
+    deepest = pictures[pictures["hidden"] == pictures["hidden"].max()]
+    title, part = next(iter(by_setting(deepest).items()))
+    part = part[part["seed"] == part.groupby("method")["seed"].transform("min")]
+    methods, layers = style.present(part["method"]), sorted(part["layer"].unique())
+    side = min(WIDEST, GRID / len(layers))
+    figure, axes = panels(len(methods), len(layers), height=0.8 + (side + 0.1) * len(methods))
+    figure.suptitle(title, fontsize="medium")
+    for row, method in zip(axes, methods, strict=True):
+        chosen = pick(part, method=method)
+        row[0].set_ylabel(f"{narrow(style.label(method))}\nseed {chosen['seed'].iloc[0]}")
+        starts = pick(table, run=chosen["run"].iloc[0], quantity="class_start")["value"].to_numpy()
+        for panel, layer in zip(row, layers, strict=True):
+            _picture(panel, pick(chosen, layer=layer), float(part["value"].max()), starts)
+    for panel, layer in zip(axes[0], layers, strict=True):
+        panel.set_title(f"layer {layer}")
+    for panel in axes[:-1].flat:
+        panel.tick_params(labelbottom=False)
+    for panel in axes[:, 1:].flat:
+        panel.tick_params(labelleft=False)
+    drawn = [panel.images[0] for panel in axes.flat if panel.images]
+    label = "dissimilarity, 1 - Pearson r"
+    figure.colorbar(drawn[0], ax=list(axes.flat), location="right", label=label, aspect=30, shrink=0.8)
+    return figure, part.loc[part["i"] <= part["j"], COLUMNS].reset_index(drop=True)
+
+
+def _picture(axes: Axes, pixels: pd.DataFrame, highest: float, starts: np.ndarray) -> None:
+    """One RDM; classes are numbered at their middles. Grey where no dissimilarity is defined."""
+    axes.set_facecolor(ABSENT)
+    axes.grid(visible=False)
+    axes.set_box_aspect(1)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    if pixels.empty:
+        return
+    values = pixels.pivot(index="i", columns="j", values="value").to_numpy(dtype=np.float64)
+    side = len(values)
+    axes.imshow(values, cmap=HEAT, vmin=0, vmax=highest, extent=(0, side, side, 0))
+    if len(starts) <= MOST_CLASSES:
+        middles = (starts + np.append(starts[1:], side)) / 2
+        axes.set_xticks(middles, [str(place) for place in range(len(starts))])
+        axes.set_yticks(middles, [str(place) for place in range(len(starts))])
+        axes.tick_params(**SMALL)

@@ -1,0 +1,48 @@
+"""Class structure of the RDMs by layer."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pipeline.figures._style import Style, band, blank, by_setting, layer_axis, legend, panels, pick, summarise
+
+READS = ("rdm",)
+TITLE = "Class structure by layer"
+CATEGORY = "Representations"
+CLAIMS = ("C13",)
+COLUMNS = {
+    "class_correlation": "class structure",
+    "within": "within classes",
+    "between": "between classes",
+}
+BY = ["quantity", "hidden", "varied", "method", "layer"]
+
+
+def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
+    """A row a depth: correlation with the ideal class RDM, and mean dissimilarity within and between classes, by layer.
+
+    The table has the mean over seeds, its interval and n by quantity, depth, method and layer.
+    """
+    table = tables["rdm"]
+    if not table.empty:
+        table = table[table["quantity"].isin(list(COLUMNS)) & table["method"].isin(list(style.methods))]
+    if table.empty:
+        return blank("no RDMs: no run finished"), pd.DataFrame(columns=[*BY, "mean", "low", "high", "n"])
+    shown = summarise(table, BY, "value")
+    parts = by_setting(shown)
+    figure, axes = panels(len(parts), len(COLUMNS), height=0.7 + 2.1 * len(parts), sharey="col")
+    for row, (title, part) in zip(axes, parts.items(), strict=True):
+        layers = int(part["hidden"].iloc[0])
+        for panel, quantity in zip(row, COLUMNS, strict=True):
+            panel.axvline((layers + 1) // 2, color="grey", linewidth=0.8, linestyle=":")
+            for method in style.present(part["method"]):
+                band(panel, pick(part, quantity=quantity, method=method), "layer", style=style, method=method,
+                     markers=True)  # fmt: skip
+            layer_axis(panel, layers)
+            panel.set_xlabel("hidden layer")
+        row[0].set_ylabel(f"{title}\nPearson r with ideal RDM")
+        for panel in row[1:]:
+            panel.set_ylabel("mean 1 - Pearson r")
+    for panel, words in zip(axes[0], COLUMNS.values(), strict=True):
+        panel.set_title(words)
+    legend(figure, style)
+    return figure, shown

@@ -1,0 +1,59 @@
+"""Similarity of corresponding layers of two networks, by layer, over its chance level."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pipeline.figures import _pairs
+from pipeline.figures._pairs import BOTH, METHODS, SEEDS
+from pipeline.figures._style import Style, band, blank, by_setting, layer_axis, legend, panels, pick
+from pipeline.wording import words
+
+READS = ("similarity",)
+TITLE = "Similarity layer by layer"
+CATEGORY = "Representations"
+CLAIMS = ("C16",)
+WORDS = {SEEDS: "two seeds of a method", METHODS: "with {}, same seed", BOTH: "with {}, other seed"}
+
+
+def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
+    """A row a measure (and depth), a column for what is other in a pair: layer l of one network against layer l.
+
+    Columns in which methods differ compare with the config's first method, and repeat how alike its seeds are. The
+    table has the mean over pairs of networks, its interval and n, and the chance level (null_mean, null_high: mean over
+    the pairs of the mean and the maximum over permutations).
+    """
+    table = tables["similarity"]
+    shown = table if table.empty else _pairs.shown(table[table["layer_a"] == table["layer_b"]], style)
+    if shown.empty:
+        columns = [*_pairs.BY, "mean", "low", "high", "n", "null_mean", "null_high"]
+        return blank("no similarity: fewer than two runs finished"), pd.DataFrame(columns=columns)
+    first = style.present(pd.concat([shown["method_a"], shown["method_b"]]))[0]
+    measures, parts = list(dict.fromkeys(table["measure"])), by_setting(shown)
+    others = [other for other in (SEEDS, BOTH, METHODS) if other in set(shown["other"])]
+    rows = [(title, part, measure) for title, part in parts.items() for measure in measures]
+    figure, axes = panels(len(rows), len(others), height=1 + 1.8 * len(rows), sharey="row")
+    for row, (title, part, measure) in zip(axes, rows, strict=True):
+        part = pick(part, measure=measure)
+        for panel, other in zip(row, others, strict=True):
+            chosen = pick(part, other=other)
+            _curves(panel, chosen, style)
+            if other != SEEDS:
+                _curves(panel, pick(part, other=SEEDS, method=first), style)
+            layer_axis(panel, int(part["layer_a"].max()) if len(part) else 1)
+            panel.set_xlabel("hidden layer")
+        row[0].set_ylabel(f"{words(measure)}\n{title}")
+    for panel, other in zip(axes[0], others, strict=True):
+        pairs = pick(shown, other=other)["n"].max()
+        panel.set_title(f"{WORDS[other].format(style.label(first))}\nn = {pairs} pair{'' if pairs == 1 else 's'}")
+    axes[0, 0].plot([], [], color="grey", linestyle=":", linewidth=1, label="chance")
+    legend(figure, style)
+    return figure, shown
+
+
+def _curves(axes: Axes, part: pd.DataFrame, style: Style) -> None:
+    """The methods' similarities, and their chance levels dotted in the same colour."""
+    for method in style.present(part["method"]):
+        curve = pick(part, method=method)
+        band(axes, curve, "layer_a", style=style, method=method, markers=True)
+        axes.plot(curve["layer_a"], curve["null_mean"], color=style.colour(method), linestyle=":", linewidth=1)

@@ -1,0 +1,70 @@
+"""Similarity of all pairs of layers, averaged over pairs of networks: a map each for a measure and a kind of pair."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from pipeline.figures import _maps, _pairs
+from pipeline.figures._pairs import BOTH, METHODS, SEEDS
+from pipeline.figures._style import Style, blank, by_setting, layer_ticks, panels, pick
+from pipeline.wording import words
+
+READS = ("similarity",)
+TITLE = "Similarity between layers"
+CATEGORY = "Representations"
+CLAIMS = ("C16",)
+SEED = {SEEDS: "other seed", METHODS: "same seed", BOTH: "other seed"}
+HEIGHT = 1.75  # inches a row
+
+
+def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
+    """A column a measure, a row a kind of pair: two seeds of a method, or a method and the first one of the config.
+
+    Only the deepest networks are shown; each column has a colour scale of its own. The table has each cell's mean over
+    pairs of networks, its interval and n, and the chance level (null_mean, null_high: mean over the pairs of the mean
+    and the maximum over permutations).
+    """
+    table = tables["similarity"]
+    if not table.empty:
+        table = table[table["hidden"] == table["hidden"].max()]
+    shown = table if table.empty else _pairs.shown(table, style)
+    if shown.empty:
+        columns = [*_pairs.BY, "mean", "low", "high", "n", "null_mean", "null_high"]
+        return blank("no similarity: fewer than two runs finished"), pd.DataFrame(columns=columns)
+    parts = by_setting(shown)
+    rows = [(title, pair) for title, part in parts.items() for pair in _kinds(part, style)]
+    measures = list(dict.fromkeys(table["measure"]))
+    figure, axes = panels(len(rows), len(measures), height=0.9 + HEIGHT * len(rows))
+    norms = {measure: _maps.scale(pick(shown, measure=measure)["mean"]) for measure in measures}
+    for row, (title, pair) in zip(axes, rows, strict=True):
+        for panel, measure in zip(row, measures, strict=True):
+            _map(panel, pick(pair, measure=measure), norms[measure])
+        a, b, other = pair[["method_a", "method_b", "other"]].iloc[0]
+        said = f"{title}: {style.label(a)} (up) with {style.label(b)} (across), {SEED[other]}"
+        _maps.row_title(row, said)
+        row[0].set_ylabel("hidden layer")
+    for column, measure in zip(axes.T, measures, strict=True):
+        column[-1].set_xlabel("hidden layer")
+        _maps.colour_bar(figure, column, norms[measure], words(measure))
+    return figure, shown
+
+
+def _kinds(part: pd.DataFrame, style: Style) -> list[pd.DataFrame]:
+    """The parts of a table with one kind of pair each: seeds first, in the order of the config."""
+    found = []
+    for other in (SEEDS, BOTH, METHODS):
+        rows = pick(part, other=other)
+        found += [pick(rows, method=method) for method in style.present(rows["method"])]
+    return found
+
+
+def _map(axes: Axes, cells: pd.DataFrame, norm: Normalize) -> None:
+    """One map, with n and the mean chance level."""
+    if cells.empty:
+        axes.set_facecolor(_maps.ABSENT)
+        return
+    _maps.heat(axes, cells.pivot(index="layer_a", columns="layer_b", values="mean"), norm)
+    axes.set_xticks(layer_ticks(int(cells["layer_b"].max())))
+    said = f"{_maps.chance(cells['null_mean'])}\nn = {cells['n'].max()}"
+    axes.annotate(said, (1.04, 0), annotation_clip=False, **_maps.NOTE)

@@ -1,0 +1,64 @@
+"""Similarity of each layer during training to itself at the end."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from pipeline.figures import _maps
+from pipeline.figures._style import Style, blank, by_setting, panels, pick, summarise
+from pipeline.wording import words
+
+READS = ("similarity_over_time",)
+TITLE = "Which layers converge first"
+CATEGORY = "Representations"
+CLAIMS = ("C16",)
+BY = ["hidden", "varied", "measure", "method", "layer", "step"]
+MOST_STEPS = 6  # with a number each on the axis
+
+
+def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
+    """A column a measure, a row a method (and depth): maps of layer by checkpoint, the last left out, where all are 1.
+
+    Each column has a colour scale of its own. The table has each cell's mean over seeds, its interval and n, and its
+    chance level (null_mean, null_high: mean over the seeds of the mean and the maximum over permutations).
+    """
+    table = tables["similarity_over_time"]
+    if not table.empty:
+        before = table["step"] < table.groupby("run")["step"].transform("max")
+        table = table[before & table["method"].isin(list(style.methods))]
+    if table.empty:
+        columns = [*BY, "mean", "low", "high", "n", "null_mean", "null_high"]
+        return blank("no similarity over time: no run has checkpoints before the end"), pd.DataFrame(columns=columns)
+    nulls = table.groupby(BY, as_index=False)[["null_mean", "null_high"]].mean()
+    shown = summarise(table, BY, "value").merge(nulls, on=BY)
+    rows = [
+        (f"{title}: {style.label(method)}", pick(part, method=method))
+        for title, part in by_setting(shown).items() for method in style.present(part["method"])
+    ]  # fmt: skip
+    measures = list(dict.fromkeys(table["measure"]))
+    figure, axes = panels(len(rows), len(measures), height=1.1 + 1.6 * len(rows))
+    norms = {measure: _maps.scale(pick(shown, measure=measure)["mean"]) for measure in measures}
+    for row, (title, part) in zip(axes, rows, strict=True):
+        for panel, measure in zip(row, measures, strict=True):
+            _map(panel, pick(part, measure=measure), norms[measure])
+        row[0].set_ylabel("hidden layer")
+        _maps.row_title(row, title)
+    for column, measure in zip(axes.T, measures, strict=True):
+        column[-1].set_xlabel("step")
+        _maps.colour_bar(figure, column, norms[measure], f"{words(measure)} with the end")
+    return figure, shown
+
+
+def _map(axes: Axes, cells: pd.DataFrame, norm: Normalize) -> None:
+    """One map, its checkpoints equally wide, with n and the mean chance level."""
+    if cells.empty:
+        axes.set_facecolor(_maps.ABSENT)
+        return
+    values = cells.pivot(index="layer", columns="step", values="mean")
+    _maps.heat(axes, values, norm)
+    steps = list(values.columns)
+    every = -(-len(steps) // MOST_STEPS)
+    axes.set_xticks(range(1, len(steps) + 1, every), [str(step) for step in steps[::every]])
+    said = f"{_maps.chance(cells['null_mean'])}, n = {cells['n'].max()}"
+    axes.annotate(said, (0.02, 0.98), color="white", **{**_maps.NOTE, "va": "top"})

@@ -1,0 +1,23 @@
+"""Losses of the study, each the mean over the batch."""
+
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 (the field's name for it)
+
+LOSSES = ("cross_entropy", "mse")
+
+
+def loss(name: str, p: Float[Tensor, "n k"], y: Float[Tensor, "n k"]) -> Float[Tensor, ""]:
+    """The loss of outputs `p` against targets `y` (one-hot for classes).
+
+    `cross_entropy` is the log loss of softmax(p), in nats. `mse` is the mean over samples and over the `k` outputs,
+    so that a linear top has `delta = 2 (p - y) Vᵀ / k` per sample.
+    """
+    if name == "mse":
+        return (p - y).square().mean()
+    return F.cross_entropy(p, y)
+
+
+def accuracy(p: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> Float[Tensor, ""]:
+    """The share of samples whose largest output is the right one."""
+    return (p.argmax(dim=1) == labels).double().mean()

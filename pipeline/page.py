@@ -1,0 +1,184 @@
+"""The report as a page: plain data in, HTML out. Everything shown is escaped."""
+
+import base64
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jinja2
+from markupsafe import Markup, escape
+
+from pipeline import wording
+from pipeline.stats import interval
+from pipeline.wording import Estimate
+
+CATEGORIES = ("Learning", "Synthetic gradients", "Representations", "Convergence")
+BACKTICKS = re.compile(r"`{1,2}([^`]+)`{1,2}")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Headline numbers side by side: a row is a quantity in a setting, a column a method."""
+
+    columns: list[str]
+    rows: dict[str, dict[str, Estimate]]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """An analysis; `rows` is how many its tables have, None if not all its jobs are done."""
+
+    name: str
+    what: str
+    claims: Sequence[str]
+    rows: int | None
+    numbers: Grid
+    meaning: list[str]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure; `image` is a data URI, None if it hasn't been drawn; `csv` is a relative link, None likewise."""
+
+    name: str
+    title: str
+    category: str
+    claims: Sequence[str]
+    caption: list[str]
+    image: str | None
+    csv: str | None
+
+    @property
+    def alt(self) -> str:
+        """Title and first sentence of the caption."""
+        return f"{self.title}. {wording.first_sentence(' '.join(self.caption))}".strip()
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run: who it is and how it ended. Status: `finished`, `diverged`, or `missing` if there is no result."""
+
+    name: str
+    method: str
+    seed: int
+    hidden: int
+    varied: str
+    status: str
+    step: int | None = None
+    message: str | None = None
+    final: Mapping[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Final:
+    """The final accuracies of one method in one setting, over the runs that finished."""
+
+    method: str
+    hidden: int
+    varied: str
+    runs: int
+    finished: int
+    estimates: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True)
+class Departure:
+    """A departure from the study, as a docstring tells it, and the file."""
+
+    place: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that the page shows."""
+
+    title: str
+    facts: list[tuple[str, str]]
+    notices: list[str]
+    costs: list[tuple[str, ...]]
+    analyses: list[Analysis]
+    figures: list[Figure]
+    runs: list[Run]
+    claims: Mapping[str, str]
+    departures: list[Departure]
+    settings: str
+
+
+def render(report: Report, template: str) -> str:
+    """The page, from the template's text."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    for function in (wording.number, wording.mean, wording.bounds, wording.words, wording.capitalise):
+        environment.filters[function.__name__] = function
+    environment.filters["marked"] = marked
+    quantities = sorted({name for run in report.runs for name in run.final})
+    return environment.from_string(template).render(
+        report=report,
+        diverged=[run for run in report.runs if run.status == "diverged"],
+        missing=[run for run in report.runs if run.status == "missing"],
+        varied=any(run.varied for run in report.runs),
+        figures=by_category(report.figures),
+        quantities=quantities,
+        accuracies=[name for name in quantities if name.endswith("accuracy")],
+        finals=finals(report.runs),
+    )
+
+
+def grid(
+    metrics: Mapping[str, Mapping[str, Any]], labels: Mapping[str, str], phrases: Mapping[str, str] | None = None
+) -> Grid:
+    """Headline numbers by name (each with mean, low, high, n) as a grid.
+
+    Args:
+        metrics: the numbers.
+        labels: methods' labels by name, in the order of the columns; the last column has what belongs to no method.
+        phrases: other words for some parts of the names.
+    """
+    rows: dict[str, dict[str, Estimate]] = {}
+    for name, value in metrics.items():
+        row, column = wording.place(name, labels, phrases)
+        rows.setdefault(row, {})[column] = Estimate(value["mean"], value["low"], value["high"], value["n"])
+    columns = [column for column in (*labels.values(), "") if any(column in cells for cells in rows.values())]
+    return Grid(columns, dict(sorted(rows.items(), key=lambda item: wording.natural(item[0]))))
+
+
+def finals(runs: Sequence[Run]) -> list[Final]:
+    """Mean, interval and n of every final accuracy, by depth, whatever else varies, and method."""
+    groups: dict[tuple[int, str, str], list[Run]] = {}
+    for run in runs:
+        groups.setdefault((run.hidden, run.varied, run.method), []).append(run)
+    return [_final(members) for members in groups.values()]
+
+
+def _final(runs: Sequence[Run]) -> Final:
+    first, finished = runs[0], [run for run in runs if run.status == "finished"]
+    names = sorted({name for run in finished for name in run.final if name.endswith("accuracy")})
+    values = {name: [run.final.get(name) for run in finished] for name in names}
+    estimates = {
+        name: Estimate(*interval([math.nan if value is None else value for value in each]))
+        for name, each in values.items()
+    }
+    return Final(first.method, first.hidden, first.varied, len(runs), len(finished), estimates)
+
+
+def by_category(figures: Sequence[Figure]) -> dict[str, list[Figure]]:
+    """Figures by category: the known categories first, in their order, then others as they come."""
+    names = [*CATEGORIES, *(figure.category for figure in figures)]
+    found = {name: [figure for figure in figures if figure.category == name] for name in dict.fromkeys(names)}
+    return {name: members for name, members in found.items() if members}
+
+
+def marked(text: str) -> Markup:
+    """A docstring's or a caption's text: what stands between backticks is code, all of it is escaped."""
+    plain, *rest = BACKTICKS.split(text)
+    pairs = zip(rest[::2], rest[1::2], strict=True)
+    return escape(plain) + Markup().join(Markup("<code>{}</code>{}").format(code, after) for code, after in pairs)
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """An image inside the page; `kind` is a media type."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

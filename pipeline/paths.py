@@ -1,0 +1,75 @@
+"""Where everything lies, below the project's root."""
+
+from pathlib import Path
+
+from pipeline.config import NAME
+
+DATA = Path("data")
+RESULTS = Path("results")
+RESUME = Path("resume")
+
+
+def data(dataset: str) -> Path:
+    """The folder of a data set's raw files."""
+    return DATA / dataset
+
+
+def results(study: str) -> Path:
+    """The folder of a study's results.
+
+    Raises:
+        ValueError: for a name that could leave the folder.
+    """
+    if not NAME.fullmatch(study):
+        raise ValueError(f"{study!r} is no study's name: expected lower-case letters, digits and underscores")
+    return RESULTS / study
+
+
+def history(study: str, run: str) -> Path:
+    """A run's history."""
+    return results(study) / "train" / run / "history.parquet"
+
+
+def checkpoints(study: str, run: str) -> Path:
+    """A run's models at its checkpoints."""
+    return results(study) / "train" / run / "checkpoints.safetensors"
+
+
+def summary(study: str, run: str) -> Path:
+    """How a run ended."""
+    return results(study) / "train" / run / "summary.json"
+
+
+def activations(study: str, run: str) -> Path:
+    """A run's activations."""
+    return results(study) / "represent" / f"{run}.safetensors"
+
+
+def table(study: str, analysis: str, job: str) -> Path:
+    """What a job of an analysis found."""
+    return results(study) / "analyse" / analysis / f"{job}.parquet"
+
+
+def drawing(study: str, figure: str, ending: str) -> Path:
+    """A figure (`svg`, `png`) or its numbers (`csv`)."""
+    return results(study) / "draw" / f"{figure}.{ending}"
+
+
+def metrics(study: str) -> Path:
+    """The headline numbers."""
+    return results(study) / "metrics.json"
+
+
+def report(study: str) -> Path:
+    """The report."""
+    return results(study) / "report.html"
+
+
+def tracked(study: str) -> Path:
+    """The record of what was sent to Weights & Biases."""
+    return results(study) / "tracked.json"
+
+
+def resume(study: str, run: str) -> Path:
+    """Where an unfinished run keeps what it needs to go on."""
+    return RESUME / study / f"{run}.safetensors"

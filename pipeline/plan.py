@@ -1,0 +1,164 @@
+"""Which jobs a study has: what each makes, from what, with which settings and code."""
+
+import functools
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline import plugins, sweeps
+from pipeline.config import Run, Study, digest
+from pipeline.fingerprint import fingerprint
+
+PAIR = "--"  # between the names of two runs
+END_ONLY, ALL_STEPS = "end", "all"
+# No number depends on these but through a job's settings, which are compared by value: a clearer message in one of them
+# must not cost a lab a week of training.
+PLUMBING = frozenset(
+    f"pipeline.{name}"
+    for name in (
+        "complaints", "config", "download", "fingerprint", "paths", "plan", "plugins", "provenance", "schema",
+        "sources", "sweeps", "tracking",
+    )
+)  # fmt: skip
+
+
+def code(*modules: str) -> str:
+    """Fingerprint of the code that decides a job's result."""
+    return fingerprint(*modules, without=PLUMBING)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs of one study."""
+
+    study: Study
+
+    @functools.cached_property
+    def runs(self) -> dict[str, Run]:
+        """Every run by name."""
+        return sweeps.unfold_all(self.study)
+
+    def select(self, analysis: str) -> list[Run]:
+        """The runs that an entry under `analyses` asks for."""
+        return sweeps.select(list(self.runs.values()), self.study.analyses[analysis])
+
+    def datasets(self) -> list[str]:
+        """Every data set that some run learns."""
+        return sorted({run.data.dataset for run in self.runs.values()})
+
+    def member(self, analysis: str) -> str:
+        """Which member of the family an entry under `analyses` means."""
+        return self.study.analyses[analysis].analysis or analysis
+
+    def figure(self, figure: str) -> str:
+        """Which member of the family an entry under `figures` means."""
+        return self.study.figures[figure].figure or figure
+
+    def declared(self, analysis: str) -> dict[str, Any]:
+        """What an analysis declares: SCOPE, READS and so on."""
+        return plugins.constants("analyses", self.member(analysis))
+
+    def shown(self, figure: str) -> dict[str, Any]:
+        """What a figure declares: READS, TITLE and so on."""
+        return plugins.constants("figures", self.figure(figure))
+
+    def jobs(self, analysis: str) -> dict[str, list[Run]]:
+        """An analysis's jobs by name, each with its runs: one job for the study or all runs, or one a run or a pair."""
+        scope = self.declared(analysis)["SCOPE"]
+        if scope == "study":
+            return {"study": []}
+        runs = self.select(analysis)
+        if scope == "runs":
+            return {"runs": runs}
+        if scope == "run":
+            return {run.name: [run] for run in runs}
+        return {f"{a.name}{PAIR}{b.name}": [a, b] for a, b in itertools.combinations(runs, 2) if kind(a, b)}
+
+    def represented(self) -> list[str]:
+        """The runs whose activations some analysis reads."""
+        found = {run.name: None for name in self._reading_activations() for run in self.select(name)}
+        return list(found)
+
+    def steps(self, run: str) -> str:
+        """Whether a run's activations are wanted at all checkpoints or at the end only."""
+        wanting = [name for name in self._reading_activations() if run in {r.name for r in self.select(name)}]
+        every = any(self.declared(name).get("STEPS", END_ONLY) == ALL_STEPS for name in wanting)
+        return ALL_STEPS if every else END_ONLY
+
+    def _reading_activations(self) -> list[str]:
+        return [name for name in self.study.analyses if self.declared(name)["READS"] == "activations"]
+
+    def train_settings(self, run: str) -> dict[str, Any]:
+        """What a training depends on: its settings, without the labels that only name it."""
+        found = self.runs[run].model_dump(mode="json")
+        return {key: value for key, value in found.items() if key not in {"sweep", "method", "varied"}}
+
+    def represent_settings(self, run: str) -> dict[str, Any]:
+        """What the activations of a run depend on beyond its checkpoints."""
+        return {
+            "samples": self.study.samples.model_dump(mode="json"),
+            "data": self.runs[run].data.model_dump(mode="json"),
+            "steps": self.steps(run),
+        }
+
+    def analyse_settings(self, analysis: str, job: str) -> dict[str, Any]:
+        """What an analysis's job depends on beyond the files that it reads."""
+        runs = self.jobs(analysis)[job]
+        return {"settings": self.study.analyses[analysis].settings, "runs": [identity(run) for run in runs]}
+
+    def draw_settings(self, figure: str) -> dict[str, Any]:
+        """What a figure depends on beyond the tables that it reads."""
+        methods = {name: method.label for name, method in self.study.methods.items()}
+        return {"settings": self.study.figures[figure].settings, "methods": methods}
+
+    def train_code(self, run: str) -> str:
+        """Fingerprint of the code that a training runs."""
+        chosen = self.runs[run]
+        return code(
+            "pipeline.train", f"pipeline.estimators.{chosen.estimator}", f"pipeline.datasets.{chosen.data.dataset}"
+        )
+
+    def represent_code(self, run: str) -> str:
+        """Fingerprint of the code that extracts a run's activations."""
+        return code("pipeline.represent", f"pipeline.datasets.{self.runs[run].data.dataset}")
+
+    def analyse_code(self, analysis: str) -> str:
+        """Fingerprint of the code that an analysis runs, with the members of other families that its settings name."""
+        member, chosen = self.member(analysis), self.study.analyses[analysis].settings
+        used = []
+        for name, setting in plugins.settings("analyses", member).items():
+            if name in plugins.FAMILIES:
+                used += [f"pipeline.{name}.{each}" for each in chosen.get(name, setting.default)]
+        return code("pipeline.analyse", f"pipeline.analyses.{member}", *used)
+
+    def draw_code(self, figure: str) -> str:
+        """Fingerprint of the code that draws a figure."""
+        return code("pipeline.draw", f"pipeline.figures.{self.figure(figure)}")
+
+    def stage_code(self, stage: str) -> str:
+        """Fingerprint of the code of a stage that loads no member by name."""
+        return code(f"pipeline.{stage}")
+
+    def settings_hash(self) -> str:
+        """Hash of the whole study."""
+        return digest(self.study)
+
+
+def identity(run: Run) -> dict[str, Any]:
+    """The columns that tell a run in a table."""
+    return {
+        "run": run.name,
+        "method": run.method,
+        "seed": run.seed,
+        "hidden": run.training.network.hidden,
+        "varied": "; ".join(f"{path}={value}" for path, value in run.varied.items()),
+    }
+
+
+def kind(a: Run, b: Run) -> str | None:
+    """How two runs compare: `seeds` (same method, other seed), `methods` (other method, same seed), or not at all."""
+    if a.varied != b.varied:
+        return None
+    if a.method == b.method:
+        return "seeds"
+    return "methods" if a.seed == b.seed else None

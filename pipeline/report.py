@@ -1,0 +1,205 @@
+"""Stage: write a study's report, one page that needs no network. `python -m pipeline.report --study smoke`."""
+
+import argparse
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline import config, naming, page, paths, plugins, store, tables, timing, wording
+from pipeline.config import Run, Study
+from pipeline.plan import Plan, identity
+
+TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
+CAPTIONS = Path("workflow/report")
+CLAIMS = config.CONFIGS / "claims.yaml"
+SHOWN_VERSIONS = ("python", "torch", "numpy", "snakemake", "dvc", "wandb")
+LARGEST_SVG = 600_000  # bytes; a larger one is shown as PNG
+SHORT = 12  # characters of a commit's hash
+DEPARTURE = "Departure:"
+UNKNOWN = "not recorded"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse, read, call, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--study", required=True)
+    name = parser.parse_args(argv).study
+    study = config.load(name)
+    plan = Plan(study)
+    metrics = _read(paths.metrics(name))
+    summaries = {run: found for run in plan.runs if (found := _read(paths.summary(name, run)))}
+    content = page.Report(
+        title=study.title,
+        facts=_facts(name, plan, metrics, summaries),
+        notices=_notices(plan, metrics, summaries),
+        costs=_costs(name),
+        analyses=[_analysis(plan, name, each, metrics) for each in study.analyses],
+        figures=[_figure(plan, name, each) for each in study.figures],
+        runs=[_run(study, run, summaries.get(run.name)) for run in plan.runs.values()],
+        claims=_claims(),
+        departures=list(departures(plugins.PACKAGE)),
+        settings=(config.CONFIGS / f"{name}.yaml").read_text(encoding="utf-8"),
+    )
+    html = page.render(content, TEMPLATE.read_text(encoding="utf-8"))
+    store.write_bytes(paths.report(name), html.encode())
+    print(f"{paths.report(name)}: {len(summaries)} of {len(plan.runs)} runs, {len(study.figures)} figures")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON file; nothing if it isn't there yet, so that a half-finished study has a report too."""
+    return store.read_json(path) if path.is_file() else {}
+
+
+def _facts(name: str, plan: Plan, metrics: dict[str, Any], summaries: dict[str, Any]) -> list[tuple[str, str]]:
+    origins = _origins(metrics, summaries)
+    versions = origins[0].get("versions", {})
+    shown = [f"{each} {versions[each]}" for each in SHOWN_VERSIONS if each in versions]
+    methods = [method.label for method in plan.study.methods.values()]
+    spent = timing.total(timing.costs(name).values())
+    return [
+        ("Study", f"{name} (configs/{name}.yaml)"),
+        ("Hash of its settings", plan.settings_hash()),
+        ("Runs", f"{len(summaries)} of {len(plan.runs)}"),
+        ("Methods", ", ".join(methods)),
+        ("Commit", _distinct(map(_commit, origins))),
+        ("Versions", ", ".join(shown) or UNKNOWN),
+        ("Hardware", _distinct(map(_hardware, origins))),
+        ("CPU time", wording.duration(spent.cpu) if spent.jobs else UNKNOWN),
+        ("All jobs, one after another", wording.duration(spent.wall) if spent.jobs else UNKNOWN),
+    ]
+
+
+def _origins(metrics: dict[str, Any], summaries: dict[str, Any]) -> list[dict[str, Any]]:
+    """Where the headline numbers come from, then each run."""
+    return [item.get(store.PROVENANCE, {}) for item in (metrics, *summaries.values())]
+
+
+def _distinct(found: Iterator[str | None]) -> str:
+    """What the results' provenances say, each once: parts may have been made apart."""
+    return "; ".join(dict.fromkeys(text for text in found if text)) or UNKNOWN
+
+
+def _commit(origin: Mapping[str, Any]) -> str | None:
+    commit = origin.get("commit")
+    return commit and commit[:SHORT] + (" with uncommitted changes" if origin.get("dirty") else "")
+
+
+def _hardware(origin: Mapping[str, Any]) -> str | None:
+    machine = origin.get("hardware")
+    if not machine:
+        return None
+    return f"{machine.get('cpu')}, {machine.get('cores')} cores, {machine.get('gpu') or 'no GPU'}"
+
+
+def _notices(plan: Plan, metrics: dict[str, Any], summaries: dict[str, Any]) -> list[str]:
+    """What makes the page less than it seems."""
+    found = []
+    if not metrics:
+        found.append("The headline numbers have not been gathered yet (metrics.json is not there).")
+    stored = metrics.get(store.PROVENANCE, {}).get("settings")
+    if stored and stored != plan.settings_hash():
+        found.append(
+            f"The headline numbers were made with settings {stored}, but the study's file now has "
+            f"{plan.settings_hash()}: run the workflow again."
+        )
+    if any(origin.get("dirty") for origin in _origins(metrics, summaries)):
+        found.append("Some results were made with uncommitted changes, so their commit does not tell the whole code.")
+    return found
+
+
+def _costs(name: str) -> list[tuple[str, ...]]:
+    parts = timing.costs(name)
+    if parts:
+        parts["all"] = timing.total(parts.values())
+    return [
+        (stage, str(cost.jobs), *map(wording.duration, (cost.cpu, cost.wall, cost.longest)), f"{cost.memory:.0f} MB")
+        for stage, cost in parts.items()
+    ]
+
+
+def _analysis(plan: Plan, name: str, analysis: str, metrics: dict[str, Any]) -> page.Analysis:
+    labels = {method: entry.label for method, entry in plan.study.methods.items()}
+    whole = all(paths.table(name, analysis, job).is_file() for job in plan.jobs(analysis))
+    purpose, meaning = _documentation(plan.member(analysis))
+    return page.Analysis(
+        name=analysis,
+        what=wording.first_sentence(purpose),
+        claims=plan.declared(analysis)["CLAIMS"],
+        rows=len(tables.of(plan, name, analysis)) if whole else None,
+        numbers=page.grid(metrics.get("metrics", {}).get(analysis, {}), labels),
+        meaning=wording.paragraphs(meaning),
+    )
+
+
+def _documentation(analysis: str) -> tuple[str, str]:
+    """What an analysis is for, and what its headline numbers mean, as its source says."""
+    tree = ast.parse((plugins.PACKAGE / "analyses" / f"{analysis}.py").read_text(encoding="utf-8"))
+    gather = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "metrics"]
+    return ast.get_docstring(tree) or "", (ast.get_docstring(gather[0]) or "") if gather else ""
+
+
+def _figure(plan: Plan, name: str, figure: str) -> page.Figure:
+    declared = plan.shown(figure)
+    caption, csv = CAPTIONS / f"{figure}.rst", paths.drawing(name, figure, "csv")
+    return page.Figure(
+        name=figure,
+        title=declared["TITLE"],
+        category=declared["CATEGORY"],
+        claims=declared["CLAIMS"],
+        caption=wording.paragraphs(caption.read_text(encoding="utf-8")) if caption.is_file() else [],
+        image=_image(name, figure),
+        csv=csv.relative_to(paths.results(name)).as_posix() if csv.is_file() else None,
+    )
+
+
+def _image(name: str, figure: str) -> str | None:
+    svg, png = paths.drawing(name, figure, "svg"), paths.drawing(name, figure, "png")
+    if svg.is_file() and (svg.stat().st_size <= LARGEST_SVG or not png.is_file()):
+        return page.data_uri(svg.read_bytes(), "image/svg+xml")
+    return page.data_uri(png.read_bytes(), "image/png") if png.is_file() else None
+
+
+def _run(study: Study, run: Run, summary: dict[str, Any] | None) -> page.Run:
+    summary = summary or {"status": "missing"}
+    return page.Run(
+        name=run.name,
+        method=study.methods[run.method].label,
+        seed=run.seed,
+        hidden=run.training.network.hidden,
+        varied=", ".join(naming.beyond_depth(identity(run)["varied"])),
+        status=summary["status"],
+        step=summary.get("step"),
+        message=summary.get("message"),
+        final=summary.get("final") or {},
+    )
+
+
+def _claims() -> dict[str, str]:
+    """The claims' words by id, if the project has written them down."""
+    if not CLAIMS.is_file():
+        return {}
+    found = yaml.safe_load(CLAIMS.read_text(encoding="utf-8"))
+    return {id: claim["words"] for id, claim in found.items()}
+
+
+def departures(package: Path) -> Iterator[page.Departure]:
+    """Every paragraph of a docstring in `package` that begins with `Departure:`."""
+    for path in sorted(package.rglob("*.py")):
+        place = path.relative_to(package.parent).as_posix()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                for text in _marked(ast.get_docstring(node) or ""):
+                    yield page.Departure(place, text)
+
+
+def _marked(docstring: str) -> Iterator[str]:
+    for text in wording.paragraphs(docstring):
+        if text.startswith(DEPARTURE):
+            yield wording.capitalise(text.removeprefix(DEPARTURE).strip())
+
+
+if __name__ == "__main__":
+    main()

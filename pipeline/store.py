@@ -1,0 +1,173 @@
+"""Read and write results: atomic, checksummed, each with its provenance; reading one never runs code.
+
+Tables are parquet, arrays are safetensors, the rest is JSON. A file appears under its name only when it is whole.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import safetensors
+import safetensors.numpy
+
+PROVENANCE = "provenance"
+CHECKSUMS = "sha256"
+
+
+class DamagedFileError(RuntimeError):
+    """A file whose content is not what was written: truncated, altered, or of another kind."""
+
+
+@contextlib.contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside `path`, renamed to it when the block ends well and removed when it doesn't."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".partial" + path.suffix)
+    os.close(handle)
+    partial = Path(name)
+    try:
+        yield partial
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        partial.chmod(0o644)  # mkstemp's 0600 would keep a shared results folder from its group
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def sha256(path: str | Path) -> str:
+    """The checksum of a file's bytes."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write a file that carries no provenance of its own (a figure, a page)."""
+    with atomic(path) as partial:
+        partial.write_bytes(content)
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write JSON with sorted keys, so that equal content gives equal bytes. NaN is refused: use null."""
+    text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    write_bytes(path, (text + "\n").encode())
+
+
+def read_json(path: str | Path) -> Any:
+    """What `write_json` wrote.
+
+    Raises:
+        DamagedFileError: if it is no JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DamagedFileError(f"{path}: expected JSON, found {error}; {_MEND}") from None
+
+
+def write_table(path: str | Path, table: pd.DataFrame, provenance: Mapping[str, Any]) -> None:
+    """Write a table as parquet, with page checksums."""
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    kept = {**(arrow.schema.metadata or {}), PROVENANCE.encode(): _canonical(provenance).encode()}
+    with atomic(path) as partial:
+        pq.write_table(arrow.replace_schema_metadata(kept), partial, write_page_checksum=True)
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """What `write_table` wrote.
+
+    Raises:
+        DamagedFileError: if the file is truncated or altered.
+    """
+    with _damage_named(path, "a parquet table"):
+        return pq.read_table(_bytes(path), page_checksum_verification=True).to_pandas()
+
+
+def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], provenance: Mapping[str, Any]) -> None:
+    """Write named arrays as safetensors, with a checksum of each."""
+    whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    metadata = {
+        PROVENANCE: _canonical(provenance),
+        CHECKSUMS: _canonical({name: _array_hash(array) for name, array in whole.items()}),
+    }
+    with atomic(path) as partial:
+        safetensors.numpy.save_file(whole, partial, metadata=metadata)
+
+
+def array_names(path: str | Path) -> list[str]:
+    """The names of the arrays in a file, sorted."""
+    with _damage_named(path, "safetensors"), safetensors.safe_open(path, framework="numpy") as file:
+        return sorted(file.keys())
+
+
+def read_arrays(path: str | Path, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+    """The named arrays of a file that `write_arrays` wrote; all of them by default.
+
+    Raises:
+        DamagedFileError: if the file is truncated, or an array's bytes are not those that were written.
+        KeyError: if it has no array of a name.
+    """
+    with _damage_named(path, "safetensors"), safetensors.safe_open(path, framework="numpy") as file:
+        there = set(file.keys())
+        wanted = sorted(there) if names is None else list(names)
+        missing = [name for name in wanted if name not in there]
+        found = {name: file.get_tensor(name) for name in wanted if name in there}
+        sums = json.loads((file.metadata() or {}).get(CHECKSUMS, "{}"))
+    if missing:
+        raise KeyError(f"{path} has no array {missing[0]!r}; it has {sorted(there)[:5]}… ({len(there)} in all)")
+    for name, array in found.items():
+        if sums.get(name) != _array_hash(array):
+            raise DamagedFileError(f"{path}: array {name!r} is not what was written (checksum differs); {_MEND}")
+    return found
+
+
+def provenance_of(path: str | Path) -> dict[str, Any]:
+    """The provenance that a table or a file of arrays carries, or that stands beside a file in `<name>.json`."""
+    path = Path(path)
+    if path.suffix == ".parquet":
+        with _damage_named(path, "a parquet table"):
+            stored = (pq.read_schema(path).metadata or {}).get(PROVENANCE.encode(), b"{}")
+        return json.loads(stored)
+    if path.suffix == ".safetensors":
+        with _damage_named(path, "safetensors"), safetensors.safe_open(path, framework="numpy") as file:
+            return json.loads((file.metadata() or {}).get(PROVENANCE, "{}"))
+    content = read_json(path)
+    return content.get(PROVENANCE, {}) if isinstance(content, dict) else {}
+
+
+_MEND = "remove it and run the workflow again"
+
+
+@contextlib.contextmanager
+def _damage_named(path: str | Path, kind: str) -> Iterator[None]:
+    """Turn whatever a reader says of a damaged file into one error that names the file and what to do."""
+    try:
+        yield
+    except (DamagedFileError, KeyError, FileNotFoundError, PermissionError):
+        raise
+    except (safetensors.SafetensorError, pa.ArrowException, OSError, ValueError) as error:
+        raise DamagedFileError(f"{path}: expected {kind}, found {error}; {_MEND}") from None
+
+
+def _bytes(path: str | Path) -> io.BytesIO:
+    return io.BytesIO(Path(path).read_bytes())
+
+
+def _canonical(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _array_hash(array: np.ndarray) -> str:
+    head = f"{array.dtype.str} {array.shape} "
+    return hashlib.sha256(head.encode() + array.tobytes()).hexdigest()

@@ -1,0 +1,198 @@
+"""Stage: one run. Trains a network and writes its history, its models along the way and how it ended.
+
+python -m pipeline.train --study smoke --run depth-one_sg-hidden2-s0
+"""
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy import ndarray
+from torch import Tensor
+from torch.nn.functional import one_hot
+from tqdm import tqdm
+
+from pipeline import assemble, config, paths, provenance, seeds, splits, store, tracking
+from pipeline.config import Run
+from pipeline.diagnosis import QUANTITIES, estimates, evaluate, weights
+from pipeline.plan import Plan
+from pipeline.training import Batches, Trainer, checkpoint_steps
+
+RESUME_SECONDS = 60.0
+DIAGNOSTIC_POINTS = 500
+PLAIN_LINES = 10  # progress lines in a log
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse, read, call, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--study", required=True)
+    parser.add_argument("--run", required=True)
+    wanted = parser.parse_args(argv)
+    assemble.single_threaded()
+    plan = Plan(config.load(wanted.study))
+    run = plan.runs[wanted.run]
+    settings, code = config.digest(plan.train_settings(run.name)), plan.train_code(run.name)
+    raw = sorted(path for path in paths.data(run.data.dataset).iterdir() if path.is_file())
+    origin = provenance.collect(
+        "train", run.name, study=wanted.study, settings=settings, code=code, inputs=raw, seed=run.seed
+    )
+    with tracking.start(
+        name=run.name,
+        group=f"{wanted.study}-{plan.settings_hash()}",
+        job_type="train",
+        tags=[wanted.study, run.method, f"seed{run.seed}"],
+        config={**plan.train_settings(run.name), "provenance": origin},
+        identity=config.digest(["train", settings, origin["inputs"]]),
+    ) as tracker:
+        session = Session(run, assemble.load_data(run.data), assemble.device(), tracker.log)
+        kept = paths.resume(wanted.study, run.name)
+        session.resume(kept, settings=settings, code=code)
+        session.go(lambda: session.keep(kept, origin))
+        final = session.final()
+        tracker.summary({**final, "status": session.status, "step": session.trainer.step})
+    store.write_table(paths.history(wanted.study, run.name), session.history(), origin)
+    store.write_arrays(paths.checkpoints(wanted.study, run.name), session.models, origin)
+    outcome = {
+        "run": run.name, "status": session.status, "step": session.trainer.step, "message": session.message,
+        "final": final, "provenance": origin,
+    }  # fmt: skip
+    store.write_json(paths.summary(wanted.study, run.name), outcome)
+    kept.unlink(missing_ok=True)
+    print(f"{run.name}: {session.message or session.status}, {final}")
+
+
+class Session:
+    """One run in progress: the trainer, the data on the device, and what has been recorded so far."""
+
+    def __init__(
+        self, run: Run, data: splits.Splits, on: torch.device, watch: Callable[[int, dict[str, float]], None]
+    ) -> None:
+        """Set up at step 0; `watch` is told the numbers of the whole network as they come."""
+        self.run, self.data, self.on, self.watch = run, data, on, watch
+        self.trainer: Trainer = assemble.trainer(run, data, on)
+        self.x, self.y, self.labels = self._tensors(data.train)
+        self.validation = self._tensors(data.validation)
+        self.batches = Batches(len(self.x), batch=run.training.batch, seed=run.seed)
+        self.start = [weight.detach().clone() for weight in self.trainer.network.weights()]
+        points = seeds.numpy_stream("evaluation points", run.data.split_seed).permutation(len(self.x))
+        self.shown = torch.from_numpy(points[: run.training.log_points]).to(on)
+        self.rows: list[tuple[int, int, str, float]] = []
+        self.models: dict[str, ndarray] = {}
+        self.losses: list[float] = []  # of the batches since the last entry
+        self.status, self.message = "running", None
+
+    def go(self, keep: Callable[[], None]) -> None:
+        """Train to the end, or until the loss is no number; `keep` is called now and then."""
+        wanted, trainer = self.run.training, self.trainer
+        looks = set(checkpoint_steps(wanted.steps, count=wanted.checkpoints))
+        last = time.monotonic()
+        if trainer.step == 0:
+            self._record(looks)
+        terminal = sys.stderr.isatty()
+        bar = tqdm(total=wanted.steps, initial=trainer.step, desc=self.run.name, disable=not terminal, unit="step")
+        while trainer.step < wanted.steps:
+            chosen = torch.from_numpy(self.batches.indices(trainer.step)).to(self.on)
+            value = trainer.update(self.x[chosen], self.y[chosen])
+            bar.update()
+            if not math.isfinite(value):
+                self.status, self.message = "diverged", f"diverged at step {trainer.step}: the batch loss was {value}"
+                break
+            self.losses.append(value)
+            self._record(looks)
+            if not terminal and trainer.step % max(1, wanted.steps // PLAIN_LINES) == 0:
+                print(f"{self.run.name}: step {trainer.step}/{wanted.steps}, batch loss {value:.4f}", flush=True)
+            if time.monotonic() - last > RESUME_SECONDS:
+                keep()
+                last = time.monotonic()
+        else:
+            self.status = "finished"
+        bar.close()
+
+    def _record(self, looks: set[int]) -> None:
+        """Write down what is due at this step."""
+        step, wanted = self.trainer.step, self.run.training
+        if step in looks:
+            self.models |= {f"step{step:08d}/{name}": array for name, array in self.trainer.model().items()}
+        if step % wanted.log_every and step not in looks:
+            return
+        network, points = self.trainer.network, self.shown
+        train = evaluate(network, self.x[points], self.y[points], self.labels[points], wanted.loss)
+        validation = evaluate(network, *self.validation, wanted.loss)
+        found = {
+            "train_loss": train[0],
+            "train_accuracy": train[1],
+            "validation_loss": validation[0],
+            "validation_accuracy": validation[1],
+        }
+        if self.losses:
+            found["batch_loss"] = sum(self.losses) / len(self.losses)
+            self.losses.clear()
+        if step == wanted.steps:
+            test = self._tensors(self.data.test)
+            found["test_loss"], found["test_accuracy"] = evaluate(network, *test, wanted.loss)
+        self.rows += [(step, 0, name, value) for name, value in found.items()]
+        few = points[:DIAGNOSTIC_POINTS]
+        by_layer = weights(network, self.start)
+        by_layer += estimates(network, self.trainer.gates, self.x[few], self.y[few], wanted.loss)
+        self.rows += [(step, *row) for row in by_layer]
+        self.watch(step, found)
+
+    def history(self) -> pd.DataFrame:
+        """All that was recorded: step, layer, quantity, value."""
+        table = pd.DataFrame(self.rows, columns=["step", "layer", "quantity", "value"])
+        return table.astype({"step": "int64", "layer": "int64", "quantity": "str", "value": "float64"})
+
+    def final(self) -> dict[str, float | None]:
+        """The last recorded numbers of the whole network; None where a diverged run has none that is finite."""
+        last = {name: value for _, layer, name, value in self.rows if layer == 0}
+        return {name: value if math.isfinite(value) else None for name, value in last.items()}
+
+    def keep(self, path: paths.Path, origin: dict) -> None:
+        """Write what is needed to go on from here."""
+        state = {f"state/{name}": array for name, array in self.trainer.state().items()}
+        state |= {f"model/{name}": array for name, array in self.models.items()}
+        table = self.history()
+        state |= {
+            "history/step": table["step"].to_numpy(),
+            "history/layer": table["layer"].to_numpy(),
+            "history/quantity": np.array([QUANTITIES.index(name) for name in table["quantity"]], dtype=np.int64),
+            "history/value": table["value"].to_numpy(),
+            "losses": np.array(self.losses, dtype=np.float64),
+            "step": np.array(self.trainer.step),
+        }
+        store.write_arrays(path, state, origin)
+
+    def resume(self, path: paths.Path, *, settings: str, code: str) -> None:
+        """Go on from what `keep` wrote, if it is there and is of these settings and this code."""
+        if not path.is_file():
+            return
+        origin = store.provenance_of(path)
+        if (origin.get("settings"), origin.get("code")) != (settings, code):
+            print(f"{path}: from other settings or other code, not used: starting from the beginning", flush=True)
+            return
+        kept = store.read_arrays(path)
+        step = int(kept["step"])
+        self.trainer.restore(_below(kept, "state/"), step)
+        self.models = _below(kept, "model/")
+        columns = [kept[f"history/{name}"].tolist() for name in ("step", "layer", "quantity", "value")]
+        self.rows = [(s, layer, QUANTITIES[q], v) for s, layer, q, v in zip(*columns, strict=True)]
+        self.losses = kept["losses"].tolist()
+        print(f"{self.run.name}: going on after step {step}", flush=True)
+
+    def _tensors(self, points: splits.Points) -> tuple[Tensor, Tensor, Tensor]:
+        x, classes = torch.from_numpy(points.inputs).to(self.on), torch.from_numpy(points.labels).to(self.on)
+        return x, one_hot(classes, self.data.classes).float(), classes
+
+
+def _below(arrays: dict[str, ndarray], prefix: str) -> dict[str, ndarray]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,284 @@
+"""The report: everything is there, nothing is loaded from elsewhere, and what is planted in a name stays text."""
+
+import itertools
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+import yaml
+
+from pipeline import config, page, paths, plugins, report, store, timing, wording
+from pipeline.plan import Plan
+
+PLANTED = "<script>alert('x')</script>"
+VOID = {"meta", "link", "img", "br"}
+HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
+
+
+class Page(HTMLParser):
+    """A page's elements (tag, attributes), its text, and whether its tags are closed in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.text, self.open = [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def all(self, tag):
+        return [attributes for found, attributes in self.elements if found == tag]
+
+    @property
+    def said(self):
+        return " ".join(" ".join(self.text).split())
+
+
+@pytest.fixture
+def study(root, tmp_path, monkeypatch):
+    """A small study with two depths, two methods and two seeds, one of them diverged; results made up here."""
+    monkeypatch.chdir(tmp_path)
+    content = yaml.safe_load((root / "configs" / "smoke.yaml").read_text())
+    content["title"] = "Small & <b>bold</b>"
+    content["methods"] = {name: content["methods"][name] for name in ("backprop", "every_sg")}
+    content["methods"]["every_sg"]["label"] = PLANTED
+    content["analyses"] = {name: v for name, v in content["analyses"].items() if name in plugins.members("analyses")}
+    content["figures"] = {
+        name: value
+        for name, value in content["figures"].items()
+        if name in plugins.members("figures")
+        and set(plugins.constants("figures", name)["READS"]) <= {*content["analyses"]}
+    }
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "small.yaml").write_text(yaml.safe_dump(content))
+    plan = Plan(config.load("small"))
+    origin = {
+        "commit": "0123456789abcdef", "dirty": False, "settings": plan.settings_hash(), "study": "small",
+        "versions": {"python": "3.11.7", "torch": "2.13.0"}, "hardware": {"cpu": "A CPU", "cores": 2, "gpu": None},
+    }  # fmt: skip
+    for run in plan.runs.values():
+        bad = run.name == "depth-every_sg-hidden4-s1"
+        final = {"test_accuracy": 0.9 - 0.1 * run.seed, "test_loss": None if bad else 0.25}
+        outcome = {
+            "run": run.name, "status": "diverged" if bad else "finished", "step": 37 if bad else 120,
+            "message": f"diverged at step 37 {PLANTED}" if bad else None, "final": final, "provenance": origin,
+        }  # fmt: skip
+        store.write_json(paths.summary("small", run.name), outcome)
+    value = {"mean": 0.85, "low": 0.2, "high": 1.5, "n": 2}
+    metrics = {"learning": {f"test_accuracy.{method}.hidden4": value for method in content["methods"]}}
+    store.write_json(paths.metrics("small"), {"study": "small", "metrics": metrics, "provenance": origin})
+    for name in content["figures"]:
+        store.write_bytes(paths.drawing("small", name, "svg"), b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+        store.write_bytes(paths.drawing("small", name, "png"), b"\x89PNG")
+        store.write_bytes(paths.drawing("small", name, "csv"), b"x\n1\n")
+        caption = tmp_path / "workflow" / "report" / f"{name}.rst"
+        caption.parent.mkdir(parents=True, exist_ok=True)
+        caption.write_text(f'About "{name}", e.g. ``h``.\nMore of it.\n\nAnd {PLANTED}.\n')
+    for analysis in content["analyses"]:
+        for job in plan.jobs(analysis):
+            store.write_table(paths.table("small", analysis, job), pd.DataFrame({"run": ["a", "b"]}), origin)
+    return plan
+
+
+def made():
+    report.main(["--study", "small"])
+    return Page(paths.report("small").read_text(encoding="utf-8"))
+
+
+def test_what_was_run_is_said(study):
+    said = made().said
+    for text in (
+        "Small & <b>bold</b>", study.settings_hash(), "8 of 8", "0123456789ab", "python 3.11.7, torch 2.13.0",
+        "A CPU, 2 cores, no GPU",
+    ):  # fmt: skip
+        assert text in said
+    assert "0123456789abc" not in said
+
+
+def test_sections_stand_in_order(study):
+    found = [a["id"] for tag, a in made().elements if tag == "h2"]
+    assert found == ["run", "numbers", "diverged", "figures", "tables", "departures", "settings"]
+
+
+def test_nothing_is_loaded_from_elsewhere(study):
+    html = made()
+    assert not {"script", "iframe", "object", "embed", "video", "audio", "form", "base"} & {
+        tag for tag, _ in html.elements
+    }
+    ids = {attributes["id"] for _, attributes in html.elements if "id" in attributes}
+    assert all(image["src"].startswith("data:image/") for image in html.all("img"))
+    for link in (attributes["href"] for _, attributes in html.elements if "href" in attributes):
+        if link.startswith("#"):
+            assert link[1:] in ids
+        elif link != "data:,":
+            assert re.fullmatch(r"draw/[a-z0-9_]+\.csv", link)
+            assert (paths.results("small") / link).is_file()
+    assert not any("style" in attributes or "srcset" in attributes for _, attributes in html.elements)
+    source = paths.report("small").read_text()
+    assert "@import" not in source
+    assert "url(" not in source
+
+
+def test_no_attribute_runs_code(study):
+    assert not [name for _, attributes in made().elements for name in attributes if name.startswith("on")]
+
+
+def test_what_is_planted_stays_text(study):
+    html = made()
+    assert not html.all("script")
+    assert not html.all("b")
+    assert html.said.count(PLANTED) > len(study.runs)
+    assert PLANTED not in paths.report("small").read_text()
+
+
+def test_every_figure_has_its_words(study):
+    html = made()
+    assert len(html.all("img")) == len(study.study.figures)
+    for name in study.study.figures:
+        title = plugins.constants("figures", name)["TITLE"]
+        assert f'{title}. About "{name}", e.g. ``h``.' in [image["alt"] for image in html.all("img")]
+        assert {"href": f"draw/{name}.csv"} in html.all("a")
+        assert ", ".join(plugins.constants("figures", name)["CLAIMS"]) in html.said
+    assert "More of it." in html.said
+    assert html.all("code")
+
+
+def test_tables_and_headings_are_made_for_readers_of_every_kind(study):
+    html = made()
+    tags = [tag for tag, _ in html.elements]
+    assert tags.count("caption") == tags.count("table") >= 4
+    assert all(attributes.get("scope") in {"col", "row"} for attributes in html.all("th"))
+    assert tags.count("h1") == tags.count("main") == 1
+    levels = [int(tag[1]) for tag in tags if re.fullmatch(r"h[1-6]", tag)]
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
+    assert html.all("html")[0]["lang"] == "en-GB"
+    assert html.all("a")[0] == {"class": "skip", "href": "#content"}
+    ids = [attributes["id"] for _, attributes in html.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_a_diverged_run_is_told_and_left_out_of_the_means(study):
+    said = made().said
+    assert "1 of 8 runs diverged" in said
+    assert f"depth-every_sg-hidden4-s1 37 diverged at step 37 {PLANTED}" in said
+    assert f"4 {PLANTED} 0.9000 {wording.MISSING} 1 of 2" in said
+    assert "2 backprop 0.850 [0.215, 1.485] 2 of 2" in said
+    rows = [page.Run(f"r{s}", "m", s, 4, "", "diverged" if s == 2 else "finished", final={"accuracy": a})
+            for s, a in enumerate([0.9, 0.8, 0.1])]  # fmt: skip
+    (final,) = page.finals(rows)
+    assert (final.runs, final.finished) == (3, 2)
+    assert final.estimates["accuracy"].mean == pytest.approx(0.85)
+    assert final.estimates["accuracy"].n == 2
+    assert final.estimates["accuracy"].high == pytest.approx(0.85 + 12.7062047 * 0.05, abs=1e-6)
+
+
+def test_that_none_diverged_is_said_too(study):
+    path = paths.summary("small", "depth-every_sg-hidden4-s1")
+    store.write_json(path, {**store.read_json(path), "status": "finished", "message": None})
+    assert "None: 8 of 8 runs finished." in made().said
+
+
+def test_headline_numbers_stand_side_by_side(study):
+    said = made().said
+    cell = "0.850 [0.200, 1.500], n = 2"
+    assert f"Number backprop {PLANTED} Test accuracy, 4 hidden layers {cell} {cell}" in said
+
+
+def test_a_half_finished_study_has_a_report(study):
+    paths.metrics("small").unlink()
+    for run in list(study.runs)[1:]:
+        paths.summary("small", run).unlink()
+    figure = next(iter(study.study.figures))
+    for ending in ("svg", "png", "csv"):
+        paths.drawing("small", figure, ending).unlink()
+    analysis = next(iter(study.study.analyses))
+    for job in study.jobs(analysis):
+        paths.table("small", analysis, job).unlink()
+    said = made().said
+    assert "metrics.json is not there" in said
+    assert "7 of 8 runs have no result yet" in said
+    assert "None: 1 of 8 runs finished." in said
+    assert "This figure has not been drawn yet." in said
+    assert "This analysis has not been run yet." in said
+
+
+def test_numbers_of_other_settings_are_noticed(study):
+    assert "run the workflow again" not in made().said
+    content = store.read_json(paths.metrics("small"))
+    content["provenance"] |= {"settings": "0" * 12, "dirty": True}
+    store.write_json(paths.metrics("small"), content)
+    said = made().said
+    assert f"made with settings {'0' * 12}, but the study's file now has {study.settings_hash()}" in said
+    assert "with uncommitted changes" in said
+
+
+def test_a_large_svg_is_shown_as_png(study, monkeypatch):
+    name = next(iter(study.study.figures))
+    kinds = [image["src"].partition(";")[0] for image in made().all("img")]
+    assert set(kinds) == {"data:image/svg+xml"}
+    store.write_bytes(paths.drawing("small", name, "svg"), b" " * (report.LARGEST_SVG + 1))
+    kinds = [image["src"].partition(";")[0] for image in made().all("img")]
+    assert sorted(kinds)[0] == "data:image/png"
+    assert kinds.count("data:image/png") == 1
+
+
+def test_the_compute_budget(study):
+    said = made().said
+    assert "CPU time not recorded" in said
+    for name, row in (("a", "100.5\t-\t300\t1\t1\t1\t0\t0\t9\t90.5"), ("b", "3700\t-\t500\t1\t1\t1\t0\t0\t9\t3600")):
+        store.write_bytes(paths.results("small") / "timing" / "train" / f"{name}.tsv", f"{HEAD}{row}\n".encode())
+    short = "0.4\t0:00:00\t-\t-\t-\t-\t-\t-\t-\tNA"
+    store.write_bytes(paths.results("small") / "timing" / "analyse" / "norms" / "runs.tsv", f"{HEAD}{short}\n".encode())
+    found = timing.costs("small")
+    assert found["train"] == timing.Cost(jobs=2, wall=3800.5, cpu=3690.5, longest=3700, memory=500)
+    assert found["analyse"] == timing.Cost(jobs=1, wall=0.4, cpu=0, longest=0.4, memory=0)
+    assert timing.total(found.values()).wall == pytest.approx(3800.9)
+    said = made().said
+    assert "CPU time 1 h 01 min" in said
+    assert "all 3 1 h 01 min 1 h 03 min 1 h 01 min 500 MB" in said
+
+
+def test_departures_are_found_in_the_code(tmp_path):
+    package = tmp_path / "package" / "family"
+    package.mkdir(parents=True)
+    (package / "member.py").write_text(
+        '"""A.\n\nDeparture: one\nand more.\n\nNot this.\n"""\n# Departure: no docstring\n'
+        'class A:\n    """B.\n\n    Departure: two.\n    """\n    def f(self):\n        """Departure: three."""\n'
+    )
+    found = [(d.place, d.text) for d in report.departures(tmp_path / "package")]
+    assert found == [("package/family/member.py", text) for text in ("One and more.", "Two.", "Three.")]
+
+
+def test_claims_are_spelled_out_if_they_are_written_down(study, tmp_path):
+    claims = {"C1": {"words": f"One {PLANTED}"}}
+    (tmp_path / "configs" / "claims.yaml").write_text(yaml.safe_dump(claims))
+    html = made()
+    assert "claim-C1" in [attributes.get("id") for attributes in html.all("dt")]
+    assert f"One {PLANTED}" in html.said
+
+
+def test_backticks_are_code_and_the_rest_is_escaped():
+    assert str(page.marked("a `b<i>` & ``c`` `d")) == "a <code>b&lt;i&gt;</code> &amp; <code>c</code> `d"
+
+
+def test_categories_keep_their_order():
+    figures = [
+        page.Figure(name, name, kind, (), [], None, None)
+        for name, kind in (("a", "Mine"), ("b", "Learning"), ("c", "Mine"))
+    ]
+    assert {name: [f.name for f in group] for name, group in page.by_category(figures).items()} == {
+        "Learning": ["b"],
+        "Mine": ["a", "c"],
+    }
+    assert next(iter(page.by_category(figures))) == "Learning"

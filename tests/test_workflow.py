@@ -1,0 +1,249 @@
+"""The whole workflow, for real: Snakemake, DVC and W&B offline, in a copy of the tree.
+
+The tests of this file share one folder and go on from one another's state, in their order.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline import store
+
+STUDY = ("--config", "study=smoke")
+COPIED = (
+    "Snakefile", "dvc.yaml", ".dvc", ".dvcignore", ".gitignore", "configs", "pipeline", "profiles", "workflow",
+    "requirements.lock",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A copy of what is committed, as a git repository of its own."""
+    root = Path(__file__).parent.parent
+    folder = tmp_path_factory.mktemp("study") / "clone"
+    folder.mkdir()
+    for name in COPIED:
+        source = root / name
+        skipped = shutil.ignore_patterns("__pycache__", "cache", "tmp", "config.local")
+        (shutil.copytree if source.is_dir() else shutil.copy)(
+            source, folder / name, **({"ignore": skipped} if source.is_dir() else {})
+        )
+    definition = (folder / "dvc.yaml").read_text()
+    (folder / "dvc.yaml").write_text(definition.replace("study: study", "study: smoke"))
+    for command in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "x"],
+    ):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    return folder
+
+
+def call(place, *command, fails=False):
+    """Run a command in the copy, with this environment's tools, and return what it printed."""
+    local = place.parent / "data"
+    environment = {
+        **os.environ,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "WANDB_MODE": "offline",
+        "PIPELINE_DATA": os.environ.get("PIPELINE_DATA", str(Path(__file__).parent.parent / "data" / "mnist")),
+        "DVC_NO_ANALYTICS": "1",
+        "TMPDIR": str(local.parent),
+    }
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, env=environment)
+    said = done.stdout + done.stderr
+    assert (done.returncode != 0) == fails, said
+    return said
+
+
+def snakemake(place, *more, fails=False):
+    return call(place, "snakemake", "reproduce", "all", *STUDY, *more, fails=fails)
+
+
+def ran(said):
+    """How many jobs of each rule a Snakemake call has run, from its own table."""
+    table = re.search(r"^job +count\n-+ +-+\n(.*?)\ntotal", said, re.MULTILINE | re.DOTALL)
+    rows = [line.split() for line in table.group(1).splitlines()] if table else []
+    return {rule: int(count) for rule, count in rows if rule not in {"all", "reproduce"}}
+
+
+def numbers(place):
+    """Every number of the study: tables, figures' csv and metrics; nothing of the machine and the clock."""
+    results = place / "results" / "smoke"
+    found = {str(p.relative_to(results)): store.read_table(p).to_json() for p in sorted(results.rglob("*.parquet"))}
+    found |= {str(p.relative_to(results)): p.read_text() for p in sorted(results.rglob("draw/*.csv"))}
+    found["metrics"] = json.loads((results / "metrics.json").read_text())["metrics"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def first(place):
+    """The first run, by the one command, through DVC: `dvc repro` fetches the data and runs Snakemake."""
+    call(place, "dvc", "repro")
+    return numbers(place)
+
+
+def test_everything_is_there(place, first):
+    results = place / "results" / "smoke"
+    page = (results / "report.html").read_text()
+    figures = yaml.safe_load((place / "configs" / "smoke.yaml").read_text())["figures"]
+    for name in figures:
+        assert (results / "draw" / f"{name}.csv").stat().st_size > 50
+        assert f"draw/{name}.csv" in page
+    for run in (results / "train").iterdir():
+        assert store.read_json(run / "summary.json")["status"] == "finished"
+    assert not list(results.rglob("*.partial*"))
+    assert not list((place / "resume").rglob("*.safetensors"))
+
+
+def test_a_second_time_nothing_runs(place, first):
+    assert "Nothing to be done" in snakemake(place)
+
+
+def test_dvc_agrees(place, first):
+    assert "up to date" in call(place, "dvc", "status")
+    assert "metrics.json" in call(place, "dvc", "metrics", "show")
+
+
+def test_dvc_shows_a_changed_parameter(place, first):
+    path = place / "configs" / "smoke.yaml"
+    before = path.read_text()
+    for command in (["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "run"]):
+        subprocess.run(["git", *command], cwd=place, check=True)
+    path.write_text(before.replace("rate: 0.003", "rate: 0.004"))
+    try:
+        assert "training.optimiser.rate" in call(place, "dvc", "params", "diff")
+    finally:
+        path.write_text(before)
+
+
+def test_every_training_has_its_offline_run(place, first):
+    """What W&B stored can be read back by its own tool."""
+    runs = list((place / "wandb").glob("offline-run-*"))
+    assert len(runs) >= 12 + 1
+    tracked = store.read_json(place / "results" / "smoke" / "tracked.json")
+    assert tracked["mode"] == "offline"
+    ids = {path.name.rpartition("-")[2] for path in runs}
+    assert {run["id"] for run in tracked["runs"]} <= ids
+
+
+def test_a_comment_runs_nothing(place, first):
+    path = place / "pipeline" / "gates.py"
+    before = path.read_text()
+    path.write_text(before.replace('"""The study', '"""Another docstring: the study') + "\n# a comment\n")
+    try:
+        assert "Nothing to be done" in snakemake(place)
+    finally:
+        path.write_text(before)
+
+
+def test_code_that_changes_runs_what_depends_on_it(place, first):
+    path = place / "pipeline" / "analyses" / "norms.py"
+    before = path.read_text()
+    path.write_text(before + "\nUNUSED = 1\n")
+    try:
+        assert ran(snakemake(place, "--dry-run")) == {"analyse": 1, "draw": 1, "report": 1, "summarise": 1, "track": 1}
+    finally:
+        path.write_text(before)
+
+
+def test_one_setting_runs_one_job_and_what_depends_on_it(place, first):
+    path = place / "configs" / "smoke.yaml"
+    before = path.read_text()
+    old = "{measures: [cca, svcca, cka], permutations: 2}}\n  similarity_over"
+    path.write_text(before.replace(old, old.replace("svcca, ", "")))
+    try:
+        counts = ran(snakemake(place, "--dry-run"))
+    finally:
+        path.write_text(before)
+    assert counts["analyse"] == 9
+    assert "train" not in counts
+    assert "represent" not in counts
+    assert counts["draw"] == 2
+
+
+def test_a_tampered_intermediate_is_noticed(place, first):
+    path = place / "results" / "smoke" / "represent" / "depth-one_sg-hidden4-s0.safetensors"
+    before = path.read_bytes()
+    path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    try:
+        assert ran(snakemake(place, "--dry-run"))["analyse"] >= 3
+    finally:
+        path.write_bytes(before)
+    assert "Nothing to be done" in snakemake(place)
+
+
+DUMMY = '''"""Half of what a linear synthetic gradient says: a dummy, to see that one file is enough."""
+
+from torch import nn
+
+from pipeline.gates import Gate  # noqa: F401 (an estimator may look at the core)
+
+LABEL = "half"
+LEARNED = False
+WAITS_FOR = ("arrived",)
+IMPLIED_LOSS = "half the loss"
+
+
+class Half(nn.Module):
+    def forward(self, arrived):
+        return arrived / 2
+
+
+def build(units, classes, *, generator):
+    return Half()
+'''
+
+
+def test_a_new_estimator_is_one_file_and_one_entry_and_runs_only_what_is_new(place, first):
+    config = place / "configs" / "smoke.yaml"
+    before = config.read_text()
+    (place / "pipeline" / "estimators" / "half.py").write_text(DUMMY)
+    entry = "  half: {label: half a gradient, estimator: half, settings: {}, placement: every, set: {}}\n\nsweeps:"
+    config.write_text(before.replace("\nsweeps:", entry, 1))
+    kept = numbers(place)
+    counts = ran(snakemake(place))
+    assert counts["train"] == 4  # two depths, two seeds
+    assert counts["represent"] == 2
+    after = numbers(place)
+    trained = {name: value for name, value in kept.items() if name.startswith("train/")}
+    assert trained.items() <= after.items()
+    assert "half a gradient" in (place / "results" / "smoke" / "report.html").read_text()
+    assert "half" in (place / "results" / "smoke" / "draw" / "learning_curves.csv").read_text()
+    config.write_text(before)
+    (place / "pipeline" / "estimators" / "half.py").unlink()
+
+
+def test_a_diverged_run_is_reported_and_the_study_goes_on(place, first):
+    config = place / "configs" / "smoke.yaml"
+    before = config.read_text()
+    wild = "set: {network.batch_norm: false, optimiser.name: sgd, optimiser.rate: 1.0e+30}}\n\nsweeps:"
+    config.write_text(
+        re.sub(r"(every_sg: .*?)set: \{\}\}\n\nsweeps:", rf"\g<1>{wild}", before, count=1, flags=re.DOTALL)
+    )
+    snakemake(place)
+    summary = store.read_json(place / "results" / "smoke" / "train" / "depth-every_sg-hidden4-s0" / "summary.json")
+    assert summary["status"] == "diverged"
+    assert re.fullmatch(r"diverged at step \d+: the batch loss was (nan|inf)", summary["message"])
+    assert summary["message"] in (place / "results" / "smoke" / "report.html").read_text()
+    config.write_text(before)
+
+
+def test_back_to_the_first_config_gives_the_first_numbers_to_the_bit(place, first):
+    snakemake(place)
+    again = numbers(place)
+    assert {name: again[name] for name in first} == first
+
+
+def test_snakemakes_own_report(place, first):
+    call(place, "snakemake", "reproduce", "all", *STUDY, "--report", "report.html")
+    page = (place / "report.html").read_text()
+    assert "Learning" in page
+    assert (place / "report.html").stat().st_size > 1_000_000

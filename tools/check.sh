@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# What `make check`, the pre-commit hooks and CI run. It changes nothing.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+failed=()
+run() {
+  echo "== $*"
+  "$@" || failed+=("$*")
+}
+run ruff format --check .
+run ruff check .
+run basedpyright --level error
+run lint-imports
+run snakefmt --check Snakefile workflow
+run bash -c 'snakemake --lint --config study=smoke 2>&1 | tail -n 40; exit "${PIPESTATUS[0]}"'
+run python -m pipeline.document --check
+if [ "${#failed[@]}" -gt 0 ]; then
+  printf 'failed: %s\n' "${failed[@]}" >&2
+  exit 1
+fi
+echo "all checks passed"

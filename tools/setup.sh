@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Makes .venv from the lock file. PYTHON chooses the interpreter (>= 3.11).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+TORCH=torch==2.13.0
+
+pick() {
+  for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11 python; do
+    if [ -n "$candidate" ] && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      echo "$candidate"
+      return
+    fi
+  done
+  echo "No Python 3.11 or newer was found on PATH: install one, or name it with PYTHON=/path/to/python make setup" >&2
+  return 1
+}
+
+python=$(pick)
+rm -f .venv/.made-from-lock
+[ -x .venv/bin/python ] || "$python" -m venv .venv
+# Hashes are checked for every package; bytecode is compiled once here, not at each start of a job.
+uv=$(grep --only-matching '^uv==[^ ]*' requirements.lock)
+hashes=$(sed -n '/^uv==/,/^[^ ]/p' requirements.lock | grep --only-matching 'sha256:[0-9a-f]*' | sed 's/^/--hash=/')
+echo "$uv" $hashes > .venv/uv.txt
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .venv/uv.txt
+.venv/bin/uv pip install --quiet --python .venv/bin/python --compile-bytecode --require-hashes --requirement requirements.lock
+
+# torch comes as a CPU and as a CUDA build under one version, so it is not in the lock. Its CPU build needs nothing that
+# the lock doesn't have; the CUDA build imports only beside its libraries.
+works() { .venv/bin/python -c 'import torch; assert torch.__version__.split("+")[0] == "2.13.0"' 2>/dev/null; }
+if ! works; then
+  if command -v nvidia-smi >/dev/null 2>&1; then
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check "$TORCH"
+  else
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "$TORCH"
+    works || .venv/bin/python -m pip install --quiet --disable-pip-version-check "$TORCH"
+  fi
+fi
+works || { echo "torch 2.13.0 was installed but can't be imported: run .venv/bin/python -c 'import torch' to see why" >&2; exit 1; }
+touch .venv/.made-from-lock
+echo "The environment is ready: .venv ($(.venv/bin/python --version), torch $(.venv/bin/python -c 'import torch; print(torch.__version__)'))"

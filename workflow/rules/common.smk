@@ -1,0 +1,119 @@
+# What all rules share: the study that `--config study=NAME` chose, and functions that ask its plan.
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+# Jobs run the interpreter that runs Snakemake, without its path becoming part of their commands.
+os.environ["PATH"] = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+)
+sys.path.insert(0, str(workflow.basedir))
+
+from pipeline import config as settings
+from pipeline import paths, plugins
+from pipeline.plan import Plan
+
+STUDY = str(config.get("study", "study"))
+try:
+    PLAN = Plan(settings.load(STUDY))
+except settings.ConfigError as error:
+    raise WorkflowError(f"The study can't be run, nothing was started.\n{error}")
+
+REPORT = str(paths.report(STUDY))
+METRICS = str(paths.metrics(STUDY))
+TRACKED = str(paths.tracked(STUDY))
+TABLES = [
+    str(paths.table(STUDY, name, job))
+    for name in PLAN.study.analyses
+    for job in PLAN.jobs(name)
+]
+CAPTIONS = [f"workflow/report/{name}.rst" for name in PLAN.study.figures]
+SUMMARIES = [str(paths.summary(STUDY, run)) for run in PLAN.runs]
+FIGURES = [
+    str(paths.drawing(STUDY, name, end))
+    for name in PLAN.study.figures
+    for end in ("svg", "png", "csv")
+]
+
+
+wildcard_constraints:
+    study="[a-z0-9_]+",
+    run="[A-Za-z0-9_.-]+",
+    job="[A-Za-z0-9_.-]+",
+    analysis="[a-z0-9_]+",
+    figure="[a-z0-9_]+",
+    dataset="[a-z0-9_]+",
+
+
+def data_files(dataset):
+    return [
+        str(paths.data(dataset) / name)
+        for name, _ in plugins.constants("datasets", dataset)["FILES"]
+    ]
+
+
+def run_data(wildcards):
+    return data_files(PLAN.runs[wildcards.run].data.dataset)
+
+
+def train_settings(wildcards):
+    return PLAN.train_settings(wildcards.run)
+
+
+def train_code(wildcards):
+    return PLAN.train_code(wildcards.run)
+
+
+def represent_settings(wildcards):
+    return PLAN.represent_settings(wildcards.run)
+
+
+def represent_code(wildcards):
+    return PLAN.represent_code(wildcards.run)
+
+
+def analyse_inputs(wildcards):
+    """The histories, or the activations and how each run ended."""
+    runs = [run.name for run in PLAN.jobs(wildcards.analysis)[wildcards.job]]
+    if PLAN.declared(wildcards.analysis)["READS"] == "history":
+        return [str(paths.history(STUDY, run)) for run in runs]
+    return [
+        str(path(STUDY, run))
+        for run in runs
+        for path in (paths.activations, paths.summary)
+    ]
+
+
+def analyse_settings(wildcards):
+    return PLAN.analyse_settings(wildcards.analysis, wildcards.job)
+
+
+def analyse_code(wildcards):
+    return PLAN.analyse_code(wildcards.analysis)
+
+
+def draw_inputs(wildcards):
+    return [
+        str(paths.table(STUDY, name, job))
+        for name in PLAN.shown(wildcards.figure)["READS"]
+        for job in PLAN.jobs(name)
+    ]
+
+
+def draw_settings(wildcards):
+    return PLAN.draw_settings(wildcards.figure)
+
+
+def draw_code(wildcards):
+    return PLAN.draw_code(wildcards.figure)
+
+
+def figure_category(wildcards):
+    return PLAN.shown(wildcards.figure)["CATEGORY"]
+
+
+def figure_labels(wildcards):
+    drawn = PLAN.shown(wildcards.figure)
+    return {"figure": drawn["TITLE"], "claims": ", ".join(drawn["CLAIMS"])}

@@ -1,0 +1,18 @@
+rule train:
+    input:
+        run_data,
+    output:
+        history="results/{study}/train/{run}/history.parquet",
+        checkpoints="results/{study}/train/{run}/checkpoints.safetensors",
+        summary="results/{study}/train/{run}/summary.json",
+    log:
+        "logs/{study}/train/{run}.log",
+    benchmark:
+        "results/{study}/timing/train/{run}.tsv"
+    conda:
+        "../envs/pipeline.yaml"
+    params:
+        settings=train_settings,
+        code=train_code,
+    shell:
+        "python -m pipeline.train --study {wildcards.study} --run {wildcards.run} > {log} 2>&1"
