@@ -1,6 +1,6 @@
 """Stage: run one job of one analysis and write its table.
 
-python -m pipeline.analyse --study smoke --analysis norms --job runs
+`python -m pipeline.analyse --study smoke --analysis norms --job runs`
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pipeline.plan import Plan, identity, kind
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse, read, call, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--study", required=True)
     parser.add_argument("--analysis", required=True)
     parser.add_argument("--job", required=True)
@@ -82,7 +82,8 @@ def _identify_pair(table: pd.DataFrame, a: Run, b: Run) -> pd.DataFrame:
     who = {
         f"{key}_{side}": identity(run)[key] for side, run in (("a", a), ("b", b)) for key in ("run", "method", "seed")
     }
-    columns = {**who, "hidden": a.training.network.hidden, "kind": kind(a, b)}
+    shared = {key: identity(a)[key] for key in ("hidden", "varied")}
+    columns = {**who, **shared, "kind": kind(a, b)}
     for place, (name, value) in enumerate(columns.items()):
         table.insert(place, name, value)
     return table

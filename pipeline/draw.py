@@ -1,6 +1,6 @@
 """Stage: draw one figure as SVG and PNG, with the numbers that it shows as CSV.
 
-python -m pipeline.draw --study smoke --figure learning_curves
+`python -m pipeline.draw --study smoke --figure learning_curves`
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pipeline.plan import Plan
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse, read, call, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--study", required=True)
     parser.add_argument("--figure", required=True)
     wanted = parser.parse_args(argv)

@@ -78,12 +78,12 @@ def factorise(x: Float[ndarray, "n d"], *, cut: float | None = None) -> Factors:
         ValueError: if a value is not finite.
     """
     check_finite(x)
-    cut = max(x.shape) * EPSILON if cut is None else cut
+    relative = max(x.shape) * EPSILON if cut is None else cut
     means = x.mean(axis=0, keepdims=True)
     basis, scales, directions = np.linalg.svd(x - means, full_matrices=False)
     removed = np.sqrt(len(x)) * np.abs(means).max()
-    rank = int(np.sum(scales > cut * max(scales[0], removed)))
-    return Factors(np.ascontiguousarray(basis[:, :rank]), scales[:rank], directions[:rank], cut)
+    rank = int(np.sum(scales > relative * max(scales[0], removed)))
+    return Factors(np.ascontiguousarray(basis[:, :rank]), scales[:rank], directions[:rank], relative)
 
 
 def check_finite(x: Float[ndarray, "n d"]) -> None:

@@ -156,9 +156,13 @@ def identity(run: Run) -> dict[str, Any]:
 
 
 def kind(a: Run, b: Run) -> str | None:
-    """How two runs compare: `seeds` (same method, other seed), `methods` (other method, same seed), or not at all."""
+    """How two runs compare, or None if they differ in a varied setting.
+
+    `seeds`: same method, other seed. `both`: other method and other seed, the fair counterpart of `seeds`. `methods`:
+    other method, same seed: they share initial weights and the order of batches, which two seeds don't.
+    """
     if a.varied != b.varied:
         return None
     if a.method == b.method:
         return "seeds"
-    return "methods" if a.seed == b.seed else None
+    return "methods" if a.seed == b.seed else "both"

@@ -1,6 +1,6 @@
 """Stage: the activations of one trained network, layer by layer, at the study's fixed points.
 
-python -m pipeline.represent --study smoke --run depth-one_sg-hidden2-s0
+`python -m pipeline.represent --study smoke --run depth-one_sg-hidden2-s0`
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pipeline.training import load_model
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse, read, call, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--study", required=True)
     parser.add_argument("--run", required=True)
     wanted = parser.parse_args(argv)

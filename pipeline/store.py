@@ -22,6 +22,7 @@ import safetensors.numpy
 
 PROVENANCE = "provenance"
 CHECKSUMS = "sha256"
+ABOUT = "about"
 
 
 class DamagedFileError(RuntimeError):
@@ -97,12 +98,10 @@ def read_table(path: str | Path) -> pd.DataFrame:
 def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], provenance: Mapping[str, Any]) -> None:
     """Write named arrays as safetensors, with a checksum of each."""
     whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    metadata = {
-        PROVENANCE: _canonical(provenance),
-        CHECKSUMS: _canonical({name: _array_hash(array) for name, array in whole.items()}),
-    }
+    about = {PROVENANCE: provenance, CHECKSUMS: {name: _array_hash(array) for name, array in whole.items()}}
     with atomic(path) as partial:
-        safetensors.numpy.save_file(whole, partial, metadata=metadata)
+        # One entry only: safetensors writes several in a random order, and equal content is to give equal bytes.
+        safetensors.numpy.save_file(whole, partial, metadata={ABOUT: _canonical(about)})
 
 
 def array_names(path: str | Path) -> list[str]:
@@ -123,7 +122,7 @@ def read_arrays(path: str | Path, names: Iterable[str] | None = None) -> dict[st
         wanted = sorted(there) if names is None else list(names)
         missing = [name for name in wanted if name not in there]
         found = {name: file.get_tensor(name) for name in wanted if name in there}
-        sums = json.loads((file.metadata() or {}).get(CHECKSUMS, "{}"))
+        sums = _about(file).get(CHECKSUMS, {})
     if missing:
         raise KeyError(f"{path} has no array {missing[0]!r}; it has {sorted(there)[:5]}… ({len(there)} in all)")
     for name, array in found.items():
@@ -141,7 +140,7 @@ def provenance_of(path: str | Path) -> dict[str, Any]:
         return json.loads(stored)
     if path.suffix == ".safetensors":
         with _damage_named(path, "safetensors"), safetensors.safe_open(path, framework="numpy") as file:
-            return json.loads((file.metadata() or {}).get(PROVENANCE, "{}"))
+            return _about(file).get(PROVENANCE, {})
     content = read_json(path)
     return content.get(PROVENANCE, {}) if isinstance(content, dict) else {}
 
@@ -158,6 +157,10 @@ def _damage_named(path: str | Path, kind: str) -> Iterator[None]:
         raise
     except (safetensors.SafetensorError, pa.ArrowException, OSError, ValueError) as error:
         raise DamagedFileError(f"{path}: expected {kind}, found {error}; {_MEND}") from None
+
+
+def _about(file: Any) -> dict[str, Any]:
+    return json.loads((file.metadata() or {}).get(ABOUT, "{}"))
 
 
 def _bytes(path: str | Path) -> io.BytesIO:

@@ -1,6 +1,6 @@
 """Stage: gather the headline numbers of all analyses: mean, interval and n of each.
 
-python -m pipeline.summarise --study smoke
+`python -m pipeline.summarise --study smoke`
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pipeline.plan import Plan
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse, read, call, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--study", required=True)
     study = parser.parse_args(argv).study
     plan = Plan(config.load(study))

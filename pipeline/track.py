@@ -1,6 +1,6 @@
-"""Stage: hand the study's tables and figures to Weights & Biases, one run per analysis and one for the figures.
+"""Stage: hand the study's headline numbers, tables and figures to Weights & Biases, as one run beside the trainings'.
 
-python -m pipeline.track --study smoke
+`python -m pipeline.track --study smoke`
 """
 
 import argparse
@@ -12,35 +12,29 @@ from pipeline.plan import Plan
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse, read, call, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--study", required=True)
     study = parser.parse_args(argv).study
     plan = Plan(config.load(study))
     metrics = store.read_json(paths.metrics(study))["metrics"]
-    group = f"{study}-{plan.settings_hash()}"
-    sent = []
-    for name in plan.study.analyses:
-        found = {f"{metric}.{part}": v for metric, value in metrics.get(name, {}).items() for part, v in value.items()}
-        origins = {job: store.sha256(paths.table(study, name, job)) for job in plan.jobs(name)}
-        settings = {"analysis": name, "inputs": origins, "code": plan.analyse_code(name)}
-        identity = config.digest(["analyse", name, settings])
-        with tracking.start(
-            name=name, group=group, job_type="analyse", tags=[study, name], config=settings, identity=identity
-        ) as tracker:
-            tracker.summary({key: value for key, value in found.items() if value is not None})
-            tracker.table(name, tables.of(plan, study, name))
-        sent.append({"name": name, "job_type": "analyse", "id": tracking.run_id("analyse", identity)})
+    jobs = {f"{name}/{job}": paths.table(study, name, job) for name in plan.study.analyses for job in plan.jobs(name)}
     pictures = {name: paths.drawing(study, name, "png") for name in plan.study.figures}
-    settings = {"inputs": {name: store.sha256(path) for name, path in pictures.items()}}
-    identity = config.digest(["draw", settings])
+    files = {name: store.sha256(path) for name, path in {**jobs, **pictures}.items()}
+    settings = {"study": plan.study.model_dump(mode="json"), "inputs": files}
+    group, identity = f"{study}-{plan.settings_hash()}", config.digest(["results", files])
     with tracking.start(
-        name="figures", group=group, job_type="draw", tags=[study], config=settings, identity=identity
+        name="results", group=group, job_type="results", tags=[study], config=settings, identity=identity
     ) as tracker:
+        for name in plan.study.analyses:
+            found = metrics.get(name, {})
+            parts = {f"{name}/{metric}.{part}": v for metric, whole in found.items() for part, v in whole.items()}
+            tracker.summary({part: value for part, value in parts.items() if value is not None})
+            tracker.table(name, tables.of(plan, study, name))
         for name, path in pictures.items():
             tracker.figure(name, path)
-    sent.append({"name": "figures", "job_type": "draw", "id": tracking.run_id("draw", identity)})
-    store.write_json(paths.tracked(study), {"study": study, "group": group, "mode": tracking.mode(), "runs": sent})
-    print(f"{len(sent)} runs")
+    run = {"name": "results", "job_type": "results", "id": tracking.run_id("results", identity)}
+    store.write_json(paths.tracked(study), {"study": study, "group": group, "mode": tracking.mode(), "runs": [run]})
+    print(f"{len(plan.study.analyses)} analyses, {len(pictures)} figures")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Stage: one run. Trains a network and writes its history, its models along the way and how it ended.
 
-python -m pipeline.train --study smoke --run depth-one_sg-hidden2-s0
+`python -m pipeline.train --study smoke --run depth-one_sg-hidden2-s0`
 """
 
 import argparse
@@ -30,7 +30,7 @@ PLAIN_LINES = 10  # progress lines in a log
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse, read, call, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--study", required=True)
     parser.add_argument("--run", required=True)
     wanted = parser.parse_args(argv)

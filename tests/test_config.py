@@ -146,18 +146,18 @@ def test_selections(smoke):
     study = config.parse(
         put(smoke, "analyses/norms/where", {"network.hidden": 4, "method": ["backprop", "one_sg"]}), source="x"
     )
-    assert {run.method for run in study.select("norms")} == {"backprop", "one_sg"}
-    assert {run.training.network.hidden for run in study.select("norms")} == {4}
+    assert {run.method for run in Plan(study).select("norms")} == {"backprop", "one_sg"}
+    assert {run.training.network.hidden for run in Plan(study).select("norms")} == {4}
 
 
-def test_pairs_are_of_other_seeds_or_other_methods_never_both(root):
-    study = config.load("smoke", root)
-    plan = Plan(study)
-    pairs = list(plan.jobs("similarity").values())
-    assert len(pairs) == 3 * 1 + 3 * 2  # per method one pair of seeds; per seed three pairs of methods
-    for a, b in pairs:
-        assert (a.method == b.method) != (a.seed == b.seed)
-        assert kind(a, b) == ("seeds" if a.method == b.method else "methods")
+def test_pairs_are_of_other_seeds_other_methods_or_both(root):
+    pairs = list(Plan(config.load("smoke", root)).jobs("similarity").values())
+    kinds = [kind(a, b) for a, b in pairs]
+    assert {name: kinds.count(name) for name in set(kinds)} == {"seeds": 3 * 1, "methods": 3 * 2, "both": 3 * 2}
+    for (a, b), name in zip(pairs, kinds, strict=True):
+        assert (a.method == b.method) == (name == "seeds")
+        assert (a.seed == b.seed) == (name == "methods")
+        assert a.varied == b.varied
 
 
 def test_settings_of_a_run_do_not_change_with_a_label_or_another_method(smoke):

@@ -108,7 +108,7 @@ def test_what_was_run_is_said(study):
 
 def test_sections_stand_in_order(study):
     found = [a["id"] for tag, a in made().elements if tag == "h2"]
-    assert found == ["run", "numbers", "diverged", "figures", "tables", "departures", "settings"]
+    assert found == ["run", "diverged", "figures", "numbers", "tables", "departures", "settings"]
 
 
 def test_nothing_is_loaded_from_elsewhere(study):

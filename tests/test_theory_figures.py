@@ -147,3 +147,9 @@ def test_an_empty_portrait():
     figure, shown = phase_portrait.draw({"counter_example": pd.DataFrame()}, style=STYLE)
     assert list(shown.columns) == phase_portrait.COLUMNS
     figure.canvas.draw()
+
+
+def test_a_single_iteration():
+    figure, shown = convergence.draw(tables(seeds=1, iterations=1, points=1), style=STYLE)
+    assert set(shown["iteration"].dropna()) == {1}
+    figure.canvas.draw()

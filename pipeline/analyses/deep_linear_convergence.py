@@ -29,7 +29,7 @@ def analyse(
     width: int = 5,
     noises: tuple[float, ...] = (0.0, 0.5),
     rates: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0),
-    sg_rates: tuple[float, ...] = (0.01, 0.1, 0.3),
+    sg_rates: tuple[float, ...] = (0.01, 0.1, 0.5),
     iterations: int = 3000,
     points: int = 40,
 ) -> pd.DataFrame:

@@ -25,7 +25,7 @@ def analyse(
     outputs: int = 3,
     noises: tuple[float, ...] = (0.0, 0.5),
     rates: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0),
-    sg_rates: tuple[float, ...] = (0.01, 0.1, 0.3),
+    sg_rates: tuple[float, ...] = (0.01, 0.1, 0.5),
     iterations: int = 2000,
     points: int = 40,
 ) -> pd.DataFrame:

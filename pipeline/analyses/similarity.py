@@ -83,19 +83,23 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
         excess=same["value"] - same["null_mean"],
         ending=np.where(same["seed_a"] == same["seed_b"], "_same_seed", ""),
     )
-    for (measure, hidden, varied), part in same.groupby(["measure", "hidden", "varied"]):
+    for _, part in same.groupby(["measure", "hidden", "varied"]):
         seeds = part[part["method_a"] == part["method_b"]]
-        for (method, _, _), pair in seeds.groupby(["method_a", "run_a", "run_b"], sort=False):
-            name = metric(f"{measure}_between_seeds", method, hidden, varied)
+        for _, pair in seeds.groupby(["run_a", "run_b"], sort=False):
+            name = _name(pair.iloc[0], "between_seeds", pair["method_a"].iloc[0])
             found.setdefault(name, []).append(float(pair["excess"].mean()))
         others = part[part["method_a"] != part["method_b"]]
-        for (a, b, ending, run), pairs in others.groupby(["method_a", "method_b", "ending", "run_a"], sort=False):
+        for _, pairs in others.groupby(["method_a", "method_b", "ending", "run_a"], sort=False):
+            run, a, b, ending = pairs.iloc[0][["run_a", "method_a", "method_b", "ending"]]
             excess = pairs.groupby("layer_a")["excess"].mean()
             reference = seeds[(seeds["run_a"] == run) | (seeds["run_b"] == run)].groupby("layer_a")["excess"].mean()
             for quantity, number in _less_alike(excess, reference).items():
-                name = metric(f"{measure}_{quantity}{ending}", f"{a}.{b}", hidden, varied)
-                found.setdefault(name, []).append(number)
+                found.setdefault(_name(pairs.iloc[0], quantity + ending, f"{a}.{b}"), []).append(number)
     return found
+
+
+def _name(row: pd.Series, quantity: str, who: str) -> str:
+    return metric(f"{row['measure']}_{quantity}", who, row["hidden"], row["varied"])
 
 
 def _less_alike(excess: pd.Series, reference: pd.Series) -> dict[str, float]:

@@ -31,7 +31,7 @@ def draw(
     style: Style,
     inputs: int = 10,
     hidden: int = 4,
-    rate: float = 0.3,
+    rate: float = 0.1,
 ) -> tuple[Figure, pd.DataFrame]:
     """The gap to the optimum by iteration, without and with noise, and how long it takes by main rate: a row a theorem.
 
@@ -59,7 +59,7 @@ def draw(
         for panel, noise in zip(line, noises, strict=False):
             _curves(panel, pick(gaps, noise=noise), "iteration")
             panel.set_title(f"{_title(name, table)}\n{_noise(noise)}, main rate {gaps['rate'].iloc[0]:g}")
-            panel.set_ylim(BOTTOM, TOP)
+            panel.set(xlim=(1, max(2, table["iteration"].max())), ylim=(BOTTOM, TOP))
             panel.tick_params(labelleft=panel is line[0])
         line[0].set_ylabel("relative gap to the optimum")
         _curves(line[-1], pick(times, noise=noises[-1]), "rate", marked=True)

@@ -1,5 +1,7 @@
 """RDMs of some layers of the deepest networks, a row a method."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -15,7 +17,7 @@ CLAIMS = ("C13",)
 COLUMNS = ["hidden", "varied", "method", "seed", "layer", "i", "j", "value"]
 GRID, WIDEST = 5.2, 1.6  # inches: all columns of pictures, and the side of one
 MOST_CLASSES = 20  # with a number each on the axes
-SMALL = {"labelsize": 5, "length": 0, "pad": 1}
+SMALL: dict[str, Any] = {"labelsize": 5, "length": 0, "pad": 1}
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:

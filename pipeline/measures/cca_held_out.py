@@ -20,7 +20,7 @@ class Halves:
     """A layer's factors on one half of the samples, and the other half in their coordinates."""
 
     found: Factors
-    tested: Float[ndarray, "m rank"]  # whitened by the first half
+    tested: Float[ndarray, "m rank"]  # centred; whitened by the first half
 
     @property
     def n(self) -> int:
@@ -59,7 +59,7 @@ def prepare(x: Float[ndarray, "n d"], *, cut: float | None = None) -> Halves:
     linalg.check_tall(second)
     linalg.check_finite(second)
     found = linalg.factorise(first, cut=cut)
-    return Halves(found, (second - first.mean(axis=0)) @ (found.directions.T / found.scales))
+    return Halves(found, (second - second.mean(axis=0)) @ (found.directions.T / found.scales))
 
 
 def compare(a: Halves, b: Halves) -> float:
@@ -73,9 +73,9 @@ def compare(a: Halves, b: Halves) -> float:
         return np.nan
     left, _, right = np.linalg.svd(linalg.overlap(a.found, b.found), full_matrices=False)
     p, q = a.tested @ left, b.tested @ right.T
-    p, q = p - p.mean(axis=0), q - q.mean(axis=0)
-    norms = np.linalg.norm(p, axis=0) * np.linalg.norm(q, axis=0)
-    correlations = np.divide((p * q).sum(axis=0), norms, out=np.zeros_like(norms), where=norms > 0)
+    size_p, size_q = np.linalg.norm(p, axis=0), np.linalg.norm(q, axis=0)  # on the first half all are 1
+    vary = (size_p > a.cut) & (size_q > b.cut)
+    correlations = np.divide((p * q).sum(axis=0), size_p * size_q, out=np.zeros_like(size_p), where=vary)
     return float(correlations.mean())
 
 

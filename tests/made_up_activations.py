@@ -1,0 +1,20 @@
+"""Activations of a run that never was, for the tests of analyses."""
+
+import numpy as np
+
+from pipeline.activations import Activations, key
+
+N, WIDTH = 60, 5
+
+
+def activations(layers=3, steps=(0, 4, 9), seed=0, labels=None, **replaced):
+    """A run whose layers are random in float32; `replaced` gives some by the sample and layer, such as `rdm2`."""
+    draw = np.random.default_rng(seed)
+    labels = np.sort(draw.integers(0, 4, N)) if labels is None else np.asarray(labels)
+    stored = {"cca/labels": labels, "rdm/labels": labels}
+    for step in steps:
+        for layer in range(1, layers + 1):
+            for sample in ("cca", "rdm"):
+                h = draw.standard_normal((len(labels), WIDTH)).astype(np.float32)
+                stored[key(sample, layer, step)] = replaced.get(f"{sample}{layer}", h)
+    return Activations(layers, steps, stored.__getitem__)
