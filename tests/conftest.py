@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 os.environ.setdefault("WANDB_MODE", "offline")
 # Ground and stages have no shapes; a hook on the modules that have is enough.
 SHAPED = [
-    "pipeline.activations", "pipeline.diagnosis", "pipeline.gates", "pipeline.linalg", "pipeline.linear_models",
+    "pipeline.activations", "pipeline.diagnosis", "pipeline.gates", "pipeline.linalg", "pipeline.linear_models", "pipeline.linear_training", "pipeline.histories",
     "pipeline.losses", "pipeline.networks", "pipeline.splits", "pipeline.stats", "pipeline.training",
     "pipeline.estimators", "pipeline.measures", "pipeline.analyses",
 ]  # fmt: skip

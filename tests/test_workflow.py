@@ -197,7 +197,7 @@ class Half(nn.Module):
         return arrived / 2
 
 
-def build(units, classes, *, generator):
+def build(units, classes, *, above, generator):
     return Half()
 '''
 
@@ -246,4 +246,6 @@ def test_snakemakes_own_report(place, first):
     call(place, "snakemake", "reproduce", "all", *STUDY, "--report", "report.html")
     page = (place / "report.html").read_text()
     assert "Learning" in page
+    caption = (place / "workflow" / "report" / "phase_portrait.rst").read_text()
+    assert caption.split("\n")[0][:40] in page
     assert (place / "report.html").stat().st_size > 1_000_000

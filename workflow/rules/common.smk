@@ -30,6 +30,10 @@ TABLES = [
     for job in PLAN.jobs(name)
 ]
 CAPTIONS = [f"workflow/report/{name}.rst" for name in PLAN.study.figures]
+# Snakemake's report fills caption.jinja from here: a caption's path may have no wildcard.
+config["captions"] = {
+    name: Path(path).read_text() for name, path in zip(PLAN.study.figures, CAPTIONS)
+}
 SUMMARIES = [str(paths.summary(STUDY, run)) for run in PLAN.runs]
 FIGURES = [
     str(paths.drawing(STUDY, name, end))

@@ -5,7 +5,7 @@ rule draw:
         svg="results/{study}/draw/{figure}.svg",
         png=report(
             "results/{study}/draw/{figure}.png",
-            caption="../report/{figure}.rst",
+            caption="../report/caption.jinja",
             category=figure_category,
             labels=figure_labels,
         ),
