@@ -6,3 +6,6 @@ import os
 # the fastest way to fill a machine with jobs. It must be set before numpy or torch is imported.
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"
+
+# cuBLAS is deterministic only with a workspace of fixed size, and reads this when CUDA starts.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

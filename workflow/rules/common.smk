@@ -1,14 +1,12 @@
 # What all rules share: the study that `--config study=NAME` chose, and functions that ask its plan.
-import os
+import shlex
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 # Jobs run the interpreter that runs Snakemake, without its path becoming part of their commands.
-os.environ["PATH"] = os.pathsep.join(
-    [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
-)
+shell.prefix(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; ')
 sys.path.insert(0, str(workflow.basedir))
 
 from pipeline import config as settings
