@@ -34,3 +34,4 @@ rule reproduce:
     input:
         FIGURES,
         METRICS,
+        VERDICTS,

@@ -3,25 +3,32 @@
 import difflib
 import json
 import re
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 import pydantic
+from pydantic import BaseModel
 
 from pipeline import plugins
-from pipeline.schema import Run, Study
 
 
 class ConfigError(ValueError):
     """A config that can't be used; the message lists every fault with its path and what to do."""
 
 
-def explain(error: pydantic.ValidationError, source: str, *, valid: list[str] | None = None) -> str:
+def explain(
+    error: pydantic.ValidationError,
+    source: str,
+    *,
+    model: type[BaseModel] | None = None,
+    valid: list[str] | None = None,
+) -> str:
     """Every fault on a line: path, what was found, what was expected, the nearest valid name.
 
     Args:
         error: what pydantic found.
         source: where the settings stand, named first on every line.
-        valid: the valid keys, where they can't be known from our own models.
+        model: of the settings, to find the valid keys at a place.
+        valid: the valid keys themselves, where there is no such model.
     """
     lines = []
     for fault in error.errors():
@@ -29,7 +36,7 @@ def explain(error: pydantic.ValidationError, source: str, *, valid: list[str] | 
         found = json.dumps(fault["input"], default=str)
         found = found if len(found) <= 80 else found[:77] + "…"
         if fault["type"] == "extra_forbidden":
-            keys = valid or _keys_at(error.title, fault["loc"][:-1])
+            keys = valid or _keys_at(model, fault["loc"][:-1])
             lines.append(f"{source}: {path}: unknown key ({plugins.nearest(str(fault['loc'][-1]), keys)})")
         elif fault["type"] == "missing":
             lines.append(f"{source}: {path}: missing; every study has the same keys, see configs/README.md")
@@ -41,13 +48,19 @@ def explain(error: pydantic.ValidationError, source: str, *, valid: list[str] | 
     return "\n".join(lines)
 
 
-def _keys_at(title: str, path: tuple[int | str, ...]) -> list[str]:
+def _keys_at(model: type[BaseModel] | None, path: tuple[int | str, ...]) -> list[str]:
     """The valid keys at a place in a model, found by walking down its annotations."""
-    place: Any = {"Study": Study, "Run": Run}.get(title)
+    place: Any = model
     for part in path:
+        while get_origin(place) is Annotated:
+            place = get_args(place)[0]
         if get_origin(place) is dict:
             place = get_args(place)[1]
+        elif get_origin(place) is tuple:
+            place = get_args(place)[0]
         else:
             field = getattr(place, "model_fields", {}).get(part)
             place = field.annotation if field else None
+    while get_origin(place) is Annotated:
+        place = get_args(place)[0]
     return sorted(getattr(place, "model_fields", {}))

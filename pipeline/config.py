@@ -47,7 +47,7 @@ def parse(text: str, *, source: str) -> Study:
     except TypeError as error:
         raise ConfigError(f"{source}: {error}; YAML dates and sets are not used here") from None
     except pydantic.ValidationError as error:
-        raise ConfigError(explain(error, source)) from None
+        raise ConfigError(explain(error, source, model=Study)) from None
     faults = [f"{source}: {fault}" for fault in _faults(study)]
     if faults:
         raise ConfigError("\n".join(faults))

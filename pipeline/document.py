@@ -42,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     check = parser.parse_args(argv).check
     text = before = README.read_text(encoding="utf-8")
     renewed = []
-    for name, make in {"findings": findings, "figure": figure, "times": times, "workflow": workflow}.items():
+    parts = {"verdicts": verdicts, "findings": findings, "figure": figure, "times": times, "workflow": workflow}
+    for name, make in parts.items():
         content = make()
         filled = text if content is None else fill(text, name, content)
         if filled != text:
@@ -72,6 +73,18 @@ def fill(text: str, name: str, content: str) -> str:
     if len(found) != 1:
         raise ValueError(f"{README}: expected the part {begin} … {end} once, found it {len(found)} times")
     return text.replace(found[0], f"{begin}\n{content}\n{end}")
+
+
+def verdicts() -> str | None:
+    """Every claim as a whole, with its verdict."""
+    path = paths.verdicts(STUDY)
+    if not path.is_file():
+        return None
+    rows = [row for row in store.read_json(path) if row["criterion"] is None]
+    return table(
+        ["Claim", "In our words", "Source", "Verdict", "Of its parts"],
+        [[row["id"], row["claim"], row["source"], f"**{row['verdict']}**", row["evidence"]] for row in rows],
+    )
 
 
 def findings() -> str | None:

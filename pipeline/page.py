@@ -1,6 +1,7 @@
 """The report as a page: plain data in, HTML out. Everything shown is escaped."""
 
 import base64
+import collections
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -102,7 +103,7 @@ class Report:
     analyses: list[Analysis]
     figures: list[Figure]
     runs: list[Run]
-    claims: Mapping[str, str]
+    verdicts: list[Mapping[str, Any]]
     departures: list[Departure]
     settings: str
 
@@ -125,6 +126,9 @@ def render(report: Report, template: str) -> str:
         quantities=quantities,
         accuracies=[name for name in quantities if name.endswith("accuracy")],
         finals=finals(report.runs),
+        claimed={row["id"] for row in report.verdicts},
+        counts=collections.Counter(row["verdict"] for row in report.verdicts if not row["criterion"]),
+        comparisons=sum(bool(row["criterion"]) for row in report.verdicts),
     )
 
 

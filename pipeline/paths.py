@@ -60,6 +60,11 @@ def metrics(study: str) -> Path:
     return results(study) / "metrics.json"
 
 
+def verdicts(study: str) -> Path:
+    """The verdict on every claim."""
+    return results(study) / "verdicts.json"
+
+
 def report(study: str) -> Path:
     """The report."""
     return results(study) / "report.html"

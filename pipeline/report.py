@@ -6,15 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pipeline import config, naming, page, paths, plugins, store, tables, timing, wording
 from pipeline.config import Run, Study
 from pipeline.plan import Plan, identity
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
 CAPTIONS = Path("workflow/report")
-CLAIMS = config.CONFIGS / "claims.yaml"
 SHOWN_VERSIONS = ("python", "torch", "numpy", "snakemake", "dvc", "wandb")
 LARGEST_SVG = 600_000  # bytes; a larger one is shown as PNG
 SHORT = 12  # characters of a commit's hash
@@ -39,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         analyses=[_analysis(plan, name, each, metrics) for each in study.analyses],
         figures=[_figure(plan, name, each) for each in study.figures],
         runs=[_run(study, run, summaries.get(run.name)) for run in plan.runs.values()],
-        claims=_claims(),
+        verdicts=store.read_json(verdicts) if (verdicts := paths.verdicts(name)).is_file() else [],
         departures=list(departures(plugins.PACKAGE)),
         settings=(config.CONFIGS / f"{name}.yaml").read_text(encoding="utf-8"),
     )
@@ -175,14 +172,6 @@ def _run(study: Study, run: Run, summary: dict[str, Any] | None) -> page.Run:
         message=summary.get("message"),
         final=summary.get("final") or {},
     )
-
-
-def _claims() -> dict[str, str]:
-    """The claims' words by id, if the project has written them down."""
-    if not CLAIMS.is_file():
-        return {}
-    found = yaml.safe_load(CLAIMS.read_text(encoding="utf-8"))
-    return {id: claim["words"] for id, claim in found.items()}
 
 
 def departures(package: Path) -> Iterator[page.Departure]:

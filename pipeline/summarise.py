@@ -6,6 +6,7 @@
 import argparse
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from pipeline import config, paths, plugins, provenance, stats, store, tables
 from pipeline.plan import Plan
@@ -22,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         module = plugins.load("analyses", plan.member(name))
         if hasattr(module, "metrics"):
             values = module.metrics(tables.of(plan, study, name))
-            found[name] = {metric: _shown(stats.interval(each)) for metric, each in sorted(values.items())}
+            found[name] = {metric: _shown(each) for metric, each in sorted(values.items())}
     origin = provenance.collect(
         "summarise", "metrics", study=study, settings=plan.settings_hash(), code=plan.stage_code("summarise")
     )
@@ -30,8 +31,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"{sum(map(len, found.values()))} metrics of {len(found)} analyses")
 
 
-def _shown(value: stats.Interval) -> dict[str, float | int | None]:
-    return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in value._asdict().items()}
+def _shown(values: list[float]) -> dict[str, Any]:
+    """Mean, interval and n, and the values themselves in the order of the seeds; None stands for what isn't finite."""
+    found = {name: _finite(number) for name, number in stats.interval(values)._asdict().items()}
+    return {**found, "values": [_finite(float(value)) for value in values]}
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def unfold(study: Study, sweep: str) -> list[Run]:
             try:
                 runs.append(Run.model_validate_json(json.dumps(content)))
             except pydantic.ValidationError as error:
-                raise ConfigError(explain(error, where)) from None
+                raise ConfigError(explain(error, where, model=Run)) from None
     return runs
 
 

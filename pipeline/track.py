@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for name in plan.study.analyses:
             found = metrics.get(name, {})
             parts = {f"{name}/{metric}.{part}": v for metric, whole in found.items() for part, v in whole.items()}
-            tracker.summary({part: value for part, value in parts.items() if value is not None})
+            tracker.summary({part: value for part, value in parts.items() if isinstance(value, int | float)})
             tracker.table(name, tables.of(plan, study, name))
         for name, path in pictures.items():
             tracker.figure(name, path)

@@ -1,6 +1,7 @@
 """The report: everything is there, nothing is loaded from elsewhere, and what is planted in a name stays text."""
 
 import itertools
+import json
 import re
 from html.parser import HTMLParser
 
@@ -260,12 +261,19 @@ def test_departures_are_found_in_the_code(tmp_path):
     assert found == [("package/family/member.py", text) for text in ("One and more.", "Two.", "Three.")]
 
 
-def test_claims_are_spelled_out_if_they_are_written_down(study, tmp_path):
-    claims = {"C1": {"words": f"One {PLANTED}"}}
-    (tmp_path / "configs" / "claims.yaml").write_text(yaml.safe_dump(claims))
+def test_verdicts_come_first_and_are_escaped(study, tmp_path):
+    part = {
+        "id": "C1.a", "claim": f"One {PLANTED}", "source": "S", "criterion": "above 0", "verdict": "not replicated",
+        "statistic": -0.123456, "interval": [-0.2, None], "n": 3, "figure": "norms", "evidence": "x",
+    }  # fmt: skip
+    whole = {**part, "id": "C1", "criterion": None, "statistic": None, "interval": None, "n": None}
+    (tmp_path / "results" / "small" / "verdicts.json").write_text(json.dumps([whole, part]))
     html = made()
-    assert "claim-C1" in [attributes.get("id") for attributes in html.all("dt")]
+    assert next(a["id"] for tag, a in html.elements if tag == "h2") == "verdicts"
+    rows = [a["id"] for tag, a in html.elements if tag == "tr" and a.get("id", "").startswith("claim-")]
+    assert rows == ["claim-C1", "claim-C1.a"]
     assert f"One {PLANTED}" in html.said
+    assert "-0.1235" in html.said.replace("\N{MINUS SIGN}", "-")
 
 
 def test_backticks_are_code_and_the_rest_is_escaped():

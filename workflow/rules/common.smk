@@ -21,6 +21,7 @@ except settings.ConfigError as error:
 
 REPORT = str(paths.report(STUDY))
 METRICS = str(paths.metrics(STUDY))
+VERDICTS = str(paths.verdicts(STUDY))
 TRACKED = str(paths.tracked(STUDY))
 TABLES = [
     str(paths.table(STUDY, name, job))

@@ -14,12 +14,30 @@ rule summarise:
         "python -m pipeline.summarise --study {wildcards.study} > {log} 2>&1"
 
 
+rule judge:
+    input:
+        "results/{study}/metrics.json",
+        ledger="configs/claims.yaml",
+    output:
+        "results/{study}/verdicts.json",
+    log:
+        "logs/{study}/judge.log",
+    conda:
+        "../envs/pipeline.yaml"
+    params:
+        figures=list(PLAN.study.figures),
+        code=PLAN.stage_code("judge"),
+    shell:
+        "python -m pipeline.judge --study {wildcards.study} > {log} 2>&1"
+
+
 rule report:
     input:
         FIGURES,
         TABLES,
         SUMMARIES,
         "results/{study}/metrics.json",
+        "results/{study}/verdicts.json",
         captions=CAPTIONS,
         page="pipeline/templates/report.html.j2",
     output:

@@ -1,0 +1,78 @@
+"""The ledger of claims: `configs/claims.yaml`, read as if it were wrong."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pydantic
+import yaml
+from pydantic import AfterValidator, Field
+
+from pipeline.complaints import ConfigError, explain
+from pipeline.schema import Strict
+from pipeline.verdicts import Criterion
+
+PATH = Path("configs/claims.yaml")
+
+
+class Part(Strict):
+    """One measurable part of a claim, and its criterion."""
+
+    id: Annotated[str, Field(pattern=r"^[CF]\d+\.[a-z]$")]
+    says: str
+    metric: str
+    minus: str | None = None
+    above: float | None = None
+    below: float | None = None
+    exact: bool = False
+
+    @property
+    def criterion(self) -> Criterion:
+        """The criterion that `above` or `below` states."""
+        if self.above is not None:
+            return Criterion("above", self.above, self.exact)
+        assert self.below is not None
+        return Criterion("below", self.below, self.exact)
+
+
+def _one_bound(part: Part) -> Part:
+    if (part.above is None) == (part.below is None):
+        raise ValueError(f"{part.id}: expected one of `above` and `below`")
+    return part
+
+
+class Claim(Strict):
+    """A claim in our words, and where it stands."""
+
+    id: Annotated[str, Field(pattern=r"^[CF]\d+$")]
+    claim: str
+    source: Literal["A", "S", "R", "ours"]
+    figure: str | None = None
+    tested_by: str | None = None
+    parts: tuple[Annotated[Part, AfterValidator(_one_bound)], ...]
+
+
+class Ledger(Strict):
+    """All claims, and the version of their criteria."""
+
+    version: int
+    claims: tuple[Claim, ...]
+
+
+def load(path: Path = PATH) -> Ledger:
+    """The ledger.
+
+    Raises:
+        ConfigError: naming every fault, a claim that stands twice among them.
+    """
+    try:
+        ledger = Ledger.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")), strict=False)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML: {error}") from None
+    except pydantic.ValidationError as error:
+        raise ConfigError(explain(error, str(path), model=Ledger)) from None
+    ids = [each.id for claim in ledger.claims for each in (claim, *claim.parts)]
+    twice = sorted({id for id in ids if ids.count(id) > 1})
+    strange = [part.id for claim in ledger.claims for part in claim.parts if part.id.partition(".")[0] != claim.id]
+    if twice or strange:
+        raise ConfigError(f"{path}: ids that stand twice: {twice}; parts under another claim: {strange}")
+    return ledger
