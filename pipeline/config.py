@@ -80,6 +80,10 @@ def _faults(study: Study) -> list[str]:
     faults = []
     for name, method in study.methods.items():
         faults += _misfits("estimators", method.estimator, method.settings, f"methods.{name}.settings")
+        for sweep in () if method.sweeps == "all" else method.sweeps:
+            if sweep not in study.sweeps:
+                hint = plugins.nearest(sweep, [*study.sweeps])
+                faults.append(f"methods.{name}.sweeps: no sweep {sweep!r} ({hint})")
     for name, sweep in study.sweeps.items():
         for method in () if sweep.methods == "all" else sweep.methods:
             if method not in study.methods:
@@ -126,9 +130,15 @@ def _figure_faults(study: Study) -> list[str]:
             faults.append(f"figures.{name}: {error}")
             continue
         faults += _misfits("figures", entry.figure or name, entry.settings, f"figures.{name}.settings")
+        reads = list(declared["READS"])
+        faults += [
+            f"figures.{name}.tables: {asked!r} is none of what it reads ({plugins.nearest(asked, reads)})"
+            for asked in entry.tables
+            if asked not in reads
+        ]
         faults += [
             f"figures.{name}: reads the analysis {needed!r}, which is not under `analyses`: add it there"
-            for needed in declared["READS"]
+            for needed in (entry.tables.get(asked, asked) for asked in reads)
             if needed not in study.analyses
         ]
     return faults

@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     wanted = parser.parse_args(argv)
     plan = Plan(config.load(wanted.study))
     module = plugins.load("figures", plan.figure(wanted.figure))
-    read = {name: tables.of(plan, wanted.study, name) for name in module.READS}
+    read = {asked: tables.of(plan, wanted.study, name) for asked, name in plan.reads(wanted.figure).items()}
     how = plan.draw_settings(wanted.figure)
     # The salt makes the ids inside an SVG the same every time, and different between figures.
     look: dict[Any, Any] = {**RC, "svg.hashsalt": wanted.figure}

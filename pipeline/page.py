@@ -85,6 +85,17 @@ class Final:
 
 
 @dataclass(frozen=True)
+class Method:
+    """A method in the one language of claims C17 and C18: what stands in for the error gradient, and when it can."""
+
+    label: str
+    learned: bool
+    waits_for: str
+    unlocked: bool
+    implied_loss: str
+
+
+@dataclass(frozen=True)
 class Departure:
     """A departure from the study, as a docstring tells it, and the file."""
 
@@ -104,6 +115,7 @@ class Report:
     figures: list[Figure]
     runs: list[Run]
     verdicts: list[Mapping[str, Any]]
+    methods: list[Method]
     departures: list[Departure]
     settings: str
 

@@ -62,6 +62,17 @@ class Plan:
         """What a figure declares: READS, TITLE and so on."""
         return plugins.constants("figures", self.figure(figure))
 
+    def title(self, figure: str) -> str:
+        """A figure's title; an entry that draws another's tables is told apart by its own name."""
+        title = self.shown(figure)["TITLE"]
+        return title if self.figure(figure) == figure else f"{title} ({figure.replace('_', ' ')})"
+
+    def reads(self, figure: str) -> dict[str, str]:
+        """What a figure reads: the entry under `analyses` for each analysis that it asks for."""
+        instead = self.study.figures[figure].tables
+        asked: list[str] = list(self.shown(figure)["READS"])
+        return {name: instead.get(name, name) for name in asked}
+
     def jobs(self, analysis: str) -> dict[str, list[Run]]:
         """An analysis's jobs by name, each with its runs: one job for the study or all runs, or one a run or a pair."""
         scope = self.declared(analysis)["SCOPE"]

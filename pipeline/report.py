@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         figures=[_figure(plan, name, each) for each in study.figures],
         runs=[_run(study, run, summaries.get(run.name)) for run in plan.runs.values()],
         verdicts=store.read_json(verdicts) if (verdicts := paths.verdicts(name)).is_file() else [],
+        methods=_methods(plan),
         departures=list(departures(plugins.PACKAGE)),
         settings=(config.CONFIGS / f"{name}.yaml").read_text(encoding="utf-8"),
     )
@@ -143,7 +144,7 @@ def _figure(plan: Plan, name: str, figure: str) -> page.Figure:
     caption, csv = CAPTIONS / f"{figure}.rst", paths.drawing(name, figure, "csv")
     return page.Figure(
         name=figure,
-        title=declared["TITLE"],
+        title=plan.title(figure),
         category=declared["CATEGORY"],
         claims=declared["CLAIMS"],
         caption=wording.paragraphs(caption.read_text(encoding="utf-8")) if caption.is_file() else [],
@@ -172,6 +173,24 @@ def _run(study: Study, run: Run, summary: dict[str, Any] | None) -> page.Run:
         message=summary.get("message"),
         final=summary.get("final") or {},
     )
+
+
+def _methods(plan: Plan) -> list[page.Method]:
+    """The study's table of methods, from what each estimator states about itself."""
+    found = []
+    for method in plan.study.methods.values():
+        stated = plugins.constants("estimators", method.estimator)
+        waits = set(stated["WAITS_FOR"])
+        found.append(
+            page.Method(
+                label=method.label,
+                learned=stated["LEARNED"],
+                waits_for=", ".join(stated["WAITS_FOR"]),
+                unlocked=waits <= {"h", "y"} and method.placement != "none",
+                implied_loss=stated["IMPLIED_LOSS"],
+            )
+        )
+    return found
 
 
 def departures(package: Path) -> Iterator[page.Departure]:

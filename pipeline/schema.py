@@ -98,13 +98,14 @@ class Training(Strict):
 
 
 class Method(Strict):
-    """A method: an estimator, and where its gates stand."""
+    """A method: an estimator, where its gates stand, and which of the sweeps that take all methods it joins."""
 
     label: str
     estimator: Estimator
     settings: dict[str, Any]
     placement: Literal["none", "middle", "every"] | tuple[Count, ...]
     set: dict[str, Any]
+    sweeps: Literal["all"] | tuple[Name, ...] = "all"
 
 
 class Sweep(Strict):
@@ -126,9 +127,13 @@ class Analysis(Strict):
 
 
 class Figure(Strict):
-    """One figure: which member of the family, with which settings."""
+    """One figure: which member of the family, with which settings.
+
+    `tables` names other entries under `analyses` to read in place of those that the figure asks for.
+    """
 
     figure: str | None = None
+    tables: dict[Name, Name] = {}
     settings: dict[str, Any] = {}
 
 

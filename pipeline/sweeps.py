@@ -32,7 +32,7 @@ def unfold(study: Study, sweep: str) -> list[Run]:
         ConfigError: where a setting doesn't fit.
     """
     plan = study.sweeps[sweep]
-    methods = list(study.methods) if plan.methods == "all" else list(plan.methods)
+    methods = joining(study, sweep) if plan.methods == "all" else list(plan.methods)
     runs = []
     for values in itertools.product(*plan.vary.values()):
         varied = dict(zip(plan.vary, values, strict=True))
@@ -53,6 +53,11 @@ def unfold(study: Study, sweep: str) -> list[Run]:
             except pydantic.ValidationError as error:
                 raise ConfigError(explain(error, where, model=Run)) from None
     return runs
+
+
+def joining(study: Study, sweep: str) -> list[str]:
+    """The methods that a sweep over all of them has."""
+    return [name for name, method in study.methods.items() if method.sweeps == "all" or sweep in method.sweeps]
 
 
 def _put(settings: dict[str, Any], path: str, value: Any, where: str) -> None:

@@ -52,6 +52,9 @@ FAULTS = [
     ("analyses/similarity/settings", {"measures": ["cca"], "permutation": 2}, r"analyses\.similarity\.settings: permutation: "),
     ("figures/normes", {}, r"figures\.normes: no 'normes' in pipeline/figures/ \(did you mean 'norms'\?\)"),
     ("analyses/norms", KeyError, r"figures\.norms: reads the analysis 'norms', which is not under `analyses`"),
+    ("methods/one_sg/sweeps", ["dept"], r"methods\.one_sg\.sweeps: no sweep 'dept' \(did you mean 'depth'\?\)"),
+    ("figures/norms/tables", {"norm": "learning"}, r"figures\.norms\.tables: 'norm' is none of what it reads \(did you mean 'norms'"),
+    ("figures/norms/tables", {"norms": "learnin"}, r"figures\.norms: reads the analysis 'learnin', which is not under"),
     ("methods/A; rm -rf ~", {}, r"a name has lower-case letters, digits and underscores only"),
     ("methods/$(touch x)", {}, r"a name has lower-case letters"),
 ]  # fmt: skip
@@ -121,7 +124,8 @@ def test_studies_are_frozen(root):
 def test_runs_are_named_by_what_tells_them_apart(root):
     study = config.load("smoke", root)
     study = Plan(study)
-    assert len(study.runs) == 3 * 2 * 2
+    sizes = {sweep: sum(run.sweep == sweep for run in study.runs.values()) for sweep in study.study.sweeps}
+    assert sizes == {"depth": 3 * 2 * 2, "estimators": 9, "ablation": 2, "shift": 2}
     run = study.runs["depth-one_sg-hidden4-s1"]
     assert (run.method, run.seed, run.training.network.hidden, run.placement) == ("one_sg", 1, 4, "middle")
 
@@ -136,8 +140,23 @@ def test_a_method_can_set_its_own_rate_and_a_varied_value_wins(smoke):
     assert study.runs["depth-backprop-hidden4-s0"].training.optimiser.rate == 0.003
 
 
+def test_a_method_joins_all_sweeps_unless_it_says_which(smoke):
+    smoke["methods"]["new"] = {k: v for k, v in smoke["methods"]["one_sg"].items() if k != "sweeps"}
+    runs = Plan(config.parse(yaml.safe_dump(smoke), source="x")).runs.values()
+    assert {run.sweep for run in runs if run.method == "new"} == {"depth", "estimators", "ablation", "shift"}
+    assert {run.sweep for run in runs if run.method == "kickback"} == {"estimators"}
+
+
+def test_a_figure_can_draw_other_tables(root):
+    plan = Plan(config.load("smoke", root))
+    assert plan.reads("learning_curves") == {"learning": "learning"}
+    assert plan.reads("estimators_learning") == {"learning": "estimators_learning"}
+    assert plan.title("estimators_learning") == "Learning curves (estimators learning)"
+
+
 def test_the_data_can_be_varied_too(smoke):
-    smoke["sweeps"]["depth"]["set"] = {"data.dataset": "fashion_mnist"}
+    for sweep in smoke["sweeps"].values():
+        sweep["set"] = {"data.dataset": "fashion_mnist"}
     study = config.parse(yaml.safe_dump(smoke), source="x")
     assert Plan(study).datasets() == ["fashion_mnist"]
 

@@ -54,6 +54,9 @@ def study(root, tmp_path, monkeypatch):
     content["title"] = "Small & <b>bold</b>"
     content["methods"] = {name: content["methods"][name] for name in ("backprop", "every_sg")}
     content["methods"]["every_sg"]["label"] = PLANTED
+    content["sweeps"] = {"depth": content["sweeps"]["depth"]}
+    for method in content["methods"].values():
+        method["sweeps"] = "all"
     content["analyses"] = {name: v for name, v in content["analyses"].items() if name in plugins.members("analyses")}
     content["figures"] = {
         name: value

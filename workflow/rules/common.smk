@@ -100,7 +100,7 @@ def analyse_code(wildcards):
 def draw_inputs(wildcards):
     return [
         str(paths.table(STUDY, name, job))
-        for name in PLAN.shown(wildcards.figure)["READS"]
+        for name in PLAN.reads(wildcards.figure).values()
         for job in PLAN.jobs(name)
     ]
 
@@ -118,5 +118,5 @@ def figure_category(wildcards):
 
 
 def figure_labels(wildcards):
-    drawn = PLAN.shown(wildcards.figure)
-    return {"figure": drawn["TITLE"], "claims": ", ".join(drawn["CLAIMS"])}
+    claims = PLAN.shown(wildcards.figure)["CLAIMS"]
+    return {"figure": PLAN.title(wildcards.figure), "claims": ", ".join(claims)}
