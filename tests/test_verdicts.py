@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from pipeline import judge, ledger
+from pipeline import config, judge, ledger
 from pipeline.complaints import ConfigError
 from pipeline.ledger import Claim
 from pipeline.stats import Interval
@@ -93,14 +93,14 @@ def test_every_row_says_what_was_found():
 
 
 def test_the_ledger_has_every_claim_once(root):
-    found = ledger.load(root / ledger.PATH)
+    found, study = ledger.load(root / ledger.PATH), config.load("study", root)
     assert [claim.id for claim in found.claims][:18] == [f"C{number}" for number in range(1, 19)]
     for claim in found.claims:
         assert claim.tested_by is None or (root / claim.tested_by).is_file()
-        assert claim.figure is None or (root / "pipeline" / "figures" / f"{claim.figure}.py").is_file()
+        assert claim.figure is None or claim.figure in study.figures
         for part in claim.parts:
             for name in filter(None, (part.metric, part.minus)):
-                assert (root / "pipeline" / "analyses" / f"{name.partition('/')[0]}.py").is_file()
+                assert name.partition("/")[0] in study.analyses
 
 
 @pytest.mark.parametrize(
