@@ -30,6 +30,7 @@ MAIN = {
     "by_line_search": "synthetic gradient fitted by line search",
     "added_critical_share": "share of the plane where only training with the synthetic gradient stands still",
 }
+Row = tuple[str, str, Mapping[str, wording.Estimate]]  # analysis, number, cells by column
 SHORT = 12  # characters of a commit's hash
 RULEGRAPH = ("-m", "snakemake", "reproduce", "all", "--rulegraph", "mermaid-js")
 UNCHECKED = ("times",)  # every run takes another time; that alone makes nothing out of date
@@ -101,16 +102,36 @@ def findings() -> str | None:
         rows += [(wording.capitalise(wording.words(analysis)), row, cells) for row, cells in grid.rows.items()]
     origin = content[store.PROVENANCE]
     commit = (origin.get("commit") or "unknown")[:SHORT] + (" with uncommitted changes" if origin.get("dirty") else "")
+    groups = _groups(rows, ["", *labels.values()])
     tables = [
-        _side_by_side([row for row in rows if "" not in row[2]], list(labels.values())),
-        _side_by_side([row for row in rows if "" in row[2]], [""]),
+        *(_side_by_side(group, columns) for columns, group in groups),
         "Mean over seeds, its 95 % confidence interval, and the number n of seeds; runs that diverged are not in it.\n"
         f"From `{path.as_posix()}`, made at commit `{commit}` with settings `{origin.get('settings')}`.",
     ]
     return "\n\n".join(part for part in tables if part)
 
 
-def _side_by_side(rows: Sequence[tuple[str, str, Mapping[str, wording.Estimate]]], columns: list[str]) -> str:
+def _groups(rows: Sequence[Row], labels: Sequence[str]) -> list[tuple[list[str], list[Row]]]:
+    """Rows for one table each, with the columns that it needs: as few tables as there are sets of methods compared.
+
+    The table with most rows comes first, numbers without a method come last.
+    """
+    present: dict[str, set[str]] = {}
+    for analysis, _, cells in rows:
+        present.setdefault(analysis, set()).update(cells)
+    found: list[tuple[set[str], list[Row]]] = []
+    for analysis in sorted(present, key=lambda name: -len(present[name])):
+        mine = [row for row in rows if row[0] == analysis]
+        wider = next((group for columns, group in found if present[analysis] <= columns), None)
+        if wider is None:
+            found.append((present[analysis], mine))
+        else:
+            wider += mine
+    found.sort(key=lambda pair: ("" in pair[0], -len(pair[1])))
+    return [([label for label in labels if label in columns], group) for columns, group in found]
+
+
+def _side_by_side(rows: Sequence[Row], columns: list[str]) -> str:
     """A table of analysis, number and one column a method; nothing without rows."""
     head = ["Analysis", "Number", *(column or "Value" for column in columns)]
     content = [[analysis, row, *(_cell(cells.get(c)) for c in columns)] for analysis, row, cells in rows]

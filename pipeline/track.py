@@ -1,4 +1,6 @@
-"""Stage: hand the study's headline numbers, tables and figures to Weights & Biases, as one run beside the trainings'.
+"""Stage: hand the study's headline numbers and figures to Weights & Biases, as one run beside the trainings'.
+
+Each figure goes with the table of the numbers that it shows, cut to its first rows where it is long.
 
 `python -m pipeline.track --study smoke`
 """
@@ -6,8 +8,12 @@
 import argparse
 from collections.abc import Sequence
 
-from pipeline import config, paths, store, tables, tracking
+import pandas as pd
+
+from pipeline import config, paths, store, tracking
 from pipeline.plan import Plan
+
+MOST_ROWS = 1000
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -25,13 +31,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tracking.start(
         name="results", group=group, job_type="results", tags=[study], config=settings, identity=identity
     ) as tracker:
-        for name in plan.study.analyses:
-            found = metrics.get(name, {})
+        for name, found in metrics.items():
             parts = {f"{name}/{metric}.{part}": v for metric, whole in found.items() for part, v in whole.items()}
             tracker.summary({part: value for part, value in parts.items() if isinstance(value, int | float)})
-            tracker.table(name, tables.of(plan, study, name))
         for name, path in pictures.items():
             tracker.figure(name, path)
+            shown = pd.read_csv(paths.drawing(study, name, "csv"))
+            # W&B takes seconds for ten thousand rows; the whole tables stand in the results.
+            tracker.table(name, shown.head(MOST_ROWS))
     run = {"name": "results", "job_type": "results", "id": tracking.run_id("results", identity)}
     store.write_json(paths.tracked(study), {"study": study, "group": group, "mode": tracking.mode(), "runs": [run]})
     print(f"{len(plan.study.analyses)} analyses, {len(pictures)} figures")
