@@ -17,6 +17,7 @@ __all__ = ["NAME", "ConfigError", "Data", "Optimiser", "Run", "Samples", "Study"
 
 CONFIGS = Path("configs")
 NOT_STUDIES = ("claims",)
+POINTS_PER_UNIT = 10  # the correlations of unrelated layers fall with the square root of their number
 
 
 def load(name: str, root: Path = Path()) -> Study:
@@ -115,9 +116,17 @@ def _analysis_faults(study: Study, runs: list[Run]) -> list[str]:
         if entry.sweep not in study.sweeps:
             hint = plugins.nearest(str(entry.sweep), [*study.sweeps])
             faults.append(f"analyses.{name}.sweep: no sweep {entry.sweep!r} ({hint})")
-        elif not sweeps.select(runs, entry):
+            continue
+        chosen = sweeps.select(runs, entry)
+        if not chosen:
             keys = ["method", "seed", *study.sweeps[entry.sweep].vary]
             faults.append(f"analyses.{name}.where: {entry.where} selects no run; keys are {', '.join(keys)}")
+        widest = max((run.training.network.width for run in chosen), default=0)
+        if declared["READS"] == "activations" and study.samples.cca < POINTS_PER_UNIT * widest:
+            faults.append(
+                f"samples.cca: found {study.samples.cca}; analyses.{name} compares layers of {widest} units and needs "
+                f"{POINTS_PER_UNIT} points a unit, {POINTS_PER_UNIT * widest} in all: with fewer, chance looks like likeness"
+            )
     return faults
 
 

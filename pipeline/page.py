@@ -1,7 +1,6 @@
 """The report as a page: plain data in, HTML out. Everything shown is escaped."""
 
 import base64
-import collections
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -11,11 +10,12 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from pipeline import wording
+from pipeline import verdicts, wording
 from pipeline.stats import interval
 from pipeline.wording import Estimate
 
 CATEGORIES = ("Learning", "Synthetic gradients", "Representations", "Convergence")
+VERDICTS = (verdicts.REPLICATED, verdicts.PARTLY, verdicts.NOT_REPLICATED, verdicts.NOT_TESTED)
 BACKTICKS = re.compile(r"`{1,2}([^`]+)`{1,2}")
 
 
@@ -128,6 +128,7 @@ def render(report: Report, template: str) -> str:
     for function in (wording.number, wording.mean, wording.bounds, wording.words, wording.capitalise):
         environment.filters[function.__name__] = function
     environment.filters["marked"] = marked
+    wholes = [row["verdict"] for row in report.verdicts if not row["criterion"]]
     quantities = sorted({name for run in report.runs for name in run.final})
     return environment.from_string(template).render(
         report=report,
@@ -139,7 +140,7 @@ def render(report: Report, template: str) -> str:
         accuracies=[name for name in quantities if name.endswith("accuracy")],
         finals=finals(report.runs),
         claimed={row["id"] for row in report.verdicts},
-        counts=collections.Counter(row["verdict"] for row in report.verdicts if not row["criterion"]),
+        counts={verdict: wholes.count(verdict) for verdict in VERDICTS},
         comparisons=sum(bool(row["criterion"]) for row in report.verdicts),
     )
 

@@ -48,6 +48,7 @@ FAULTS = [
     ("sweeps/depth/vary", {"network.hidden": [2, 2]}, r"a value stands twice"),
     ("analyses/norms/sweep", "dept", r"analyses\.norms\.sweep: no sweep 'dept' \(did you mean 'depth'\?\)"),
     ("analyses/norms/where", {"seed": 77}, r"analyses\.norms\.where: .*selects no run"),
+    ("samples/cca", 159, r"samples\.cca: found 159; analyses\.rdm compares layers of 16 units and needs 10 points a unit, 160"),
     ("analyses/normes", {"sweep": "depth"}, r"analyses\.normes: no 'normes' in pipeline/analyses/ \(did you mean 'norms'\?\)"),
     ("analyses/similarity/settings", {"measures": ["cca"], "permutation": 2}, r"analyses\.similarity\.settings: permutation: "),
     ("figures/normes", {}, r"figures\.normes: no 'normes' in pipeline/figures/ \(did you mean 'norms'\?\)"),

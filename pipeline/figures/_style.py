@@ -26,6 +26,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 HEAT = "viridis"
 DIVERGING = "RdBu_r"  # for values on both sides of zero
 WIDTH = 7.2  # inches: the report's column
+LEGEND_LETTERS, HANDLE_LETTERS = 104, 8  # how many letters fit beside one another, and what a handle takes of them
+LABEL_LETTERS = 16  # of a line beside a low panel
 TICKS = 8  # of an axis as wide as the figure
 RC = {
     "figure.dpi": 100,
@@ -142,7 +144,8 @@ def legend(figure: Figure, style: Style, *, columns: int = 4) -> None:
     labels = [*first, *(label for label in found if label not in first)]
     if labels:
         handles = [found[label] for label in labels]
-        figure.legend(handles, labels, loc="outside upper center", ncols=min(columns, len(labels)))
+        fit = max(1, LEGEND_LETTERS // (max(map(len, labels)) + HANDLE_LETTERS))
+        figure.legend(handles, labels, loc="outside upper center", ncols=min(columns, fit, len(labels)))
 
 
 def few_ticks(axis: Axis, columns: int) -> None:

@@ -1,5 +1,7 @@
 """How well the synthetic gradients agree with the true ones: by layer at the end, and along training."""
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,6 +11,7 @@ from matplotlib.figure import Figure
 
 from pipeline.figures._style import (
     DIVERGING,
+    LABEL_LETTERS,
     Style,
     band,
     blank,
@@ -120,7 +123,7 @@ def _maps(figure: Figure, rows: np.ndarray, parts: list[pd.DataFrame], methods: 
     largest = pd.concat(cosines).set_index("method")["mean"].abs().loc[methods].max()
     limit = largest if largest > 0 else 1.0
     for row, method in zip(rows, methods, strict=True):
-        row[0].set_ylabel(f"{style.label(method)}\nhidden layer")
+        row[0].set_ylabel(f"{textwrap.fill(style.label(method), LABEL_LETTERS)}\nhidden layer")
         for axes, part in zip(row, cosines, strict=True):
             _map(axes, pick(part, method=method), limit)
             axes.set_xlim(right=max(part["step"]))
