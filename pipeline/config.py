@@ -125,7 +125,7 @@ def _analysis_faults(study: Study, runs: list[Run]) -> list[str]:
         if declared["READS"] == "activations" and study.samples.cca < POINTS_PER_UNIT * widest:
             faults.append(
                 f"samples.cca: found {study.samples.cca}; analyses.{name} compares layers of {widest} units and needs "
-                f"{POINTS_PER_UNIT} points a unit, {POINTS_PER_UNIT * widest} in all: with fewer, chance looks like likeness"
+                f"{POINTS_PER_UNIT} points a unit, {POINTS_PER_UNIT * widest} in all: with fewer, chance looks alike"
             )
     return faults
 

@@ -36,12 +36,11 @@ def judged(claim: Claim, metrics: Mapping[str, Any], figures: Mapping[str, Any])
 
 
 def _reason(claim: Claim, parts: list[dict[str, Any]]) -> str:
-    if claim.tested_by:
-        return f"A statement of algebra, held by {claim.tested_by}; no number of this study bears on it."
     if not parts:
         return "No analysis of this project measures it yet."
     counts = [p["verdict"] for p in parts]
-    return f"Parts: {', '.join(f'{counts.count(v)} {v}' for v in dict.fromkeys(counts))}."
+    proof = f" The algebra is held by {claim.tested_by}." if claim.tested_by else ""
+    return f"Parts: {', '.join(f'{counts.count(v)} {v}' for v in dict.fromkeys(counts))}.{proof}"
 
 
 def _part(claim: Claim, part: Part, metrics: Mapping[str, Any], figure: str | None) -> dict[str, Any]:
