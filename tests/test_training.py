@@ -229,3 +229,17 @@ def test_true_targets_reach_every_gate_and_leave_the_update_of_the_network_as_it
     assert not torch.allclose(learners[0].gates[1].signals["arrived"], true[1])
     for mine, other in zip(learners[0].network.parameters(), learners[1].network.parameters(), strict=True):
         assert torch.equal(mine, other)
+
+
+def test_the_lowest_block_moves_alike_in_either_order(batch):
+    """Nothing below it moves first, so that sequential and simultaneous updates give it the same gradient, scale included."""
+    x, y = batch
+    learners = [trainer("middle", rule=SGD), trainer("middle", rule=SGD, update="sequential")]
+    for learner in learners:
+        torch.nn.init.normal_(learner.gates[2].estimator.A, generator=torch.Generator().manual_seed(1))
+        before = learner.network.layers[0].weight.detach().clone()
+        learner.update(x, y)
+        assert not torch.equal(before, learner.network.layers[0].weight)
+    one, other = learners
+    for mine, theirs in zip(one.network.layers[:2], other.network.layers[:2], strict=True):
+        torch.testing.assert_close(mine.weight, theirs.weight, rtol=1e-5, atol=1e-7)
