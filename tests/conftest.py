@@ -3,17 +3,20 @@
 import os
 from pathlib import Path
 
+import pipeline  # noqa: F401 (before numpy and torch: it sets their number of threads)
+
+# isort: split
+import numpy as np
 import pytest
 from jaxtyping import install_import_hook
-
-import pipeline  # noqa: F401 (first: it sets the number of threads)
+from made_up_layers import related
 
 ROOT = Path(__file__).parent.parent
 os.environ.setdefault("WANDB_MODE", "offline")
 # Ground and stages have no shapes; a hook on the modules that have is enough.
 SHAPED = [
-    "pipeline.activations", "pipeline.diagnosis", "pipeline.gates", "pipeline.linalg", "pipeline.linear_models", "pipeline.linear_training", "pipeline.histories",
-    "pipeline.losses", "pipeline.networks", "pipeline.splits", "pipeline.stats", "pipeline.training",
+    "pipeline.activations", "pipeline.diagnosis", "pipeline.gates", "pipeline.linalg", "pipeline.linear_models",
+    "pipeline.linear_training", "pipeline.histories", "pipeline.losses", "pipeline.networks", "pipeline.splits", "pipeline.stats", "pipeline.training",
     "pipeline.estimators", "pipeline.measures", "pipeline.analyses",
 ]  # fmt: skip
 install_import_hook(SHAPED, "beartype.beartype")
@@ -23,3 +26,15 @@ install_import_hook(SHAPED, "beartype.beartype")
 def root() -> Path:
     """The project's root."""
     return ROOT
+
+
+@pytest.fixture
+def generator():
+    """A stream of random numbers, the same for every test."""
+    return np.random.default_rng(3)
+
+
+@pytest.fixture
+def layers(generator):
+    """Two layers that have something in common."""
+    return related(generator)

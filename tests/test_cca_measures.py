@@ -4,21 +4,11 @@ import warnings
 
 import numpy as np
 import pytest
-from made_up_layers import orthonormal, related, rotation, with_spectrum
+from made_up_layers import orthonormal, rotation, with_spectrum
 from scipy.linalg import inv, sqrtm
 from scipy.stats import pearsonr
 
 from pipeline.measures import cca, cca_held_out, procrustes, pwcca, svcca
-
-
-@pytest.fixture
-def generator():
-    return np.random.default_rng(3)
-
-
-@pytest.fixture
-def layers(generator):
-    return related(generator)
 
 
 @pytest.mark.parametrize("module", [cca, svcca, pwcca, procrustes])

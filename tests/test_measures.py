@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from made_up_layers import related, rotation
+from made_up_layers import rotation
 
 from pipeline import plugins
 from pipeline.measures import cca, cca_held_out, cka, procrustes, pwcca, rdm_correlation, svcca
@@ -14,16 +14,6 @@ TALL = [cca, cca_held_out, pwcca, svcca]
 
 def named(modules):
     return [pytest.param(module, id=module.__name__.rpartition(".")[2]) for module in modules]
-
-
-@pytest.fixture
-def generator():
-    return np.random.default_rng(3)
-
-
-@pytest.fixture
-def layers(generator):
-    return related(generator)
 
 
 # What every member of the family has to do

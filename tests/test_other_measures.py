@@ -2,23 +2,12 @@
 
 import numpy as np
 import pytest
-from made_up_layers import orthonormal, related, rotation
+from made_up_layers import orthonormal, rotation
 from scipy.linalg import orthogonal_procrustes
 from scipy.spatial.distance import pdist
 from scipy.stats import pearsonr, spearmanr
 
 from pipeline.measures import cka, procrustes, rdm_correlation
-
-
-@pytest.fixture
-def generator():
-    return np.random.default_rng(3)
-
-
-@pytest.fixture
-def layers(generator):
-    return related(generator)
-
 
 # CKA
 

@@ -77,8 +77,10 @@ def test_values_that_are_undefined_everywhere():
         numbers = table["quantity"] != "class_start" if "quantity" in table else table["value"].notna()
         table.loc[numbers, "value"] = np.nan
     for module in FIGURES.values():
-        figure, _ = module.draw(tables, style=STYLE)
+        figure, shown = module.draw(tables, style=STYLE)
         figure.draw_without_rendering()
+        means = shown["mean"] if "mean" in shown else shown["value"]
+        assert means.isna().all(), module.__name__
 
 
 @pytest.mark.parametrize("name", FIGURES)
