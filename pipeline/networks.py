@@ -88,7 +88,8 @@ class Network(nn.Module):
             x: a batch.
             mode: "train" (batch statistics, running ones updated), "measure" (batch statistics, nothing updated)
                 or "evaluate" (running statistics).
-            gates: by the hidden layer, counted from 1, after which each stands.
+            gates: by the hidden layer, counted from 1, after which each stands; `hidden + 1` is the output itself,
+                which the study's linear models want (claims C5 and C8) and no other.
             y: targets for the gates' estimators; needed where there are gates.
         """
         gates = gates or {}
@@ -98,6 +99,8 @@ class Network(nn.Module):
                 x = gates[number](x, y)
         p = self.output(x)
         p = gates[len(self.layers)].hear("above", p) if len(self.layers) in gates else p
+        top = len(self.layers) + 1
+        p = gates[top](p, y) if top in gates else p
         for gate in gates.values():
             p = gate.hear("error", p)
         return p
@@ -128,12 +131,13 @@ class Network(nn.Module):
 def true_gradients(
     network: Network, layers: list[int], x: Float[Tensor, "n inputs"], y: Float[Tensor, "n k"], name: str
 ) -> dict[int, Float[Tensor, "n width"]]:
-    """`n * delta_l` of ordinary backprop at hidden layers `layers`, per sample (it doesn't depend on n)."""
-    kept, h, below = [], x, 0
-    for layer in layers:
+    """`n * delta_l` of ordinary backprop at `layers`, per sample (it doesn't depend on n); the output is `hidden + 1`."""
+    kept, h, below, top = [], x, 0, len(network.layers) + 1
+    for layer in [layer for layer in layers if layer < top]:
         h = network.span(h, range(below + 1, layer + 1), mode="measure")
         kept.append(h)
         below = layer
-    p = network.output(network.span(h, range(below + 1, len(network.layers) + 1), mode="measure"))
+    p = network.output(network.span(h, range(below + 1, top), mode="measure"))
+    kept += [p] if top in layers else []
     gradients = torch.autograd.grad(loss(name, p, y), kept)
     return {layer: len(x) * gradient for layer, gradient in zip(layers, gradients, strict=True)}
