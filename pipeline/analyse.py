@@ -6,6 +6,7 @@
 import argparse
 import inspect
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -28,7 +29,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings: dict[str, Any] = dict(plan.study.analyses[wanted.analysis].settings)
     if "generator" in inspect.signature(module.analyse).parameters:
         settings["generator"] = seeds.numpy_stream("analyse", wanted.analysis, wanted.job)
-    if module.SCOPE == "runs":
+    if module.READS == "trials":
+        found = module.analyse(
+            {
+                runs[0].name: pd.DataFrame(store.read_json(path)["trials"])
+                for path, runs in _choices(plan, wanted.study, runs).items()
+            },
+            **settings,
+        )
+        found = _identify(found, runs)
+    elif module.SCOPE == "runs":
         found = module.analyse(
             {run.name: store.read_table(paths.history(wanted.study, run.name)) for run in runs}, **settings
         )
@@ -39,12 +49,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     else:
         found = pd.DataFrame()  # a diverged run has no end state to analyse: no rows, and the report says so
     inputs = [path for run in runs for path in _inputs(wanted.study, module, run)]
+    inputs = [*_choices(plan, wanted.study, runs)] if module.READS == "trials" else inputs
     settings_hash = config.digest(plan.analyse_settings(wanted.analysis, wanted.job))
     code = plan.analyse_code(wanted.analysis)
     job = f"{wanted.analysis}/{wanted.job}"
     origin = provenance.collect("analyse", job, study=wanted.study, settings=settings_hash, code=code, inputs=inputs)
     store.write_table(paths.table(wanted.study, wanted.analysis, wanted.job), found, origin)
     print(f"{job}: {len(found)} rows")
+
+
+def _choices(plan: Plan, study: str, runs: list[Run]) -> dict[Path, list[Run]]:
+    """The files of chosen rates, each with the runs that take theirs from it."""
+    found: dict[Path, list[Run]] = {}
+    for run in runs:
+        found.setdefault(paths.choice(study, plan.cell(run.name)), []).append(run)
+    return found
 
 
 def _inputs(study: str, module: Any, run: Run) -> list:

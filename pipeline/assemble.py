@@ -1,6 +1,9 @@
 """From settings to things: what the stages that train and represent build alike."""
 
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import one_hot
 
 from pipeline import paths, plugins, seeds, splits
 from pipeline.config import Data, Optimiser, Run
@@ -10,10 +13,14 @@ from pipeline.training import Rule, Trainer
 
 
 def single_threaded() -> None:
-    """One thread, and algorithms whose sums have a fixed order: the same bits every time."""
+    """One thread, and algorithms whose sums have a fixed order: the same bits every time.
+
+    On a CPU one thread is enough; the switch for the rest imports a compiler that takes longer than many a run.
+    """
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
-    torch.backends.cudnn.benchmark = False
+    if torch.cuda.is_available():
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = False
 
 
 def device() -> torch.device:
@@ -23,8 +30,17 @@ def device() -> torch.device:
 
 def load_data(data: Data) -> splits.Splits:
     """A data set, split as the settings say."""
-    raw = plugins.load("datasets", data.dataset).load(paths.data(data.dataset))
+    raw = plugins.load("datasets", data.dataset).load(paths.data(data.dataset), **data.settings)
+    raw = splits.random_labels(raw, seed=data.split_seed) if data.labels == "random" else raw
     return splits.split(raw, train=data.train, validation=data.validation, test=data.test, seed=data.split_seed)
+
+
+def tensors(
+    points: splits.Points, classes: int, on: torch.device
+) -> tuple[Float[Tensor, "n inputs"], Float[Tensor, "n classes"], Int[Tensor, " n"]]:
+    """Inputs, one-hot targets and labels on the device."""
+    inputs, labels = torch.from_numpy(points.inputs).to(on), torch.from_numpy(points.labels).to(on)
+    return inputs, one_hot(labels, classes).float(), labels
 
 
 def network(run: Run, data: splits.Splits, *, generator: torch.Generator) -> Network:
@@ -49,7 +65,7 @@ def gates(run: Run, classes: int) -> dict[int, Gate]:
     wanted = run.training
     width, hidden = wanted.network.width, wanted.network.hidden
     found = {}
-    for layer in positions(run.placement if isinstance(run.placement, str) else list(run.placement), hidden=hidden):
+    for layer in positions(run.model_dump()["placement"], hidden=hidden):
         estimator = module.build(
             width,
             classes,

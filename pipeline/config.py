@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline import plugins, sweeps
 from pipeline.complaints import ConfigError, explain
-from pipeline.schema import NAME, Data, Optimiser, Run, Samples, Study
+from pipeline.schema import NAME, Data, Optimiser, Run, Samples, Study, Tuning
 
-__all__ = ["NAME", "ConfigError", "Data", "Optimiser", "Run", "Samples", "Study", "digest", "load", "parse"]
+__all__ = ["NAME", "ConfigError", "Data", "Optimiser", "Run", "Samples", "Study", "Tuning", "digest", "load", "parse"]
 
 CONFIGS = Path("configs")
 NOT_STUDIES = ("claims",)
@@ -93,13 +93,41 @@ def _faults(study: Study) -> list[str]:
         faults += [f"sweeps.{name}.vary.{key}: an empty list gives no runs" for key, v in sweep.vary.items() if not v]
         if len(set(sweep.seeds)) != len(sweep.seeds) or not sweep.seeds:
             faults.append(f"sweeps.{name}.seeds: expected at least one, each once; found {list(sweep.seeds)}")
+    faults += _tuning_faults(study)
     if faults:
         return faults
     try:
         runs = sweeps.unfold_all(study)
     except ConfigError as error:
         return [str(error)]
-    return _analysis_faults(study, list(runs.values())) + _figure_faults(study)
+    return _data_faults(runs) + _analysis_faults(study, list(runs.values())) + _figure_faults(study)
+
+
+def _tuning_faults(study: Study) -> list[str]:
+    """Trials that would choose nothing, or by seeds whose results are reported."""
+    tuned = [name for name, sweep in study.sweeps.items() if sweep.tuned]
+    if study.tuning is None:
+        return [f"sweeps.{name}.tuned: there is no `tuning` in this study that would choose a rate" for name in tuned]
+    faults = []
+    reported = {seed for sweep in study.sweeps.values() for seed in sweep.seeds}
+    shared = sorted(reported & set(study.tuning.seeds))
+    if shared:
+        faults.append(f"tuning.seeds: {shared} are reported by a sweep; rates are chosen on seeds of their own")
+    for key in ("rates", "seeds"):
+        values = list(getattr(study.tuning, key))
+        if not values or len(set(values)) != len(values):
+            faults.append(f"tuning.{key}: expected at least one, each once; found {values}")
+    return faults
+
+
+def _data_faults(runs: dict[str, Run]) -> list[str]:
+    """Settings that don't fit the data set of a run, each named once."""
+    found = {
+        fault: None
+        for run in runs.values()
+        for fault in _misfits("datasets", run.data.dataset, run.data.settings, "data.settings")
+    }
+    return list(found)
 
 
 def _analysis_faults(study: Study, runs: list[Run]) -> list[str]:
@@ -113,14 +141,17 @@ def _analysis_faults(study: Study, runs: list[Run]) -> list[str]:
         faults += _misfits("analyses", entry.analysis or name, entry.settings, f"analyses.{name}.settings")
         if declared["SCOPE"] == "study":
             continue
-        if entry.sweep not in study.sweeps:
-            hint = plugins.nearest(str(entry.sweep), [*study.sweeps])
-            faults.append(f"analyses.{name}.sweep: no sweep {entry.sweep!r} ({hint})")
+        unknown = [sweep for sweep in entry.sweeps or (str(entry.sweep),) if sweep not in study.sweeps]
+        for sweep in unknown:
+            faults.append(f"analyses.{name}.sweep: no sweep {sweep!r} ({plugins.nearest(sweep, [*study.sweeps])})")
+        if unknown:
             continue
         chosen = sweeps.select(runs, entry)
         if not chosen:
-            keys = ["method", "seed", *study.sweeps[entry.sweep].vary]
+            keys = ["method", "seed", *dict.fromkeys(key for each in entry.sweeps for key in study.sweeps[each].vary)]
             faults.append(f"analyses.{name}.where: {entry.where} selects no run; keys are {', '.join(keys)}")
+        if declared["READS"] == "trials" and not all(run.tuned for run in chosen):
+            faults.append(f"analyses.{name}.sweep: {entry.sweep} has runs at a given rate; expected tuned sweeps only")
         widest = max((run.training.network.width for run in chosen), default=0)
         if declared["READS"] == "activations" and study.samples.cca < POINTS_PER_UNIT * widest:
             faults.append(

@@ -1,6 +1,6 @@
 """What is recorded along a run: losses, accuracies, the quality of the estimates, the size of the weights."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from jaxtyping import Float, Int
@@ -13,9 +13,12 @@ from pipeline.networks import Network, true_gradients
 QUANTITIES = (
     "batch_loss", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss",
     "test_accuracy", "weight_norm", "distance_from_start", "sg_loss", "cosine", "norm_ratio",
+    "tracking_error", "tracking_jacobian", "tracking_gradient", "tracking_parameter_error", "tracking_cosine",
+    "tracking_falls", "update_flops",
 )  # fmt: skip
 Rows = list[tuple[int, str, float]]  # layer (0: the whole network), quantity, value
 EVALUATION_BATCH = 1000
+MATRIX_PRODUCTS = frozenset({"aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm"})
 
 
 @torch.no_grad()
@@ -65,3 +68,13 @@ def weights(network: Network, start: list[Tensor]) -> Rows:
         rows.append((layer, "weight_norm", weight.detach().norm().item()))
         rows.append((layer, "distance_from_start", (weight.detach() - before).norm().item()))
     return rows
+
+
+def counted(update: Callable[[], float]) -> tuple[float, int]:
+    """What `update` returns, and its operations: those of matrix products, two for each multiply-add.
+
+    torch's counter proper, `FlopCounterMode`, agrees, but imports a compiler that takes longer than many a run.
+    """
+    with torch.autograd.profiler.profile(with_flops=True) as profile:
+        value = update()
+    return value, sum(event.flops or 0 for event in profile.function_events if event.name in MATRIX_PRODUCTS)

@@ -10,8 +10,9 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from pipeline import config, page, paths, plugins, store, timing, wording
+from pipeline import config, judged, page, paths, plugins, store, timing, wording
 
 README = Path("README.md")
 PICTURES = Path("docs")
@@ -19,14 +20,38 @@ CAPTIONS = Path("workflow/report")
 STUDY = "study"
 TIMED = ("smoke", STUDY)
 FIGURE = "learning_curves"
-# The headline numbers that README shows: those with one of these parts in their names, in words that need no report.
-MAIN = {
+# The headline numbers that README shows, by analysis, in this order; the report shows all. A number is named by a part
+# of its name, or by several that it must all have.
+HEADLINES = {
+    "learning": (("test_accuracy",),),
+    "tuned_learning": (("test_accuracy",),),
+    "estimators_learning": (("test_accuracy",),),
+    "estimators_quality": (("cosine",),),
+    "probes": (("probe_train_min",),),
+    "rdm": (("class_structure_low",), ("class_structure_last",)),
+    "similarity": (("cka_gap", "backprop"),),
+    "artificial_data": (
+        ("converged_share", "one_linear_sg", "regular"),
+        ("converged_share", "one_linear_sg", "exception"),
+    ),
+    "capacity": (("also_fitted", "one_linear_sg"),),
+    "linear_convergence": (("log10_gap", "by_line_search"),),
+    "deep_linear_convergence": (("log10_gap", "by_line_search"),),
+    "counter_example": (("added_critical_share",),),
+}
+# In words that need no report.
+PHRASES = {
     "test_accuracy": "test accuracy",
     "cosine": "cosine of synthetic and true gradient, mean over the gated layers",
     "probe_train_min": "lowest training accuracy of a linear probe, from the second hidden layer on",
     "class_structure_low": "correlation of the RDM with that of the classes, a quarter of the way up",
     "class_structure_last": "correlation of the RDM with that of the classes, last hidden layer",
     "cka_gap": "CKA between two seeds of the first less CKA between the two, mean over the layers",
+    "converged_share": "share of the cases solved by backprop that it solves too",
+    "regular": "all cases but the exceptional one",
+    "exception": "logistic regression on separable data",
+    "also_fitted": "share of the depths fitted by backprop that it fits too",
+    "log10_gap": "log10 of the relative gap to the optimum",
     "by_line_search": "synthetic gradient fitted by line search",
     "added_critical_share": "share of the plane where only training with the synthetic gradient stands still",
 }
@@ -77,15 +102,22 @@ def fill(text: str, name: str, content: str) -> str:
 
 
 def verdicts() -> str | None:
-    """Every claim as a whole, with its verdict."""
+    """Every claim as a whole, with its verdict and the sentence that decides it."""
     path = paths.verdicts(STUDY)
     if not path.is_file():
         return None
-    rows = [row for row in store.read_json(path) if row["criterion"] is None]
+    rows = [claim.whole for claim in judged.by_claim(store.read_json(path))]
     return table(
-        ["Claim", "In our words", "Source", "Verdict", "Of its parts"],
-        [[row["id"], row["claim"], row["source"], f"**{row['verdict']}**", row["evidence"]] for row in rows],
+        ["Claim", "In our words", "Source", "Verdict", "Deciding evidence"],
+        [[row["id"], row["claim"], row["source"], f"**{row['verdict']}**", _evidence(row)] for row in rows],
     )
+
+
+def _evidence(row: Mapping[str, Any]) -> str:
+    """Of several parts, how many are replicated; then the sentence on the one that decides."""
+    several = row["statistic"] is not None and row["interval"] is None
+    count = f"{row['statistic']} of {row['n']} parts replicated. " if several else ""
+    return count + wording.capitalise(row["evidence"])
 
 
 def findings() -> str | None:
@@ -96,9 +128,10 @@ def findings() -> str | None:
     content = store.read_json(path)
     labels = {name: method.label for name, method in config.load(STUDY).methods.items()}
     rows = []
-    for analysis, metrics in content["metrics"].items():
-        chosen = {name: value for name, value in metrics.items() if MAIN.keys() & set(wording.parts(name))}
-        grid = page.grid(chosen, labels, MAIN)
+    for analysis, wanted in HEADLINES.items():
+        metrics = content["metrics"].get(analysis, {})
+        chosen = {name: value for name, value in metrics.items() if _among(name, wanted)}
+        grid = page.grid(chosen, labels, PHRASES)
         rows += [(wording.capitalise(wording.words(analysis)), row, cells) for row, cells in grid.rows.items()]
     origin = content[store.PROVENANCE]
     commit = (origin.get("commit") or "unknown")[:SHORT] + (" with uncommitted changes" if origin.get("dirty") else "")
@@ -109,6 +142,10 @@ def findings() -> str | None:
         f"From `{path.as_posix()}`, made at commit `{commit}` with settings `{origin.get('settings')}`.",
     ]
     return "\n\n".join(part for part in tables if part)
+
+
+def _among(name: str, wanted: Sequence[Sequence[str]]) -> bool:
+    return any(set(parts) <= set(wording.parts(name)) for parts in wanted)
 
 
 def _groups(rows: Sequence[Row], labels: Sequence[str]) -> list[tuple[list[str], list[Row]]]:

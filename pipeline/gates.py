@@ -15,7 +15,7 @@ Scale. The gradient of a mean loss is O(1/n) in the batch size n. An estimator s
 loss, `n * delta`, which does not depend on n: the gate multiplies what arrives by n and divides what it sends down.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -96,14 +96,15 @@ class _Tap(torch.autograd.Function):
         return passing[0], None, None
 
 
-def positions(placement: str | list[int], *, hidden: int) -> list[int]:
+def positions(placement: str | Sequence[int] | Mapping[str, int], *, hidden: int) -> list[int]:
     """After which of the hidden layers 1…`hidden` gates stand.
 
     There is never one on the output: the last layer always gets the true gradient.
 
     Args:
-        placement: "none", "middle" (one after layer ceil(hidden / 2)), "every", or the layers themselves.
-        hidden: number of hidden layers.
+        placement: "none", "middle" (one after layer ceil(hidden / 2)), "every", `{"every": k}` for layers k, 2k, …, or
+            the layers themselves.
+        hidden: number of hidden layers; a network without any has no gates.
 
     Raises:
         ValueError: for a layer that the network doesn't have.
@@ -114,6 +115,11 @@ def positions(placement: str | list[int], *, hidden: int) -> list[int]:
         return [(hidden + 1) // 2]
     if placement == "every":
         return list(range(1, hidden + 1))
+    if isinstance(placement, Mapping):
+        apart = placement["every"]
+        if not 1 <= apart <= hidden:
+            raise ValueError(f"gates at the layers that {apart} divides: the network has {hidden} hidden layers")
+        return list(range(apart, hidden + 1, apart))
     layers = sorted({int(layer) for layer in placement})
     wrong = [layer for layer in layers if not 1 <= layer <= hidden]
     if wrong:

@@ -1,12 +1,15 @@
 """Stage: a verdict on every claim, from the headline numbers. `python -m pipeline.judge --study smoke`."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pipeline import config, ledger, paths, store, verdicts
 from pipeline.ledger import Claim, Part
-from pipeline.stats import Interval
+from pipeline.verdicts import Found
+
+Row = dict[str, Any]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -17,49 +20,94 @@ def main(argv: Sequence[str] | None = None) -> None:
     claims = ledger.load()
     metrics = store.read_json(paths.metrics(study))["metrics"]
     figures = config.load(study).figures
-    rows = [row for claim in claims.claims for row in judged(claim, metrics, figures)]
+    rows = [row for claim in claims.claims for row in judged(claim, metrics, figures, claims.comparisons())]
     store.write_json(paths.verdicts(study), rows)
     for row in rows:
         print(f"{row['id']}: {row['verdict']}")
 
 
-def judged(claim: Claim, metrics: Mapping[str, Any], figures: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A row for a claim as a whole, and one for each of its parts."""
-    figure = claim.figure if claim.figure in figures else None
-    parts = [_part(claim, part, metrics, figure) for part in claim.parts]
+def judged(claim: Claim, metrics: Mapping[str, Any], figures: Collection[str], comparisons: int) -> list[Row]:
+    """A row for a claim as a whole, and one for each of its parts.
+
+    The statistic of a whole is the number of its parts that are replicated and `n` the number of its parts; a claim of
+    one part has that part's.
+
+    Args:
+        claim: of the ledger.
+        metrics: headline numbers by analysis and name.
+        figures: those of the study.
+        comparisons: how many criteria on random numbers the ledger has.
+    """
+    parts = [_part(claim, part, metrics, figures, comparisons) for part in claim.parts]
+    shown = parts[0] if len(parts) == 1 else {
+        "statistic": sum(part["verdict"] == verdicts.REPLICATED for part in parts) if parts else None,
+        "interval": None, "bootstrap": None, "n": len(parts), "holds_corrected": None, "exact": None,
+    }  # fmt: skip
     whole = {
-        "id": claim.id, "claim": claim.claim, "source": claim.source, "criterion": None, "statistic": None,
-        "interval": None, "n": None, "figure": figure, "verdict": verdicts.overall([p["verdict"] for p in parts]),
-        "evidence": _reason(claim, parts),
+        **shown, "id": claim.id, "claim": claim.claim, "source": claim.source, "criterion": _criterion(parts),
+        "verdict": verdicts.overall([part["verdict"] for part in parts]), "evidence": _reason(claim, parts),
+        "figure": _decisive(parts)["figure"] if parts else _known(claim.figure, figures),
+        "departs": claim.departs, "needs": claim.needs,
     }  # fmt: skip
     return [whole, *parts]
 
 
-def _reason(claim: Claim, parts: list[dict[str, Any]]) -> str:
+def _criterion(parts: Sequence[Row]) -> str:
     if not parts:
-        return "No analysis of this project measures it yet."
-    counts = [p["verdict"] for p in parts]
-    proof = f" The algebra is held by {claim.tested_by}." if claim.tested_by else ""
-    return f"Parts: {', '.join(f'{counts.count(v)} {v}' for v in dict.fromkeys(counts))}.{proof}"
+        return "none stated"
+    if len(parts) == 1:
+        return f"its one part, {parts[0]['id']}: {parts[0]['criterion']}"
+    return f"all of its parts: {', '.join(part['id'] for part in parts)}"
 
 
-def _part(claim: Claim, part: Part, metrics: Mapping[str, Any], figure: str | None) -> dict[str, Any]:
-    names = [part.metric, *([part.minus] if part.minus else [])]
-    numbers = [_values(metrics, name) for name in names]
-    missing = [name for name, values in zip(names, numbers, strict=True) if values is None]
-    found = Interval(float("nan"), float("nan"), float("nan"), 0)
-    if not missing:
-        found = verdicts.paired(numbers[0] or [], numbers[1] if part.minus else None)
-    verdict = verdicts.judge(part.criterion, found)
-    shown = {key: None if value != value else value for key, value in found._asdict().items()}  # NaN is no JSON
-    evidence = f"{part.says}: {_number(found)}"
+def _decisive(parts: Sequence[Row]) -> Row:
+    """The part that decides: the first that was tested and is not replicated, or wasn't tested, or else the first."""
+    missed = [part for part in parts if part["verdict"] != verdicts.REPLICATED]
+    tested = [part for part in missed if part["verdict"] != verdicts.NOT_TESTED]
+    return next(iter([*tested, *missed, *parts]))
+
+
+def _reason(claim: Claim, parts: Sequence[Row]) -> str:
+    """One sentence: the numbers of the part that decides, and what else shows the claim or is missing."""
+    said = [f"{(part := _decisive(parts))['id']}, {part['evidence'].removesuffix('.')}"] if parts else []
+    if not parts and not claim.needs:
+        said.append("no analysis of this project measures it yet")
+    if claim.needs and verdicts.overall([part["verdict"] for part in parts]) == verdicts.NOT_TESTED:
+        said.append(f"a test would need {claim.needs}")
+    if claim.tested_by:
+        said.append(f"the algebra is held by {claim.tested_by}")
+    return "; ".join(said) + "."
+
+
+def _part(claim: Claim, part: Part, metrics: Mapping[str, Any], figures: Collection[str], comparisons: int) -> Row:
+    found, missing = _measured(part, metrics)
+    (mean, low, high, n), figure = found.student, _known(part.figure or claim.figure, figures)
+    number = f"{_number(found)}, claimed {part.criterion.bounds()}"
     if missing:
-        evidence = f"{part.says}: this study has no {' and no '.join(missing)}"
+        number = f"this study has no {' and no '.join(missing)}"
     return {
         "id": part.id, "claim": part.says, "source": claim.source, "criterion": part.criterion.words(),
-        "verdict": verdict, "statistic": shown["mean"], "interval": [shown["low"], shown["high"]], "n": shown["n"],
-        "figure": figure, "evidence": evidence + (f" (figure {figure})." if figure else "."),
+        "verdict": verdicts.judge(part.criterion, found), "exact": part.exact, "statistic": _finite(mean),
+        "interval": [_finite(low), _finite(high)], "bootstrap": [_finite(bound) for bound in found.bootstrap], "n": n,
+        "holds_corrected": verdicts.holds_corrected(part.criterion, found, comparisons), "figure": figure,
+        "evidence": f"{part.says}: {number}"
+        + (f" (figure {figure})." if figure else "."),
     }  # fmt: skip
+
+
+def _measured(part: Part, metrics: Mapping[str, Any]) -> tuple[Found, list[str]]:
+    """What was measured of a part, and the names of the numbers that are missing."""
+    names = [name for name in (part.metric, part.minus) if name]
+    numbers = {name: values for name in names if (values := _values(metrics, name)) is not None}
+    missing = [name for name in names if name not in numbers]
+    try:
+        return verdicts.measured(*([[]] if missing else [numbers[name] for name in names])), missing
+    except ValueError as error:
+        raise ValueError(f"{part.id}: {error}") from None
+
+
+def _known(figure: str | None, figures: Collection[str]) -> str | None:
+    return figure if figure in figures else None
 
 
 def _values(metrics: Mapping[str, Any], name: str) -> list[float | None] | None:
@@ -67,11 +115,18 @@ def _values(metrics: Mapping[str, Any], name: str) -> list[float | None] | None:
     return metrics.get(analysis, {}).get(metric, {}).get("values")
 
 
-def _number(found: Interval) -> str:
-    if found.n == 0:
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None  # JSON has no NaN
+
+
+def _number(found: Found) -> str:
+    mean, low, high, n = found.student
+    if n == 0:
         return "no seed has a value"
-    spread = f" [{found.low:.3g}, {found.high:.3g}]" if found.n > 1 else ""
-    return f"{found.mean:.3g}{spread}, n = {found.n}"
+    spread = (
+        f" [{low:.3g}, {high:.3g}], bootstrap [{found.bootstrap[0]:.3g}, {found.bootstrap[1]:.3g}]" if n > 1 else ""
+    )
+    return f"{mean:.3g}{spread}, n = {n}"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ PATH = Path("configs/claims.yaml")
 
 
 class Part(Strict):
-    """One measurable part of a claim, and its criterion."""
+    """One measurable part of a claim, its criterion, and its figure if that isn't the claim's."""
 
     id: Annotated[str, Field(pattern=r"^[CF]\d+\.[a-z]$")]
     says: str
@@ -24,6 +24,7 @@ class Part(Strict):
     above: float | None = None
     below: float | None = None
     exact: bool = False
+    figure: str | None = None
 
     @property
     def criterion(self) -> Criterion:
@@ -41,13 +42,26 @@ def _one_bound(part: Part) -> Part:
 
 
 class Claim(Strict):
-    """A claim in our words, and where it stands."""
+    """A claim in our words, and where it stands.
+
+    Attributes:
+        id: by which code, configs, figures and report call it.
+        claim: in our words.
+        source: see README.
+        figure: the figure of its parts.
+        tested_by: the tests that show it where it is a statement of algebra.
+        departs: where this project's test departs from the paper's.
+        needs: what a test would need, where there is none.
+        parts: what is measured.
+    """
 
     id: Annotated[str, Field(pattern=r"^[CF]\d+$")]
     claim: str
     source: Literal["A", "S", "R", "ours"]
     figure: str | None = None
     tested_by: str | None = None
+    departs: str | None = None
+    needs: str | None = None
     parts: tuple[Annotated[Part, AfterValidator(_one_bound)], ...]
 
 
@@ -56,6 +70,10 @@ class Ledger(Strict):
 
     version: int
     claims: tuple[Claim, ...]
+
+    def comparisons(self) -> int:
+        """How many criteria are on numbers that have randomness in them: each may come out so by chance."""
+        return sum(not part.exact for claim in self.claims for part in claim.parts)
 
 
 def load(path: Path = PATH) -> Ledger:

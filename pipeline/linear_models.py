@@ -91,6 +91,25 @@ def backward(
     return gradient, found[::-1]
 
 
+def jacobian_norm(x: Float[ndarray, "r n inputs"], weights: Sequence[Float[ndarray, "r _ _"]]) -> Float[ndarray, " r"]:
+    """The largest singular value of the Jacobian of all entries of `h = x W_1 … W_k` in all of these weights.
+
+    With `P_j = W_{j+1} … W_k` and `h_{j-1}` the input of layer j, a change `dW_j` moves h by `h_{j-1} dW_j P_j`: the
+    Jacobian's square is the sum over j of `h_{j-1} h_{j-1}ᵀ ⊗ P_jᵀ P_j`. It is taken in the space that the columns of x
+    span.
+    """
+    if len(weights) == 1:
+        return np.linalg.norm(x, ord=2, axis=(1, 2))
+    square, above = np.zeros(()), np.broadcast_to(np.eye(weights[-1].shape[2]), (len(x), *[weights[-1].shape[2]] * 2))
+    signals = forward(np.linalg.qr(x).R, weights[:-1])
+    for signal, weight in zip(reversed(signals), reversed(weights), strict=True):
+        left, right = signal @ np.swapaxes(signal, 1, 2), np.swapaxes(above, 1, 2) @ above
+        size = left.shape[1] * right.shape[1]
+        square = square + np.einsum("rab,rcd->racbd", left, right).reshape(len(x), size, size)
+        above = weight @ above
+    return np.sqrt(np.linalg.eigvalsh(square)[:, -1])
+
+
 def features(
     h: Float[ndarray, "r n units"], y: Float[ndarray, "r n k"], constant: Float[ndarray, "r n 1"]
 ) -> Float[ndarray, "r n z"]:

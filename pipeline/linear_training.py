@@ -1,11 +1,9 @@
-"""Train linear models with a linear synthetic gradient, by several rules and from the same starts (claims C5, C6)."""
+"""Train linear models with a linear synthetic gradient, by several rules, and look at the steps (claims C5, C6, C7)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise, product
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
@@ -34,118 +32,61 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Model:
-    """A linear model of `hidden` hidden layers with an SG after layer `after`; without any, it is linear regression."""
+class Update:
+    """One update: what was there before it, what it moves along, and what is there after it.
 
-    inputs: int
-    outputs: int
-    hidden: int = 0
-    width: int = 0
-    after: int = 1
-
-    def __post_init__(self) -> None:
-        """Refuse an SG that has no place, and a model that can't express what least squares finds.
-
-        Raises:
-            ValueError: with what was found and what was expected.
-        """
-        if not 1 <= self.after <= self.hidden + 1:
-            raise ValueError(f"an SG after layer {self.after}: expected 1 to {self.hidden + 1}")
-        rank = min(self.inputs + 1, self.outputs)
-        if self.hidden and self.width < rank:
-            raise ValueError(
-                f"hidden layers of {self.width} units can't express least squares from {self.inputs} inputs to "
-                f"{self.outputs} outputs: take a width of at least {rank}"
-            )
-
-    def start(self, generator: np.random.Generator) -> list[Float[ndarray, "_ _"]]:
-        """Random weights that keep the signal's variance."""
-        sizes = [self.inputs + 1, *[self.width] * self.hidden, self.outputs]
-        return [generator.normal(size=(a, b)) / np.sqrt(a) for a, b in pairwise(sizes)]
-
-
-def rules(sg_rates: tuple[float, ...], *, frozen: bool) -> list[Rule]:
-    """Backprop, line search, and a fixed SG rate at each of `sg_rates`; `frozen` if wanted.
-
-    Raises:
-        ValueError: for a rate that is not above 0.
+    `target` and `estimate` are the samples' gradients at the SG's layer, true and as the layers below are told;
+    `below` and `above` the gradients that the weights on either side of the SG move along.
     """
-    if sg_rates:
-        require_positive(sg_rates=sg_rates)
-    fixed = [Rule("fixed", rate) for rate in sg_rates]
-    return [Rule("backprop"), Rule("line_search"), *fixed, *([Rule("frozen")] if frozen else [])]
+
+    signals: list[Float[ndarray, "r n _"]]
+    weights: list[Float[ndarray, "r _ _"]]
+    target: Float[ndarray, "r n u"]
+    estimate: Float[ndarray, "r n u"]
+    below: list[Float[ndarray, "r _ _"]]
+    above: list[Float[ndarray, "r _ _"]]
+    next_weights: list[Float[ndarray, "r _ _"]]
+    next_theta: Float[ndarray, "r z u"]
+
+    def true_below(self) -> list[Float[ndarray, "r _ _"]]:
+        """The gradient of the true loss in the weights below the SG."""
+        if self.estimate is self.target:
+            return self.below
+        after = len(self.below)
+        return linear.backward(self.signals[: after + 1], self.weights[:after], self.target)[1]
 
 
-def compare(
-    generator: np.random.Generator,
-    model: Model,
-    compared: list[Rule],
+def updates(
+    data: linear.Regression,
+    start: list[Float[ndarray, "r _ _"]],
+    rule: Rule,
     *,
-    seeds: int,
-    samples: int,
-    noises: tuple[float, ...],
-    rates: tuple[float, ...],
-    iterations: int,
-    points: int,
-) -> pd.DataFrame:
-    """Train by every rule, for all combinations of seeds, noises and main rates, on the same data from the same start.
+    after: int,
+    steps: Float[ndarray, "r 1 1"],
+) -> Iterator[Update]:
+    """Training without end, update by update.
+
+    The main model moves along what the SG said before its own step, as in training with gates. The SG starts at zero.
 
     Args:
-        generator: gives data and starting weights, seed by seed.
-        model: what is trained.
-        compared: the rules.
-        seeds: number of repetitions.
-        samples: points in each data set.
-        noises: standard deviations of the noise on the targets, whose signal has a deviation of about 1.
-        rates: rates of the main model, in units of 1 / `linear_models.curvature`.
-        iterations: number of updates.
-        points: number of iterations, log-spaced, at which the training is recorded.
-
-    Returns:
-        A row for each rule, combination and recorded iteration; for the columns see `train`.
-
-    Raises:
-        ValueError: for a setting that is out of its range.
+        data: one regression per training.
+        start: the weights from the input up.
+        rule: what the layers below the SG move along.
+        after: the layer after which the SG stands, counted from 1.
+        steps: the main model's rates, absolute.
     """
-    require_positive(seeds=seeds, samples=samples, rates=rates, iterations=iterations, points=points)
-    if len(noises) == 0 or min(noises) < 0:
-        raise ValueError(f"noises: found {noises}; expected one or more standard deviations, none below 0")
-    drawn = [_draw(generator, model, samples) for _ in range(seeds)]
-    plan = pd.DataFrame(product(range(seeds), noises, rates), columns=["seed", "noise", "rate"])
-    x, signal, unit_noise, *start = (np.stack(parts)[plan["seed"].to_numpy()] for parts in zip(*drawn, strict=True))
-    noise = plan["noise"].to_numpy()[:, None, None] * unit_noise
-    data = linear.regression(*linear.condense(x, signal + noise))
-    steps = (plan["rate"].to_numpy() / linear.curvature(x, model.outputs))[:, None, None]
-    recorded = np.unique(np.r_[0, np.geomspace(1, iterations, points).round().astype(int), iterations]).tolist()
-    parts = []
-    for rule in compared:
-        for iteration, found in train(data, start, rule, after=model.after, steps=steps, recorded=recorded).items():
-            parts.append(plan.assign(rule=rule.name, sg_rate=_or_nan(rule.sg_rate), iteration=iteration, **found))
-    shape = {"inputs": model.inputs, "outputs": model.outputs, "hidden": model.hidden, "sg_after": model.after}
-    return pd.concat(parts, ignore_index=True).assign(**shape)
-
-
-def require_positive(**settings: int | float | Sequence[int | float]) -> None:
-    """Refuse settings (numbers, or lists of them) that are not above 0, or of which there are none.
-
-    Raises:
-        ValueError: with the name of the setting, what was found and what was expected.
-    """
-    for name, value in settings.items():
-        values = value if isinstance(value, Sequence) else [value]
-        if len(values) == 0 or min(values) <= 0:
-            raise ValueError(f"{name}: found {value}; expected above 0" + (", one or more" if values is value else ""))
-
-
-def _or_nan(value: float | None) -> float:
-    return np.nan if value is None else value
-
-
-def _draw(generator: np.random.Generator, model: Model, samples: int) -> list[Float[ndarray, "_ _"]]:
-    """Inputs with a constant column, the targets' signal, noise of deviation 1, and starting weights."""
-    x = np.column_stack([generator.normal(size=(samples, model.inputs)), np.ones(samples)])
-    signal = x @ generator.normal(size=(model.inputs + 1, model.outputs)) / np.sqrt(model.inputs + 1)
-    return [x, signal, generator.normal(size=signal.shape), *model.start(generator)]
+    units = start[after - 1].shape[2]
+    weights, theta = start, np.zeros((len(data.x), units + data.y.shape[2] + 1, units))
+    while True:
+        signals = linear.forward(data.x, weights)
+        target, above = linear.backward(signals[after:], weights[after:], linear.error(signals[-1], data.y))
+        z = linear.features(signals[after], data.y, data.x[:, :, -1:]) if rule.learns else None
+        told = target if rule.name == "backprop" else np.zeros_like(target) if z is None else z @ theta
+        below = linear.backward(signals[: after + 1], weights[:after], told)[1]
+        moved = [weight - steps * change for weight, change in zip(weights, [*below, *above], strict=True)]
+        theta = theta if z is None else linear.sg_step(theta, z, target, rate=rule.sg_rate)
+        yield Update(signals, weights, target, told, below, above, moved, theta)
+        weights = moved
 
 
 def train(
@@ -159,8 +100,6 @@ def train(
 ) -> dict[int, dict[str, ndarray]]:
     """Train by one rule up to the last of the iterations `recorded`; what was found at each of them.
 
-    The main model moves along what the SG said before its own step, as in training with gates.
-
     Args:
         data: one regression per training.
         start: the weights from the input up.
@@ -173,36 +112,91 @@ def train(
         By iteration, an array with an entry per training of: `gap`, (L - L*) / (L_0 - L*), NaN once it has diverged;
         `sg_residual`, the estimate's squared error in units of the true gradient's square; `descent_share`, the share
         of the updates so far along which the true loss falls if the step is small enough (NaN before the first);
-        `diverged`.
+        `diverged`; and of the update that comes next, NaN after the end of a training: `bound_ratio`, see the function
+        (NaN without an SG that learns); `descends`, does the true loss fall along it if the step is small enough;
+        `falls`, is the true loss lower after it?
     """
-    weights, theta = start, np.zeros(())  # an SG of zeros, of whatever shape
-    first = linear.excess(linear.forward(data.x, weights)[-1], data.best)
-    diverged, descents, counted = np.zeros(len(first), dtype=bool), np.zeros(len(first)), np.zeros(len(first))
-    course = {}
+    wanted, course = set(recorded), {}
+    diverged, descents, counted = np.zeros(len(data.x), dtype=bool), np.zeros(len(data.x)), np.zeros(len(data.x))
+    first = linear.excess(linear.forward(data.x, start)[-1], data.best)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what diverges runs on to NaN, and is marked
-        for iteration in range(recorded[-1] + 1):
-            signals = linear.forward(data.x, weights)
-            gap = linear.excess(signals[-1], data.best) / first
+        sequence = updates(data, start, rule, after=after, steps=steps)
+        for iteration, update in zip(range(recorded[-1] + 1), sequence, strict=False):
+            gap = linear.excess(update.signals[-1], data.best) / first
             diverged = diverged | ~(gap < DIVERGED)
-            target, above = linear.backward(signals[after:], weights[after:], linear.error(signals[-1], data.y))
-            z = linear.features(signals[after], data.y, data.x[:, :, -1:])
-            theta = theta if theta.ndim else np.zeros((len(z), z.shape[2], target.shape[2]))
-            estimate = target if rule.name == "backprop" else z @ theta
-            if iteration in recorded:
+            counts, true = ~diverged & (gap > RESOLVED), update.true_below()
+            descends = _descends([*update.below, *update.above], [*true, *update.above])
+            if iteration in wanted:
+                after_it = linear.excess(linear.forward(data.x, update.next_weights)[-1], data.best) / first
+                step = {
+                    "descends": descends,
+                    "falls": after_it < gap,
+                    "bound_ratio": _ratios(update, true, counts & rule.learns),
+                }
                 course[iteration] = {
                     "gap": np.where(diverged, np.nan, gap),
-                    "sg_residual": _square(estimate - target) / _square(target),
+                    "sg_residual": _square(update.estimate - update.target) / _square(update.target),
                     "descent_share": descents / counted,
                     "diverged": diverged,
+                    **{name: np.where(counts, value, np.nan) for name, value in step.items()},
                 }
-            true = linear.backward(signals[: after + 1], weights[:after], target)[1]
-            below = linear.backward(signals[: after + 1], weights[:after], estimate)[1]
-            counts = ~diverged & (gap > RESOLVED)
-            descents = descents + (counts & _descends([*below, *above], [*true, *above]))
-            counted = counted + counts
-            weights = [weight - steps * change for weight, change in zip(weights, [*below, *above], strict=True)]
-            theta = linear.sg_step(theta, z, target, rate=rule.sg_rate) if rule.learns else theta
+            descents, counted = descents + (counts & descends), counted + counts
     return course
+
+
+def converges(
+    data: linear.Regression,
+    start: list[Float[ndarray, "r _ _"]],
+    rule: Rule,
+    *,
+    after: int,
+    steps: Float[ndarray, "r 1 1"],
+    iterations: int,
+) -> Bool[ndarray, " r"]:
+    """Is the gap below `CONVERGED` after so many updates, in a training that never was diverged? See `train`."""
+    alive, gap = np.ones(len(data.x), dtype=bool), np.ones(len(data.x))
+    first = linear.excess(linear.forward(data.x, start)[-1], data.best)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        sequence = updates(data, start, rule, after=after, steps=steps)
+        for _, update in zip(range(iterations + 1), sequence, strict=False):
+            gap = linear.excess(update.signals[-1], data.best) / first
+            alive = alive & (gap < DIVERGED)
+    return alive & (gap < CONVERGED)
+
+
+def bound_ratio(
+    x: Float[ndarray, "r n inputs"],
+    weights: list[Float[ndarray, "r _ _"]],
+    deviation: Float[ndarray, "r n u"],
+    true: list[Float[ndarray, "r _ _"]],
+) -> Float[ndarray, " r"]:
+    """`e K / g`, the two sides of the condition of error tracking (claim C7): it can be met where this is below 1.
+
+    `e = || SG - delta ||_F`, as gradients of the mean loss; `K`, the spectral norm of the Jacobian of h in the weights
+    below the SG; `g`, the norm of the true gradient in these weights. The condition is `e K <= g (1 - d) / (1 + d)` for
+    a d in (0, 1); where it holds, what the weights move along descends. The ratio is the same for condensed data.
+
+    Departure: the condition is asked of each step by itself, with the step's own e, K, g and d; the study, as the field
+    recalls it, asks it of all steps with one e, K and d.
+
+    Args:
+        x: the inputs.
+        weights: those below the SG.
+        deviation: `SG - delta` for each sample's own loss, n times that of the mean.
+        true: the true gradient in `weights`.
+    """
+    error = np.sqrt(_square(deviation)) / deviation.shape[1]
+    gradient = np.sqrt(np.sum([_square(part) for part in true], axis=0))
+    return error * linear.jacobian_norm(x, weights) / gradient
+
+
+def _ratios(update: Update, true: list[Float[ndarray, "r _ _"]], chosen: Bool[ndarray, " r"]) -> Float[ndarray, " r"]:
+    """`bound_ratio` of the chosen trainings, NaN for the others, whose weights need not be finite."""
+    found = np.full(len(chosen), np.nan)
+    weights = [weight[chosen] for weight in update.weights[: len(true)]]
+    deviation = (update.estimate - update.target)[chosen]
+    found[chosen] = bound_ratio(update.signals[0][chosen], weights, deviation, [part[chosen] for part in true])
+    return found
 
 
 def _square(gradient: Float[ndarray, "r n u"]) -> Float[ndarray, " r"]:
@@ -212,27 +206,3 @@ def _square(gradient: Float[ndarray, "r n u"]) -> Float[ndarray, " r"]:
 def _descends(moved: list[Float[ndarray, "r _ _"]], true: list[Float[ndarray, "r _ _"]]) -> Bool[ndarray, " r"]:
     """Does the loss whose gradient is `true` fall along `-moved`?"""
     return np.sum([(a * b).sum(axis=(1, 2)) for a, b in zip(moved, true, strict=True)], axis=0) > 0
-
-
-def headline(table: pd.DataFrame) -> dict[str, list[float]]:
-    """The results of `compare` in a few numbers per rule, each with one value per seed.
-
-    `log10_gap`: the last relative gap with the best of the main rates, in the worst of the problems, at least
-    `RESOLVED`; a diverged training counts as `DIVERGED`. `converged_share`: the share of the trainings that ended
-    below `CONVERGED`. `descent_share`: its mean over all trainings. Names end like `by_line_search` or
-    `by_fixed_sg.rate0.01`.
-    """
-    if table.empty:
-        return {}
-    last = table[table["iteration"] == table["iteration"].max()]
-    gap = last["gap"].fillna(DIVERGED).clip(lower=RESOLVED)
-    fixed = "by_fixed_sg.rate" + last["sg_rate"].map("{:g}".format)
-    by = ("by_" + last["rule"]).where(last["rule"] != "fixed", fixed)
-    last = last.assign(by=by, log10_gap=np.log10(gap), converged_share=gap < CONVERGED)
-    found: dict[str, list[float]] = {}
-    for name, part in last.groupby("by"):
-        best = part.groupby(["seed", "inputs", "hidden", "noise"])["log10_gap"].min()
-        found[f"log10_gap.{name}"] = best.groupby("seed").max().tolist()
-        for share in ("converged_share", "descent_share"):
-            found[f"{share}.{name}"] = part.groupby("seed")[share].mean().tolist()
-    return found

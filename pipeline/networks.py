@@ -131,7 +131,7 @@ class Network(nn.Module):
 def true_gradients(
     network: Network, layers: list[int], x: Float[Tensor, "n inputs"], y: Float[Tensor, "n k"], name: str
 ) -> dict[int, Float[Tensor, "n width"]]:
-    """`n * delta_l` of ordinary backprop at `layers`, per sample (it doesn't depend on n); the output is `hidden + 1`."""
+    """`n * delta_l` of ordinary backprop at `layers`, per sample (independent of n); the output is `hidden + 1`."""
     kept, h, below, top = [], x, 0, len(network.layers) + 1
     for layer in [layer for layer in layers if layer < top]:
         h = network.span(h, range(below + 1, layer + 1), mode="measure")

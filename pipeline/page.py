@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from pipeline import verdicts, wording
+from pipeline import judged, verdicts, wording
 from pipeline.stats import interval
 from pipeline.wording import Estimate
 
@@ -86,13 +86,20 @@ class Final:
 
 @dataclass(frozen=True)
 class Method:
-    """A method in the one language of claims C17 and C18: what stands in for the error gradient, and when it can."""
+    """A method in the one language of claims C17 and C18: what stands in for the error gradient, and when it can.
+
+    `cost` is that of one update, as a multiple of backprop's. Cost, cosine and accuracy are None where the study
+    doesn't have them.
+    """
 
     label: str
     learned: bool
     waits_for: str
     unlocked: bool
     implied_loss: str
+    cost: float | None = None
+    cosine: Estimate | None = None
+    accuracy: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,7 @@ class Departure:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that the page shows."""
+    """Everything that the page shows; `compared` says where the methods' cost, cosine and accuracy come from."""
 
     title: str
     facts: list[tuple[str, str]]
@@ -116,6 +123,7 @@ class Report:
     runs: list[Run]
     verdicts: list[Mapping[str, Any]]
     methods: list[Method]
+    compared: str
     departures: list[Departure]
     settings: str
 
@@ -127,8 +135,12 @@ def render(report: Report, template: str) -> str:
     )
     for function in (wording.number, wording.mean, wording.bounds, wording.words, wording.capitalise):
         environment.filters[function.__name__] = function
-    environment.filters["marked"] = marked
-    wholes = [row["verdict"] for row in report.verdicts if not row["criterion"]]
+    for function in (marked, judged.student, judged.resampled):
+        environment.filters[function.__name__] = function
+    titles = {figure.name: figure.title for figure in report.figures}
+    environment.filters["evidence"] = lambda row: judged.evidence(row, titles)
+    claims = judged.by_claim(report.verdicts)
+    wholes = [claim.whole["verdict"] for claim in claims]
     quantities = sorted({name for run in report.runs for name in run.final})
     return environment.from_string(template).render(
         report=report,
@@ -140,8 +152,10 @@ def render(report: Report, template: str) -> str:
         accuracies=[name for name in quantities if name.endswith("accuracy")],
         finals=finals(report.runs),
         claimed={row["id"] for row in report.verdicts},
+        claims_judged=claims,
+        titles=titles,
         counts={verdict: wholes.count(verdict) for verdict in VERDICTS},
-        comparisons=sum(bool(row["criterion"]) for row in report.verdicts),
+        multiple=judged.multiple([part for claim in claims for part in claim.parts]),
     )
 
 

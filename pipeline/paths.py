@@ -14,6 +14,12 @@ def data(dataset: str) -> Path:
     return DATA / dataset
 
 
+def raw(dataset: str) -> list[Path]:
+    """The raw files of a data set that are there; an artificial one has none."""
+    folder = data(dataset)
+    return sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+
+
 def results(study: str) -> Path:
     """The folder of a study's results.
 
@@ -23,6 +29,11 @@ def results(study: str) -> Path:
     if not NAME.fullmatch(study):
         raise ValueError(f"{study!r} is no study's name: expected lower-case letters, digits and underscores")
     return RESULTS / study
+
+
+def choice(study: str, cell: str) -> Path:
+    """The rate that was chosen for a cell: a method in a setting, whatever the seed; and the trials."""
+    return results(study) / "tune" / f"{cell}.json"
 
 
 def history(study: str, run: str) -> Path:

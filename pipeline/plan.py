@@ -3,6 +3,7 @@
 import functools
 import itertools
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pipeline import plugins, sweeps
@@ -10,6 +11,7 @@ from pipeline.config import Run, Study, digest
 from pipeline.fingerprint import fingerprint
 
 PAIR = "--"  # between the names of two runs
+CAPTIONS = Path("workflow/report")
 END_ONLY, ALL_STEPS = "end", "all"
 # No number depends on these but through a job's settings, which are compared by value: a clearer message in one of them
 # must not cost a lab a week of training.
@@ -62,9 +64,22 @@ class Plan:
         """What a figure declares: READS, TITLE and so on."""
         return plugins.constants("figures", self.figure(figure))
 
+    def caption_file(self, figure: str, root: Path = Path()) -> Path:
+        """Where a figure's caption stands: under its own name, else under that of the member that draws it."""
+        own = root / CAPTIONS / f"{figure}.rst"
+        return own if own.is_file() else root / CAPTIONS / f"{self.figure(figure)}.rst"
+
+    def caption(self, figure: str, root: Path = Path()) -> str:
+        """A figure's caption, with the note of its entry at the end; empty if it has none."""
+        path, note = self.caption_file(figure, root), self.study.figures[figure].note
+        parts = [path.read_text(encoding="utf-8") if path.is_file() else "", note]
+        return "\n\n".join(part.strip() for part in parts if part)
+
     def title(self, figure: str) -> str:
         """A figure's title; an entry that draws another's tables is told apart by its own name."""
-        title = self.shown(figure)["TITLE"]
+        given, title = self.study.figures[figure].title, self.shown(figure)["TITLE"]
+        if given:
+            return given
         return title if self.figure(figure) == figure else f"{title} ({figure.replace('_', ' ')})"
 
     def reads(self, figure: str) -> dict[str, str]:
@@ -84,6 +99,39 @@ class Plan:
         if scope == "run":
             return {run.name: [run] for run in runs}
         return {f"{a.name}{PAIR}{b.name}": [a, b] for a, b in itertools.combinations(runs, 2) if kind(a, b)}
+
+    @functools.cached_property
+    def cells(self) -> dict[str, list[Run]]:
+        """The tuned runs by cell: what differs in its seed only shares one chosen rate. Named after its first run."""
+        groups: dict[str, list[Run]] = {}
+        for run in self.runs.values():
+            if run.tuned:
+                groups.setdefault(digest(_but_seed(run)), []).append(run)
+        return {group[0].name.rpartition("-s")[0]: group for group in groups.values()}
+
+    def cell(self, run: str) -> str:
+        """The cell of a tuned run.
+
+        Raises:
+            KeyError: for a run whose rate is given.
+        """
+        return self._cell_of[run]
+
+    @functools.cached_property
+    def _cell_of(self) -> dict[str, str]:
+        return {run.name: name for name, group in self.cells.items() for run in group}
+
+    def tune_settings(self, cell: str) -> dict[str, Any]:
+        """What the choice of a rate depends on."""
+        assert self.study.tuning is not None
+        return {**_but_seed(self.cells[cell][0]), "tuning": self.study.tuning.model_dump(mode="json")}
+
+    def tune_code(self, cell: str) -> str:
+        """Fingerprint of the code that chooses a rate."""
+        chosen = self.cells[cell][0]
+        return code(
+            "pipeline.tune", f"pipeline.estimators.{chosen.estimator}", f"pipeline.datasets.{chosen.data.dataset}"
+        )
 
     def represented(self) -> list[str]:
         """The runs whose activations some analysis reads."""
@@ -153,6 +201,12 @@ class Plan:
     def settings_hash(self) -> str:
         """Hash of the whole study."""
         return digest(self.study)
+
+
+def _but_seed(run: Run) -> dict[str, Any]:
+    """A run's settings without its seed and the labels that only name it."""
+    found = run.model_dump(mode="json")
+    return {key: value for key, value in found.items() if key not in {"name", "seed", "sweep", "method", "varied"}}
 
 
 def identity(run: Run) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline import config, naming, page, paths, plugins, store, tables, timing, wording
+from pipeline import comparison, config, naming, page, paths, plugins, store, tables, timing, wording
+from pipeline.comparison import Comparison
 from pipeline.config import Run, Study
 from pipeline.plan import Plan, identity
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
-CAPTIONS = Path("workflow/report")
 SHOWN_VERSIONS = ("python", "torch", "numpy", "snakemake", "dvc", "wandb")
 LARGEST_SVG = 600_000  # bytes; a larger one is shown as PNG
 SHORT = 12  # characters of a commit's hash
@@ -28,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     plan = Plan(study)
     metrics = _read(paths.metrics(name))
     summaries = {run: found for run in plan.runs if (found := _read(paths.summary(name, run)))}
+    compared = comparison.compare(metrics.get("metrics", {}), study.methods)
     content = page.Report(
         title=study.title,
         facts=_facts(name, plan, metrics, summaries),
@@ -37,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         figures=[_figure(plan, name, each) for each in study.figures],
         runs=[_run(study, run, summaries.get(run.name)) for run in plan.runs.values()],
         verdicts=store.read_json(verdicts) if (verdicts := paths.verdicts(name)).is_file() else [],
-        methods=_methods(plan),
+        methods=_methods(plan, compared),
+        compared=_compared(compared),
         departures=list(departures(plugins.PACKAGE)),
         settings=(config.CONFIGS / f"{name}.yaml").read_text(encoding="utf-8"),
     )
@@ -141,13 +143,13 @@ def _documentation(analysis: str) -> tuple[str, str]:
 
 def _figure(plan: Plan, name: str, figure: str) -> page.Figure:
     declared = plan.shown(figure)
-    caption, csv = CAPTIONS / f"{figure}.rst", paths.drawing(name, figure, "csv")
+    csv = paths.drawing(name, figure, "csv")
     return page.Figure(
         name=figure,
         title=plan.title(figure),
         category=declared["CATEGORY"],
         claims=declared["CLAIMS"],
-        caption=wording.paragraphs(caption.read_text(encoding="utf-8")) if caption.is_file() else [],
+        caption=wording.paragraphs(plan.caption(figure)),
         image=_image(name, figure),
         csv=csv.relative_to(paths.results(name)).as_posix() if csv.is_file() else None,
     )
@@ -175,10 +177,13 @@ def _run(study: Study, run: Run, summary: dict[str, Any] | None) -> page.Run:
     )
 
 
-def _methods(plan: Plan) -> list[page.Method]:
-    """The study's table of methods, from what each estimator states about itself."""
+def _methods(plan: Plan, compared: Comparison | None) -> list[page.Method]:
+    """The study's table of methods: what each estimator states about itself, and what it costs and yields."""
+    of = compared.of if compared else lambda *_: None
+    plain = [name for name, method in plan.study.methods.items() if method.placement == "none"]
+    reference = next((found for name in plain if (found := of(comparison.COST, name))), None)
     found = []
-    for method in plan.study.methods.values():
+    for name, method in plan.study.methods.items():
         stated = plugins.constants("estimators", method.estimator)
         waits = set(stated["WAITS_FOR"])
         found.append(
@@ -188,9 +193,21 @@ def _methods(plan: Plan) -> list[page.Method]:
                 waits_for=", ".join(stated["WAITS_FOR"]),
                 unlocked=waits <= {"h", "y"} and method.placement != "none",
                 implied_loss=stated["IMPLIED_LOSS"],
+                cost=comparison.relative(of(comparison.COST, name), reference),
+                cosine=of(comparison.COSINE, name),
+                accuracy=of(comparison.ACCURACY, name),
             )
         )
     return found
+
+
+def _compared(compared: Comparison | None) -> str:
+    """In which setting the methods are compared, and by which analyses; nothing if they aren't."""
+    if compared is None:
+        return ""
+    setting = ", ".join(wording.words(part) for part in wording.parts(compared.setting) if part)
+    sources = " and ".join(dict.fromkeys(map(wording.words, compared.analyses.values())))
+    return "; ".join(part for part in (setting, f"analyses: {sources}") if part)
 
 
 def departures(package: Path) -> Iterator[page.Departure]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 from pipeline import plugins
 
@@ -36,9 +36,15 @@ class Strict(BaseModel):
 
 
 class Data(Strict):
-    """What is learned, and how it is split."""
+    """What is learned, and how it is split.
+
+    `settings` is what the data set takes (artificial ones have a number of inputs, say). With `labels: random` each
+    point gets a class by chance in place of its own.
+    """
 
     dataset: Dataset
+    settings: dict[str, Any] = {}
+    labels: Literal["given", "random"] = "given"
     train: Count | None
     validation: Count
     test: Count | None
@@ -94,7 +100,43 @@ class Training(Strict):
     gates: Gates
     log_every: Count
     log_points: Count
+    log_tracking: bool
     checkpoints: Count
+
+
+class Tuning(Strict):
+    """How rates are chosen: every method gets the same trials, on the validation part and on seeds never reported.
+
+    A trial is a run of `steps` updates, its drops moved in proportion, at one of `rates` for the network and its
+    synthetic gradients alike; the rate with the lowest mean of `chosen_by` over `seeds` is taken.
+    """
+
+    rates: tuple[Rate, ...]
+    seeds: tuple[int, ...]
+    steps: Count
+    chosen_by: Literal["validation_loss"]
+
+
+class EveryKth(Strict):
+    """Gates after the layers whose number `every` divides."""
+
+    every: Count
+
+
+Placement = Literal["none", "middle", "every"] | EveryKth | tuple[Count, ...]
+
+
+def _within(placement: Placement, info: ValidationInfo) -> Placement:
+    """A gate needs its layer; a run's depth is known before its placement is read."""
+    training = info.data.get("training")
+    hidden = training.network.hidden if training else 0
+    if isinstance(placement, str) or not hidden:
+        return placement
+    wanted = (placement.every,) if isinstance(placement, EveryKth) else placement
+    wrong = [layer for layer in wanted if layer > hidden]
+    if wrong:
+        raise ValueError(f"no layer {', '.join(map(str, wrong))} in a network with {hidden} hidden layers")
+    return placement
 
 
 class Method(Strict):
@@ -103,36 +145,45 @@ class Method(Strict):
     label: str
     estimator: Estimator
     settings: dict[str, Any]
-    placement: Literal["none", "middle", "every"] | tuple[Count, ...]
+    placement: Placement
     set: dict[str, Any]
     sweeps: Literal["all"] | tuple[Name, ...] = "all"
 
 
 class Sweep(Strict):
-    """All combinations of methods, seeds and varied settings."""
+    """All combinations of methods, seeds and varied settings; with `tuned`, each at the rate that tuning chose."""
 
     methods: Literal["all"] | tuple[Name, ...]
     seeds: tuple[int, ...]
+    tuned: bool = False
     set: dict[str, Any]
     vary: dict[str, tuple[Any, ...]]
 
 
 class Analysis(Strict):
-    """One analysis: which member of the family, over which runs, with which settings."""
+    """One analysis: which member of the family, over which runs (of one sweep or several), with which settings."""
 
     analysis: str | None = None
-    sweep: Name | None = None
+    sweep: Name | tuple[Name, ...] | None = None
     where: dict[str, Any] = {}
     settings: dict[str, Any] = {}
+
+    @property
+    def sweeps(self) -> tuple[str, ...]:
+        """The sweeps whose runs are analysed."""
+        return (self.sweep,) if isinstance(self.sweep, str) else self.sweep or ()
 
 
 class Figure(Strict):
     """One figure: which member of the family, with which settings.
 
-    `tables` names other entries under `analyses` to read in place of those that the figure asks for.
+    `tables` names other entries under `analyses` to read in place of those that the figure asks for, and `title` and
+    `note` say for readers what is drawn instead.
     """
 
     figure: str | None = None
+    title: str | None = None
+    note: str = ""
     tables: dict[Name, Name] = {}
     settings: dict[str, Any] = {}
 
@@ -144,12 +195,13 @@ class Run(Strict):
     sweep: Name
     method: Name
     seed: int
+    tuned: bool = False
     varied: dict[str, Any]
     data: Data
     training: Training
     estimator: Estimator
     estimator_settings: dict[str, Any]
-    placement: Literal["none", "middle", "every"] | tuple[Count, ...]
+    placement: Annotated[Placement, AfterValidator(_within)]
 
 
 class Study(Strict):
@@ -159,6 +211,7 @@ class Study(Strict):
     data: Data
     samples: Samples
     training: Training
+    tuning: Tuning | None = None
     methods: dict[Name, Method]
     sweeps: dict[Name, Sweep]
     analyses: dict[Name, Analysis]

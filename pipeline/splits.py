@@ -11,7 +11,7 @@ from pipeline import seeds
 
 
 class Points(NamedTuple):
-    """Inputs in [0, 1], one row each, and their classes, counted from 0."""
+    """Inputs, one row each (pixels are in [0, 1]), and their classes, counted from 0."""
 
     inputs: Float32[ndarray, "n inputs"]
     labels: Int64[ndarray, " n"]
@@ -70,6 +70,15 @@ def split(dataset: Dataset, *, train: int | None, validation: int, test: int | N
         test=_take(dataset.test, test_order[:test]),
         classes=dataset.classes,
     )
+
+
+def random_labels(dataset: Dataset, *, seed: int) -> Dataset:
+    """The same inputs, each with a class drawn by chance, all classes alike; the draw depends on `seed` only."""
+    parts = {}
+    for name, part in (("train", dataset.train), ("test", dataset.test)):
+        drawn = seeds.numpy_stream("random labels", seed, name).integers(dataset.classes, size=len(part.labels))
+        parts[name] = Points(part.inputs, drawn)
+    return Dataset(**parts, classes=dataset.classes)
 
 
 def sample(labels: Int[ndarray, " n"], count: int, generator: np.random.Generator) -> Int[ndarray, " count"]:

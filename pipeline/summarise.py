@@ -1,11 +1,11 @@
-"""Stage: gather the headline numbers of all analyses: mean, interval and n of each.
+"""Stage: gather the headline numbers of all analyses: mean, intervals and n of each.
 
 `python -m pipeline.summarise --study smoke`
 """
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline import config, paths, plugins, provenance, stats, store, tables
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         module = plugins.load("analyses", plan.member(name))
         if hasattr(module, "metrics"):
             values = module.metrics(tables.of(plan, study, name))
-            found[name] = {metric: _shown(each) for metric, each in sorted(values.items())}
+            found[name] = shown(dict(sorted(values.items())))
     origin = provenance.collect(
         "summarise", "metrics", study=study, settings=plan.settings_hash(), code=plan.stage_code("summarise")
     )
@@ -31,10 +31,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"{sum(map(len, found.values()))} metrics of {len(found)} analyses")
 
 
-def _shown(values: list[float]) -> dict[str, Any]:
-    """Mean, interval and n, and the values themselves in the order of the seeds; None stands for what isn't finite."""
-    found = {name: _finite(number) for name, number in stats.interval(values)._asdict().items()}
-    return {**found, "values": [_finite(float(value)) for value in values]}
+def shown(numbers: Mapping[str, Sequence[float]]) -> dict[str, dict[str, Any]]:
+    """Of each number the mean, both intervals and n, and the values in the order of the seeds.
+
+    None stands for what isn't finite. `low` and `high` are Student's, `bootstrap` has the bounds of the other.
+    """
+    bounds = stats.bootstraps(list(numbers.values()))
+    return {
+        name: {
+            **{key: _finite(number) for key, number in stats.interval(values)._asdict().items()},
+            "bootstrap": [_finite(bound) for bound in found],
+            "values": [_finite(float(value)) for value in values],
+        }
+        for (name, values), found in zip(numbers.items(), bounds, strict=True)
+    }
 
 
 def _finite(number: float) -> float | None:

@@ -45,8 +45,9 @@ def unfold(study: Study, sweep: str) -> list[Run]:
             label = "".join(f"-{path.rpartition('.')[2]}{value}" for path, value in varied.items())
             content = {
                 "name": re.sub(r"[^A-Za-z0-9_.-]", "_", f"{sweep}-{method}{label}-s{seed}"),
-                "sweep": sweep, "method": method, "seed": seed, "varied": varied, **base,
-                "estimator": chosen.estimator, "estimator_settings": chosen.settings, "placement": chosen.placement,
+                "sweep": sweep, "method": method, "seed": seed, "tuned": plan.tuned, "varied": varied, **base,
+                "estimator": chosen.estimator, "estimator_settings": chosen.settings,
+                "placement": chosen.model_dump()["placement"],
             }  # fmt: skip
             try:
                 runs.append(Run.model_validate_json(json.dumps(content)))
@@ -81,7 +82,7 @@ def _paths(settings: dict[str, Any]) -> list[str]:
 
 def select(runs: list[Run], wanted: Analysis) -> list[Run]:
     """The runs that an analysis asks for, in the order of the sweep."""
-    return [run for run in runs if run.sweep == wanted.sweep and _matches(run, wanted.where)]
+    return [run for run in runs if run.sweep in wanted.sweeps and _matches(run, wanted.where)]
 
 
 def _matches(run: Run, where: dict[str, Any]) -> bool:

@@ -7,19 +7,19 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy import ndarray
 from torch import Tensor
-from torch.nn.functional import one_hot
 from tqdm import tqdm
 
-from pipeline import assemble, config, paths, provenance, seeds, splits, store, tracking
+from pipeline import assemble, config, paths, provenance, rates, seeds, splits, store, tracking
 from pipeline.config import Run
-from pipeline.diagnosis import QUANTITIES, estimates, evaluate, weights
+from pipeline.diagnosis import QUANTITIES, counted, estimates, evaluate, weights
+from pipeline.epsilon import batch_loss, track
 from pipeline.plan import Plan
 from pipeline.training import Batches, Trainer, checkpoint_steps
 
@@ -36,23 +36,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     wanted = parser.parse_args(argv)
     assemble.single_threaded()
     plan = Plan(config.load(wanted.study))
-    run = plan.runs[wanted.run]
+    run, chosen = plan.runs[wanted.run], []
+    if run.tuned:
+        chosen = [paths.choice(wanted.study, plan.cell(run.name))]
+        run = rates.at_rate(run, store.read_json(chosen[0])["rate"])
     settings, code = config.digest(plan.train_settings(run.name)), plan.train_code(run.name)
-    raw = sorted(path for path in paths.data(run.data.dataset).iterdir() if path.is_file())
+    inputs = [*paths.raw(run.data.dataset), *chosen]
     origin = provenance.collect(
-        "train", run.name, study=wanted.study, settings=settings, code=code, inputs=raw, seed=run.seed
+        "train", run.name, study=wanted.study, settings=settings, code=code, inputs=inputs, seed=run.seed
     )
     with tracking.start(
         name=run.name,
         group=f"{wanted.study}-{plan.settings_hash()}",
         job_type="train",
         tags=[wanted.study, run.method, f"seed{run.seed}"],
-        config={**plan.train_settings(run.name), "provenance": origin},
+        config={**plan.train_settings(run.name), "rate": run.training.optimiser.rate, "provenance": origin},
         identity=config.digest(["train", settings, origin["inputs"]]),
     ) as tracker:
         session = Session(run, assemble.load_data(run.data), assemble.device(), tracker.log)
         kept = paths.resume(wanted.study, run.name)
-        session.resume(kept, settings=settings, code=code)
+        session.resume(kept, settings=settings, code=code, inputs=origin["inputs"])
         session.go(lambda: session.keep(kept, origin))
         final = session.final()
         tracker.summary({**final, "status": session.status, "step": session.trainer.step})
@@ -60,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     store.write_arrays(paths.checkpoints(wanted.study, run.name), session.models, origin)
     outcome = {
         "run": run.name, "status": session.status, "step": session.trainer.step, "message": session.message,
-        "final": final, "provenance": origin,
+        "rate": run.training.optimiser.rate, "final": final, "provenance": origin,
     }  # fmt: skip
     store.write_json(paths.summary(wanted.study, run.name), outcome)
     kept.unlink(missing_ok=True)
@@ -98,7 +101,7 @@ class Session:
         bar = tqdm(total=wanted.steps, initial=trainer.step, desc=self.run.name, disable=not terminal, unit="step")
         while trainer.step < wanted.steps:
             chosen = torch.from_numpy(self.batches.indices(trainer.step)).to(self.on)
-            value = trainer.update(self.x[chosen], self.y[chosen])
+            value = self._update(self.x[chosen], self.y[chosen])
             bar.update()
             if not math.isfinite(value):
                 self.status, self.message = "diverged", f"diverged at step {trainer.step}: the batch loss was {value}"
@@ -113,6 +116,31 @@ class Session:
         else:
             self.status = "finished"
         bar.close()
+
+    def _update(self, x: Tensor, y: Tensor) -> float:
+        """One update, and at every `log_every`-th how closely the gates track, if that is asked for; the loss before.
+
+        The rows stand under the step that the update starts from, and are added after it: a run that was stopped never
+        goes on between the two.
+        """
+        trainer, step, wanted = self.trainer, self.trainer.step, self.run.training
+        if not wanted.log_tracking or step % wanted.log_every:
+            return self._counted(x, y)
+        start = seeds.torch_stream("power iteration", self.run.seed, step)
+        rows = track(trainer.network, trainer.gates, x, y, wanted.loss, generator=start)
+        before = batch_loss(trainer.network, x, y, wanted.loss)
+        value = self._counted(x, y)
+        falls = float(batch_loss(trainer.network, x, y, wanted.loss) < before)
+        self.rows += [(step, *row) for row in [*rows, (0, "tracking_falls", falls)]]
+        return value
+
+    def _counted(self, x: Tensor, y: Tensor) -> float:
+        """One update; the first one's operations are counted: those of matrix products, two for each multiply-add."""
+        if self.trainer.step > 0:
+            return self.trainer.update(x, y)
+        value, operations = counted(lambda: self.trainer.update(x, y))
+        self.rows.append((0, 0, "update_flops", float(operations)))
+        return value
 
     def _record(self, looks: set[int]) -> None:
         """Write down what is due at this step."""
@@ -150,7 +178,7 @@ class Session:
 
     def final(self) -> dict[str, float | None]:
         """The last recorded numbers of the whole network; None where a diverged run has none that is finite."""
-        last = {name: value for _, layer, name, value in self.rows if layer == 0}
+        last = {name: value for _, layer, name, value in self.rows if layer == 0 and name != "tracking_falls"}
         return {name: value if math.isfinite(value) else None for name, value in last.items()}
 
     def keep(self, path: paths.Path, origin: dict) -> None:
@@ -168,13 +196,13 @@ class Session:
         }
         store.write_arrays(path, state, origin)
 
-    def resume(self, path: paths.Path, *, settings: str, code: str) -> None:
-        """Go on from what `keep` wrote, if it is there and is of these settings and this code."""
+    def resume(self, path: paths.Path, *, settings: str, code: str, inputs: Mapping[str, str]) -> None:
+        """Go on from what `keep` wrote, if it is there and is of these settings, this code and these inputs."""
         if not path.is_file():
             return
         origin = store.provenance_of(path)
-        if (origin.get("settings"), origin.get("code")) != (settings, code):
-            print(f"{path}: from other settings or other code, not used: starting from the beginning", flush=True)
+        if (origin.get("settings"), origin.get("code"), origin.get("inputs")) != (settings, code, inputs):
+            print(f"{path}: from other settings, other code or other inputs, not used: starting anew", flush=True)
             return
         kept = store.read_arrays(path)
         step = int(kept["step"])
@@ -186,8 +214,7 @@ class Session:
         print(f"{self.run.name}: going on after step {step}", flush=True)
 
     def _tensors(self, points: splits.Points) -> tuple[Tensor, Tensor, Tensor]:
-        x, classes = torch.from_numpy(points.inputs).to(self.on), torch.from_numpy(points.labels).to(self.on)
-        return x, one_hot(classes, self.data.classes).float(), classes
+        return assemble.tensors(points, self.data.classes, self.on)
 
 
 def _below(arrays: dict[str, ndarray], prefix: str) -> dict[str, ndarray]:

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,27 +13,9 @@ from pipeline import seeds
 from pipeline.gates import Gate
 from pipeline.losses import loss
 from pipeline.networks import Network, true_gradients
+from pipeline.optimisers import Optimiser, Rule
 
-
-@dataclass(frozen=True)
-class Rule:
-    """An optimiser and the steps at which its rate is multiplied by `drop_factor`."""
-
-    name: str  # "adam" or "sgd"
-    rate: float
-    momentum: float = 0.0
-    drops: tuple[int, ...] = ()
-    drop_factor: float = 0.1
-
-    def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """The optimiser for `parameters`."""
-        if self.name == "adam":
-            return torch.optim.Adam(parameters, lr=self.rate, fused=True)
-        return torch.optim.SGD(parameters, lr=self.rate, momentum=self.momentum)
-
-    def rate_at(self, step: int) -> float:
-        """The rate of the update after `step` finished ones."""
-        return self.rate * self.drop_factor ** sum(step >= drop for drop in self.drops)
+__all__ = ["Batches", "Rule", "Trainer", "checkpoint_steps", "load_model"]
 
 
 class Trainer:
@@ -57,7 +38,8 @@ class Trainer:
         (bootstrapped, where another gate stands above), or the "true" one, which takes a backward pass of its own.
 
         Raises:
-            ValueError: for sequential updates with gates that can't speak before what is above them has run.
+            ValueError: for sequential updates with gates that can't speak before what is above them has run, or with a
+                gate on the output, which has no block above it.
         """
         self.true_targets = target == "true"
         self.network, self.gates, self.loss = network, dict(gates), loss
@@ -71,6 +53,12 @@ class Trainer:
                 f"sequential updates with gates after layers {locked} that are only observed or wait for more than h "
                 "and y: use update: simultaneous"
             )
+        top = len(network.layers) + 1
+        if self.sequential and top in gates:
+            raise ValueError(
+                f"sequential updates with a gate on the output (key {top}, with {top - 1} hidden layers), above "
+                "which nothing is left to be updated: use update: simultaneous"
+            )
         blocks = self._blocks() if self.sequential else [range(1, len(network.layers) + 1)]
         self.optimisers = [rule.build(self._parameters(block)) for block in blocks]
         learned = [p for _, gate in sorted(gates.items()) for p in gate.parameters()]
@@ -79,7 +67,6 @@ class Trainer:
     def update(self, x: Float[Tensor, "n inputs"], y: Float[Tensor, "n k"]) -> float:
         """One step on a batch; returns the batch's loss before it."""
         for optimiser in self.optimisers:
-            _set_rate(optimiser, self.rule.rate_at(self.step))
             optimiser.zero_grad()
         # Before anything moves; and before the gates see the batch, whose signals it would overwrite.
         true = self._true_gradients(x, y) if self.true_targets and self.gate_optimiser else {}
@@ -87,17 +74,16 @@ class Trainer:
         for layer, gradient in true.items():
             self.gates[layer].signals["arrived"] = gradient
         if self.gate_optimiser:
-            _set_rate(self.gate_optimiser, self.gate_rule.rate_at(self.step))
             self.gate_optimiser.zero_grad()
             torch.stack([gate.loss() for gate in self.gates.values()]).sum().backward()
-            self.gate_optimiser.step()
+            self.gate_optimiser.step(self.gate_rule.rate_at(self.step))
         self.step += 1
         return value
 
     def _simultaneous(self, x: Tensor, y: Tensor) -> float:
         value = loss(self.loss, self.network(x, mode="train", gates=self.gates, y=y), y)
         value.backward()
-        self.optimisers[0].step()
+        self.optimisers[0].step(self.rule.rate_at(self.step))
         return value.item()
 
     def _true_gradients(self, x: Tensor, y: Tensor) -> dict[int, Tensor]:
@@ -114,7 +100,7 @@ class Trainer:
             assert gate.estimate is not None
             h.backward(gate.estimate.detach() / len(y))
             _deliver(below, x)
-            optimiser.step()
+            optimiser.step(self.rule.rate_at(self.step))
             with torch.no_grad():
                 moved = self.network.span(x, block, mode="measure")
             below, x = gate, gate(moved, y)  # the gate learns at the point at which its target will be taken
@@ -122,7 +108,7 @@ class Trainer:
         value = loss(self.loss, self.network.output(self.network.span(x, top, mode="train")), y)
         value.backward()
         _deliver(below, x)
-        self.optimisers[-1].step()
+        self.optimisers[-1].step(self.rule.rate_at(self.step))
         return value.item()
 
     def _blocks(self) -> list[range]:
@@ -139,8 +125,7 @@ class Trainer:
         """Everything that the next step depends on, but the data: parameters, buffers, optimisers' moments."""
         found = self.model()
         for number, optimiser in enumerate(self._all_optimisers()):
-            for index, moments in optimiser.state_dict()["state"].items():
-                found |= {f"optimiser/{number}/{index}/{key}": _array(v) for key, v in moments.items() if v is not None}
+            found |= {f"optimiser/{number}/{key}": _array(value) for key, value in optimiser.state().items()}
         return found
 
     def model(self) -> dict[str, ndarray]:
@@ -156,14 +141,10 @@ class Trainer:
         for layer, gate in self.gates.items():
             gate.estimator.load_state_dict(_below(state, f"gate/{layer}/"))
         for number, optimiser in enumerate(self._all_optimisers()):
-            plain = optimiser.state_dict()
-            for key, value in _below(state, f"optimiser/{number}/").items():
-                index, name = key.split("/")
-                plain["state"].setdefault(int(index), {})[name] = value
-            optimiser.load_state_dict(plain)
+            optimiser.restore(_below(state, f"optimiser/{number}/"))
         self.step = step
 
-    def _all_optimisers(self) -> list[torch.optim.Optimizer]:
+    def _all_optimisers(self) -> list[Optimiser]:
         return [*self.optimisers, *([self.gate_optimiser] if self.gate_optimiser else [])]
 
 
@@ -214,11 +195,6 @@ def _deliver(gate: Gate | None, x: Tensor) -> None:
     if gate is not None:
         assert x.grad is not None
         gate.exchange(x.grad)
-
-
-def _set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimiser.param_groups:
-        group["lr"] = rate
 
 
 def _array(value: Tensor) -> ndarray:

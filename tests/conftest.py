@@ -15,8 +15,8 @@ ROOT = Path(__file__).parent.parent
 os.environ.setdefault("WANDB_MODE", "offline")
 # Ground and stages have no shapes; a hook on the modules that have is enough.
 SHAPED = [
-    "pipeline.activations", "pipeline.diagnosis", "pipeline.gates", "pipeline.linalg", "pipeline.linear_models",
-    "pipeline.linear_training", "pipeline.histories", "pipeline.losses", "pipeline.networks", "pipeline.splits", "pipeline.stats", "pipeline.training",
+    "pipeline.activations", "pipeline.diagnosis", "pipeline.epsilon", "pipeline.gates", "pipeline.linalg", "pipeline.linear_models",
+    "pipeline.linear_training", "pipeline.linear_problems", "pipeline.linear_rates", "pipeline.histories", "pipeline.losses", "pipeline.networks", "pipeline.optima", "pipeline.splits", "pipeline.stats", "pipeline.training",
     "pipeline.estimators", "pipeline.measures", "pipeline.analyses",
 ]  # fmt: skip
 install_import_hook(SHAPED, "beartype.beartype")

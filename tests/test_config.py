@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from pipeline import config
+from pipeline.assemble import gates
 from pipeline.config import ConfigError
 from pipeline.plan import Plan, kind
 
@@ -35,6 +36,9 @@ FAULTS = [
     ("methods/one_sg/plaement", "middle", r"methods\.one_sg\.plaement: unknown key \(did you mean 'placement'\?\)"),
     ("data/dataset", "mnits", r"data\.dataset: found \"mnits\": no 'mnits' in pipeline/datasets/ \(did you mean 'mnist'\?\)"),
     ("methods/one_sg/estimator", "linear_gs", r"methods\.one_sg\.estimator: .*did you mean 'linear_sg'"),
+    ("methods/one_sg/placement", {"every": 3}, r"method one_sg: placement: found {\"every\": 3}: no layer 3 in a network with 2 hidden"),
+    ("methods/one_sg/placement", [1, 9], r"placement: found \[1, 9\]: no layer 9 in a network with 2 hidden layers"),
+    ("methods/one_sg/placement", {"every": 0}, r"methods\.one_sg\.placement\.EveryKth\.every: found 0: .*greater than or equal to 1"),
     ("training/network/width", "16", r"training\.network\.width: found \"16\": .*integer"),
     ("training/network/width", 0, r"training\.network\.width: found 0: .*greater than or equal to 1"),
     ("training/network/hidden", 51, r"training\.network\.hidden: found 51"),
@@ -47,6 +51,9 @@ FAULTS = [
     ("sweeps/depth/vary", {"network.hidden": ["two"]}, r"training\.network\.hidden: found \"two\""),
     ("sweeps/depth/vary", {"network.hidden": [2, 2]}, r"a value stands twice"),
     ("analyses/norms/sweep", "dept", r"analyses\.norms\.sweep: no sweep 'dept' \(did you mean 'depth'\?\)"),
+    ("analyses/norms/sweep", ["depth", "dept"], r"analyses\.norms\.sweep: no sweep 'dept' \(did you mean 'depth'\?\)"),
+    ("data/settings", {"inputs": 3}, r"data\.settings: inputs: "),
+    ("data/labels", "rnadom", r"data\.labels: found \"rnadom\".*did you mean 'random'"),
     ("analyses/norms/where", {"seed": 77}, r"analyses\.norms\.where: .*selects no run"),
     ("samples/cca", 159, r"samples\.cca: found 159; analyses\.rdm compares layers of 16 units and needs 10 points a unit, 160"),
     ("analyses/normes", {"sweep": "depth"}, r"analyses\.normes: no 'normes' in pipeline/analyses/ \(did you mean 'norms'\?\)"),
@@ -126,7 +133,9 @@ def test_runs_are_named_by_what_tells_them_apart(root):
     study = config.load("smoke", root)
     study = Plan(study)
     sizes = {sweep: sum(run.sweep == sweep for run in study.runs.values()) for sweep in study.study.sweeps}
-    assert sizes == {"depth": 3 * 2 * 2, "estimators": 9, "ablation": 2, "shift": 2}
+    assert {name: sizes[name] for name in ("depth", "depth_more", "tuned", "estimators", "ablation")} == {
+        **{"depth": 3 * 2 * 2, "depth_more": 3, "tuned": 3 * 2, "estimators": 9, "ablation": 2}
+    }
     run = study.runs["depth-one_sg-hidden4-s1"]
     assert (run.method, run.seed, run.training.network.hidden, run.placement) == ("one_sg", 1, 4, "middle")
 
@@ -141,10 +150,18 @@ def test_a_method_can_set_its_own_rate_and_a_varied_value_wins(smoke):
     assert study.runs["depth-backprop-hidden4-s0"].training.optimiser.rate == 0.003
 
 
+def test_gates_can_stand_after_every_kth_layer(smoke):
+    text = put(smoke, "methods/one_sg/placement", {"every": 2})
+    run = Plan(config.parse(text, source="x")).runs["depth-one_sg-hidden4-s0"]
+    assert run.model_dump()["placement"] == {"every": 2}
+    assert sorted(gates(run, 10)) == [2, 4]
+
+
 def test_a_method_joins_all_sweeps_unless_it_says_which(smoke):
     smoke["methods"]["new"] = {k: v for k, v in smoke["methods"]["one_sg"].items() if k != "sweeps"}
     runs = Plan(config.parse(yaml.safe_dump(smoke), source="x")).runs.values()
-    assert {run.sweep for run in runs if run.method == "new"} == {"depth", "estimators", "ablation", "shift"}
+    every = {name for name, sweep in smoke["sweeps"].items() if sweep["methods"] == "all"}
+    assert {run.sweep for run in runs if run.method == "new"} == every
     assert {run.sweep for run in runs if run.method == "kickback"} == {"estimators"}
 
 
@@ -153,6 +170,20 @@ def test_a_figure_can_draw_other_tables(root):
     assert plan.reads("learning_curves") == {"learning": "learning"}
     assert plan.reads("estimators_learning") == {"learning": "estimators_learning"}
     assert plan.title("estimators_learning") == "Learning curves (estimators learning)"
+
+
+def test_an_analysis_can_take_the_runs_of_several_sweeps(root):
+    plan = Plan(config.load("smoke", root))
+    assert {run.sweep for run in plan.select("learning")} == {"depth", "depth_more"}
+    assert {run.sweep for run in plan.select("ablation_learning")} == {"depth", "depth_more", "ablation"}
+
+
+def test_a_figure_can_have_its_own_title_and_a_note_in_its_caption(root):
+    plan = Plan(config.load("smoke", root))
+    assert plan.title("tuned_norms") == "Weight norms by layer at the best rates"
+    caption, member = plan.caption("tuned_norms", root), plan.caption("norms", root)
+    assert caption.startswith(member)
+    assert caption.endswith("Here each method has the rate that tuning chose for it.")
 
 
 def test_the_data_can_be_varied_too(smoke):

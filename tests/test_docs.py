@@ -33,11 +33,18 @@ def models(annotation):
     return []
 
 
+def takes_more(annotation):
+    """Whether a key takes something else than a model too, such as a word or nothing: then it is explained itself."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return any(not models(part) for part in typing.get_args(annotation))
+    return not models(annotation)
+
+
 def keys(model, prefix=""):
     """The path of every key that a config may have."""
     for name, field in model.model_fields.items():
         below = models(field.annotation)
-        if not below:
+        if takes_more(field.annotation):
             yield prefix + name
         for between, inner in below:
             yield from keys(inner, f"{prefix}{name}{between}.")

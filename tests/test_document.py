@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from pipeline import document, paths, store
+from pipeline import config, document, ledger, paths, store, wording
 
 SNAKEFILE = """
 rule all:
@@ -59,6 +59,8 @@ def results(place):
             "test_accuracy.one_sg.hidden3": {"mean": 0.9, "low": None, "high": None, "n": 1},
             "test_loss.one_sg.hidden3": values[0],
         },
+        "another_learning": {"test_accuracy.one_sg.hidden3": values[0]},
+        "capacity": {"also_fitted.every_linear_sg.mse": values[0]},
         "linear_convergence": {"log10_gap.by_line_search": values[0]},
         "deep_linear_convergence": {"log10_gap.by_line_search": values[1]},
     }
@@ -117,12 +119,44 @@ def test_findings_are_shown_side_by_side(results):
         f"| Learning | test accuracy, 3 hidden layers | {DASH} | 0.9000 {DASH}, n = 1 |",
         "| Learning | test accuracy, 20 hidden layers | 0.9500 [0.9400, 0.9600], n = 3 | 0.9400 [0.9300, 0.9500], n = 3 |",
     ]
-    gap = "log10 gap, synthetic gradient fitted by line search"
+    gap = "log10 of the relative gap to the optimum, synthetic gradient fitted by line search"
     assert found[1].splitlines()[2:] == [
-        f"| Deep linear convergence | {gap} | 0.9400 [0.9300, 0.9500], n = 3 |",
         f"| Linear convergence | {gap} | 0.9500 [0.9400, 0.9600], n = 3 |",
+        f"| Deep linear convergence | {gap} | 0.9400 [0.9300, 0.9500], n = 3 |",
     ]
+    assert len(found) == 3  # the rest is in the report
     assert found[2].endswith("From `results/study/metrics.json`, made at commit `0123456789ab` with settings `5e77`.")
+
+
+def test_verdicts_have_the_evidence_that_decides(place):
+    part = {"id": "C1.a", "claim": "part", "criterion": "above 0"}
+    whole = {"id": "C1", "claim": "a | b", "source": "S", "verdict": "partly", "criterion": "all of its parts"}
+    several = {**whole, "statistic": 1, "interval": None, "n": 3, "evidence": "C1.b, two: 0.9 [0.8, 1]."}
+    single = {**whole, "id": "C2", "statistic": 0.5, "interval": [0.4, 0.6], "n": 3, "evidence": "one: 0.5."}
+    none = {**whole, "id": "C3", "statistic": None, "interval": None, "n": 0, "evidence": "a test would need more."}
+    store.write_json(paths.verdicts("study"), [several, part, single, none])
+    assert document.verdicts().splitlines() == [
+        "| Claim | In our words | Source | Verdict | Deciding evidence |",
+        "| --- | --- | --- | --- | --- |",
+        r"| C1 | a \| b | S | **partly** | 1 of 3 parts replicated. C1.b, two: 0.9 [0.8, 1]. |",
+        r"| C2 | a \| b | S | **partly** | One: 0.5. |",
+        r"| C3 | a \| b | S | **partly** | A test would need more. |",
+    ]
+
+
+def test_readme_shows_few_numbers_of_the_real_study(root):
+    """Every number that the ledger judges, at all its depths: README keeps to what can be read."""
+    assert document.HEADLINES.keys() <= config.load("study", root).analyses.keys()
+    judged = {
+        tuple(name.split("/")) for claim in ledger.load(root / ledger.PATH).claims for part in claim.parts
+        for name in (part.metric, part.minus) if name
+    }  # fmt: skip
+    labels = {name: method.label for name, method in config.load("study", root).methods.items()}
+    rows = {
+        (analysis, wording.place(metric, labels)[0]) for analysis, metric in judged
+        if document._among(metric, document.HEADLINES.get(analysis, ()))
+    }  # fmt: skip
+    assert 15 <= len(rows) <= 25
 
 
 def test_the_figure_has_its_words(results):

@@ -74,7 +74,7 @@ def test_measures_find_a_representation_like_itself_and_unlike_noise(name):
 def test_analyses(name):
     module = plugins.load("analyses", name)
     assert module.SCOPE in {"study", "runs", "run", "pair"}
-    wanted = {"study": {None}, "runs": {"history"}, "run": {"activations"}, "pair": {"activations"}}
+    wanted = {"study": {None}, "runs": {"history", "trials"}, "run": {"activations"}, "pair": {"activations"}}
     assert module.READS in wanted[module.SCOPE]
     assert module.CLAIMS
     assert all(re.fullmatch(r"C\d{1,2}", claim) for claim in module.CLAIMS)

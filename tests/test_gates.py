@@ -164,7 +164,12 @@ def test_a_gate_asked_too_early_says_so():
         ("middle", 1, [1]),
         ("every", 3, [1, 2, 3]),
         ([3, 1], 4, [1, 3]),
+        ({"every": 1}, 3, [1, 2, 3]),
+        ({"every": 3}, 10, [3, 6, 9]),
+        ({"every": 4}, 4, [4]),
+        ((3, 1), 4, [1, 3]),
         ("every", 0, []),
+        ({"every": 2}, 0, []),
         ("middle", 0, []),
     ],
 )
@@ -175,3 +180,7 @@ def test_positions(placement, hidden, expected):
 def test_a_gate_after_a_layer_that_is_not_there():
     with pytest.raises(ValueError, match=r"layers \[9\].*1 to 4"):
         positions([9], hidden=4)
+    with pytest.raises(ValueError, match=r"that 5 divides.*has 4 hidden layers"):
+        positions({"every": 5}, hidden=4)
+    with pytest.raises(ValueError, match="that 0 divides"):
+        positions({"every": 0}, hidden=4)

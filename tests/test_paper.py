@@ -184,6 +184,107 @@ def test_c2_a_critical_point_with_errors_stays_one_with_exact_sgs_and_not_with_f
     assert moves(trainer(net, "every"), x, y)[-1] > 1e-4, "a fresh SG is no part of this critical point: it learns"
 
 
+def test_c2_the_implied_loss_is_the_true_one_but_for_a_term_without_h():
+    """The implied loss with the closed form, and the sample's loss: what is left is `|| b - y ||^2 / k`."""
+    d, k = 3, 2
+    h, y = sympy.MatrixSymbol("h", 1, d).as_explicit(), sympy.MatrixSymbol("y", 1, k).as_explicit()
+    top, b = sympy.MatrixSymbol("V", d, k).as_explicit(), sympy.MatrixSymbol("b", 1, k).as_explicit()
+    a_exact, b_exact, c_exact = 2 * top * top.T / k, -2 * top.T / k, 2 * b * top.T / k
+    implied = (h * a_exact * h.T / 2 + (y * b_exact + c_exact) * h.T)[0, 0]
+    true = sum(entry**2 for entry in h * top + b - y) / k
+    left = sympy.expand(true - implied)
+    assert left.free_symbols.isdisjoint(set(h))
+    assert sympy.expand(left - sum(entry**2 for entry in b - y) / k) == 0
+
+
+def residual_norms(net, x, y, gates):
+    """Of the three conditions: `SG . dh/dtheta_<`, `dL/dtheta_>`, `dL_SG/dtheta_SG`, for gates of which one is the top."""
+    moved = dict(zip((name for name, _ in net.named_parameters()), gradients(net, x, y, gates), strict=True))
+    above = [f"layers.{number}." for number in range(max(gates), HIDDEN)]
+    groups = {"below": [], "above": []}
+    for name, gradient in moved.items():
+        higher = not name.startswith("layers.") or name.startswith(tuple(above))
+        groups["above" if higher else "below"].append(gradient.flatten())
+    sgs = [
+        gradient.flatten()
+        for gate in gates.values()
+        for gradient in torch.autograd.grad(gate.loss(), list(gate.parameters()))
+    ]
+    return [float(torch.cat(group).norm()) for group in (groups["below"], groups["above"], sgs)]
+
+
+def at_minimum():
+    """A deep linear net that is least squares: the global minimum, with errors, as there are more points than inputs."""
+    net, (x, y) = network(activation="linear", shift=0.0), batch(n=60)
+    with torch.no_grad():
+        ones = torch.ones(len(x), 1, dtype=torch.float64)
+        best = torch.linalg.lstsq(torch.cat([x, ones], dim=1), y, driver="gelsd").solution
+        lower = torch.eye(INPUTS, dtype=torch.float64)
+        for layer in net.layers:
+            lower = lower @ layer.weight.T
+        net.weight.copy_(torch.linalg.lstsq(lower, best[:-1], driver="gelsd").solution.T)
+        net.bias.copy_(best[-1])
+    return net, x, y
+
+
+def at_saddle():
+    """All weights nought and the bias the targets' mean: a saddle of a deep linear net, as every layer's gradient vanishes."""
+    net, (x, y) = network(activation="linear", shift=0.0), batch(n=60)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.zero_()
+        net.bias.copy_(y.mean(dim=0))
+    return net, x, y
+
+
+def at_rank_one_saddle():
+    """Only the first singular direction of least squares is fitted: a saddle at which weights and delta are not nought."""
+    net, x, y = at_minimum()
+    with torch.no_grad():
+        x = x - x.mean(dim=0)  # so that the bias decouples
+        white = torch.linalg.qr(x).Q * np.sqrt(len(x))  # then least squares is the cross-moment, and so are its parts
+        cross = white.T @ (y - y.mean(dim=0)) / len(x)
+        left, values, right = torch.linalg.svd(cross, full_matrices=False)
+        unit, root = torch.zeros(WIDTH, dtype=torch.float64), float(values[0]) ** (1 / (HIDDEN + 1))
+        unit[0] = 1
+        for number, layer in enumerate(net.layers):
+            layer.weight.copy_(root * torch.outer(unit, left[:, 0] if number == 0 else unit))
+            layer.bias.zero_()
+        net.weight.copy_(root * torch.outer(right[0], unit))
+        net.bias.copy_(y.mean(dim=0))
+    return net, white, y
+
+
+@pytest.mark.parametrize("layers", [[2], [1, 2, 3, 4]])
+@pytest.mark.parametrize("point", [at_minimum, at_saddle, at_rank_one_saddle])
+def test_c2_at_a_critical_point_all_three_conditions_of_the_sg_system_hold(point, layers):
+    net, x, y = point()
+    assert loss("mse", net(x, mode="train"), y) > 0.1, "with zero loss it would be C1"
+    assert max(float(gradient.abs().max()) for gradient in gradients(net, x, y)) < 1e-11
+    gates = exact_gates(net, layers)
+    assert max(residual_norms(net, x, y, gates)) < 1e-10
+    if point is not at_saddle:
+        assert all(gate.estimate.norm() > 0.1 for gate in gates.values()), "the SG does say something"
+        for gate in gates.values():
+            gate.estimator.B.data.mul_(-1)
+        assert min(residual_norms(net, x, y, gates)[::2]) > 1e-3, "a wrong SG must be noticed, or the test is void"
+
+
+@pytest.mark.parametrize("point", [at_saddle, at_rank_one_saddle])
+def test_c2_the_saddles_are_no_minima(point):
+    """A little way along the second singular direction the loss is lower."""
+    net, x, y = point()
+    before, small = loss("mse", net(x, mode="train"), y).item(), 0.05 ** (1 / (HIDDEN + 1))
+    left, _, right = torch.linalg.svd(x.T @ (y - y.mean(dim=0)) / len(x), full_matrices=False)
+    with torch.no_grad():
+        unit = torch.zeros(WIDTH, dtype=torch.float64)
+        unit[1] = small
+        for number, layer in enumerate(net.layers):
+            layer.weight.add_(torch.outer(unit, left[:, 1] if number == 0 else unit / small))
+        net.weight.add_(torch.outer(right[1], unit))
+    assert loss("mse", net(x, mode="train"), y).item() < before - 1e-3
+
+
 # The implied loss
 
 

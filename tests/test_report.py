@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipeline import config, page, paths, plugins, report, store, timing, wording
+from pipeline import config, judge, ledger, page, paths, plugins, report, store, timing, wording
 from pipeline.plan import Plan
 
 PLANTED = "<script>alert('x')</script>"
@@ -57,12 +57,16 @@ def study(root, tmp_path, monkeypatch):
     content["sweeps"] = {"depth": content["sweeps"]["depth"]}
     for method in content["methods"].values():
         method["sweeps"] = "all"
-    content["analyses"] = {name: v for name, v in content["analyses"].items() if name in plugins.members("analyses")}
+    content["analyses"] = {
+        name: {**entry, "sweep": entry["sweep"] and "depth"}
+        for name, entry in content["analyses"].items()
+        if name in plugins.members("analyses") and entry["sweep"] in (None, "depth", ["depth", "depth_more"])
+    }
     content["figures"] = {
         name: value
         for name, value in content["figures"].items()
         if name in plugins.members("figures")
-        and set(plugins.constants("figures", name)["READS"]) <= {*content["analyses"]}
+        and {*plugins.constants("figures", name)["READS"], *value.get("tables", {}).values()} <= {*content["analyses"]}
     }
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "small.yaml").write_text(yaml.safe_dump(content))
@@ -264,19 +268,104 @@ def test_departures_are_found_in_the_code(tmp_path):
     assert found == [("package/family/member.py", text) for text in ("One and more.", "Two.", "Three.")]
 
 
-def test_verdicts_come_first_and_are_escaped(study, tmp_path):
-    part = {
-        "id": "C1.a", "claim": f"One {PLANTED}", "source": "S", "criterion": "above 0", "verdict": "not replicated",
-        "statistic": -0.123456, "interval": [-0.2, None], "n": 3, "figure": "norms", "evidence": "x",
-    }  # fmt: skip
-    whole = {**part, "id": "C1", "criterion": None, "statistic": None, "interval": None, "n": None}
-    (tmp_path / "results" / "small" / "verdicts.json").write_text(json.dumps([whole, part]))
-    html = made()
+PART = {
+    "id": "C1.a", "claim": f"one {PLANTED}", "source": "S", "criterion": "above 0 with both 95 % intervals",
+    "verdict": "not replicated", "exact": False, "statistic": -0.123456, "interval": [-0.2, -0.05],
+    "bootstrap": [-0.15, -0.11], "n": 3, "holds_corrected": None, "figure": "norms",
+    "evidence": f"one {PLANTED}: -0.123 (figure norms).",
+}  # fmt: skip
+WHOLE = {
+    **PART, "id": "C1", "claim": f"All {PLANTED}", "criterion": "all of its parts: C1.a, C1.b", "verdict": "partly",
+    "statistic": 1, "interval": None, "bootstrap": None, "n": 2, "evidence": f"C1.a, {PART['evidence']}",
+    "departs": f"Elsewhere {PLANTED}.", "needs": None,
+}  # fmt: skip
+
+
+def judged(*rows):
+    """The page with these verdicts."""
+    paths.verdicts("small").write_text(json.dumps(rows))
+    return made()
+
+
+def test_verdicts_come_first_each_claim_with_its_parts(study):
+    better = {**PART, "id": "C1.b", "verdict": "replicated", "holds_corrected": True}
+    exact = {**PART, "id": "C2.a", "verdict": "replicated", "exact": True, "interval": [None, None], "n": 1}
+    html = judged(WHOLE, PART, better, {**exact, "id": "C2", "departs": None, "needs": None}, exact)
     assert next(a["id"] for tag, a in html.elements if tag == "h2") == "verdicts"
     rows = [a["id"] for tag, a in html.elements if tag == "tr" and a.get("id", "").startswith("claim-")]
-    assert rows == ["claim-C1", "claim-C1.a"]
-    assert f"One {PLANTED}" in html.said
-    assert "-0.1235" in html.said.replace("\N{MINUS SIGN}", "-")
+    assert rows == ["claim-C1", "claim-C1.a", "claim-C1.b", "claim-C2", "claim-C2.a"]
+    said = html.said
+    assert "Of 2 claims as a whole: 1 replicated, 1 partly, 0 not replicated, 0 not tested here." in said
+    assert "2 criteria are on numbers with randomness in them" in said
+    assert "1 of them hold at 95 % each, 1 also with the t interval" in said
+    assert "(Bonferroni: 1 \N{MINUS SIGN} 0.05/2 each). 1 more is on a number without randomness." in said
+    assert f"C1 partly All {PLANTED} Source: S." in said
+    assert "1 of 2 parts" in said
+    assert f"C1.a, one {PLANTED}: -0.123 (figure " in said
+    assert f"Departs from the paper: Elsewhere {PLANTED}." in said
+    assert said.count("The 2 parts of C1") == said.count("The part of C2") == 1
+    assert "-0.1235 [-0.2000, -0.0500] [-0.1500, -0.1100] 3 \N{EN DASH}" in said
+    assert "Criterion: above 0 with both 95 % intervals." in said
+    assert "3 holds" in said
+    assert [a for a in html.all("a") if a.get("href") == "#figure-norms"]
+    details = [tag for tag, _ in html.elements].count("details")
+    assert details == 3  # two claims, and the settings
+
+
+def test_what_was_not_tested_is_told_without_numbers(study):
+    none = {
+        "statistic": None,
+        "interval": [None, None],
+        "bootstrap": [None, None],
+        "n": 0,
+        "verdict": "not tested here",
+    }
+    part = {**PART, **none, "evidence": f"one {PLANTED}: this study has no a/b."}
+    whole = {**WHOLE, **none, "id": "C3", "interval": None, "bootstrap": None, "evidence": "nothing yet."}
+    said = judged(WHOLE, part, {**part, "id": "C1.b"}, whole).said
+    assert f"One {PLANTED}: this study has no a/b. Criterion" in said
+    assert "Nothing yet." in said
+    assert "of C3" not in said
+
+
+def test_the_real_verdicts_can_be_shown(study, root):
+    claims = ledger.load(root / ledger.PATH)
+    rows = [
+        row for claim in claims.claims for row in judge.judged(claim, {}, study.study.figures, claims.comparisons())
+    ]
+    html = judged(*rows)
+    assert f"{claims.comparisons()} criteria are on numbers with randomness in them" in html.said
+    shown = {a["id"] for tag, a in html.elements if tag == "tr" and a.get("id", "").startswith("claim-")}
+    assert shown == {f"claim-{row['id']}" for row in rows}
+
+
+def test_methods_are_compared_in_one_table(study):
+    content = store.read_json(paths.metrics("small"))
+    number = {"low": None, "high": None, "n": 2}
+    content["metrics"]["learning"] |= {
+        "update_flops.backprop.hidden4": {**number, "mean": 4e6},
+        "update_flops.every_sg.hidden4": {**number, "mean": 5e6},
+    }
+    content["metrics"]["sg_quality"] = {"cosine.every_sg.hidden4": {"mean": 0.5, "low": 0.25, "high": 0.75, "n": 2}}
+    store.write_json(paths.metrics("small"), content)
+    said = made().said
+    assert "The last three columns are measured (4 hidden layers; analyses: learning and SG quality)." in said
+    assert (
+        f"backprop fixed arrived no the loss itself 1.00\N{MULTIPLICATION SIGN} {wording.MISSING} 0.850 [0.200, 1.500]"
+        in said
+    )
+    assert (
+        f"{PLANTED} learned h, y yes quadratic in h 1.25\N{MULTIPLICATION SIGN} 0.5000 [0.2500, 0.7500] 0.850 [0.200, 1.500]"
+        in said
+    )
+
+
+def test_methods_without_numbers_have_no_columns_for_them(study):
+    paths.metrics("small").unlink()
+    said = made().said
+    assert "The last three columns" not in said
+    assert "backprop fixed arrived no the loss itself" in said
+    assert "Cosine" not in said
 
 
 def test_backticks_are_code_and_the_rest_is_escaped():

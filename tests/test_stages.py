@@ -109,9 +109,9 @@ def test_a_resumed_run_ends_with_the_same_bits(run, data, tmp_path, stop, change
     first.trainer.update = stopping
     with pytest.raises(StopError):
         first.go(lambda: None)
-    first.keep(path, {"settings": "s", "code": "c"})
+    first.keep(path, {"settings": "s", "code": "c", "inputs": {"rate": "r"}})
     second = session(wanted, data)
-    second.resume(path, settings="s", code="c")
+    second.resume(path, settings="s", code="c", inputs={"rate": "r"})
     assert second.trainer.step == stop
     second.go(lambda: None)
     assert second.history().equals(whole.history())
@@ -121,12 +121,13 @@ def test_a_resumed_run_ends_with_the_same_bits(run, data, tmp_path, stop, change
 
 def test_a_checkpoint_of_other_settings_or_code_is_not_used(run, data, tmp_path, capsys):
     one = finished(run(), data)
-    one.keep(tmp_path / "r.safetensors", {"settings": "s", "code": "c"})
-    for other in ({"settings": "t", "code": "c"}, {"settings": "s", "code": "d"}):
+    its = {"settings": "s", "code": "c", "inputs": {"rate.json": "0"}}
+    one.keep(tmp_path / "r.safetensors", its)
+    for other in ({"settings": "t"}, {"code": "d"}, {"inputs": {"rate.json": "1"}}):
         fresh = session(run(), data)
-        fresh.resume(tmp_path / "r.safetensors", **other)
+        fresh.resume(tmp_path / "r.safetensors", **{**its, **other})
         assert fresh.trainer.step == 0
-        assert "from other settings or other code" in capsys.readouterr().out
+        assert "from other settings, other code or other inputs" in capsys.readouterr().out
 
 
 def test_divergence_is_a_verdict(run, data):

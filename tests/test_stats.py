@@ -1,10 +1,12 @@
-"""Mean, interval and n; rank correlation."""
+"""Mean, intervals and n; rank correlation."""
 
 import numpy as np
 import pytest
+import scipy.stats
 from scipy.stats import spearmanr
 
-from pipeline.stats import interval, rank_correlation
+from pipeline import seeds, stats
+from pipeline.stats import bootstrap, bootstraps, interval, rank_correlation
 
 T_975_2 = 4.302652729696142  # quantile .975 of Student's t with two degrees of freedom, from tables
 
@@ -48,6 +50,63 @@ def test_values_that_are_no_numbers_are_left_out_and_n_says_so():
 
 def test_equal_values_have_an_interval_of_no_length():
     assert interval([0.5, 0.5, 0.5]) == (0.5, 0.5, 0.5, 3)
+    # The sum of three tenths over three is not a tenth: a bound at the value itself would be passed by rounding.
+    assert interval([0.1, 0.1, 0.1]) == (0.1, 0.1, 0.1, 3)
+    assert bootstrap([0.1, 0.1, 0.1]) == (0.1, 0.1)
+
+
+def test_a_higher_confidence_takes_a_wider_interval():
+    found = interval([1.0, 2.0, 3.0], confidence=0.99)
+    half = 9.924843200918294 / np.sqrt(3)  # quantile .995
+    assert found == pytest.approx((2.0, 2 - half, 2 + half, 3))
+
+
+VALUES = [0.3, -1.2, 2.5, 0.9, 4.0]
+
+
+def test_the_bootstrap_interval_is_scipys():
+    expected = scipy.stats.bootstrap(
+        (VALUES,), np.mean, n_resamples=2000, method="BCa", confidence_level=0.95, rng=seeds.numpy_stream("bootstrap")
+    ).confidence_interval
+    assert bootstrap(VALUES) == pytest.approx(tuple(expected), rel=1e-12)
+    assert bootstrap(VALUES) == bootstrap(VALUES)
+
+
+def test_the_bootstrap_interval_turns_over_with_the_values():
+    low, high = bootstrap(VALUES)
+    turned = bootstrap([10 - 3 * value for value in VALUES])
+    assert turned == pytest.approx((10 - 3 * high, 10 - 3 * low), rel=1e-6)
+
+
+def test_the_bootstrap_interval_stays_among_few_values_and_is_the_narrower():
+    rng = np.random.default_rng(2)
+    for values in rng.normal(size=(50, 3)):
+        low, high = bootstrap(values)
+        assert values.min() <= low < high <= values.max()
+        assert high - low < interval(values).high - interval(values).low
+
+
+def test_the_bootstrap_interval_of_many_values_holds_the_true_mean_as_often_as_it_says():
+    samples = np.random.default_rng(3).exponential(2.0, size=(400, 40))
+    inside = [low <= 2 <= high for low, high in bootstraps(list(samples))]
+    assert 0.90 < np.mean(inside) < 0.97  # 95 %, less what its authors grant for skewed values
+
+
+def test_samples_together_have_the_intervals_that_each_has_alone():
+    rng = np.random.default_rng(4)
+    samples = [rng.normal(size=n).tolist() for n in (3, 5, 3, 0, 1, 5, 2)] + [[7.0, 7.0, 7.0], [1.0, np.nan, 2.0]]
+    alone = [bootstrap(sample) for sample in samples]
+    assert str(bootstraps(samples)) == str(alone)  # NaN is not equal to itself
+    assert bootstraps(samples)[-1] == bootstrap([1.0, 2.0])
+    assert [place for place, (low, _) in enumerate(alone) if np.isnan(low)] == [3, 4]
+
+
+def test_where_bca_has_no_value_the_percentiles_stand_in():
+    """The third moment of so small values is nought in floating point, and the acceleration 0/0."""
+    values = np.array([[1e-120, 2e-120, 4e-120]])
+    assert np.isnan(stats._resampled(values, "BCa")).all()
+    assert bootstrap(values[0]) == tuple(stats._resampled(values, "percentile")[0])
+    assert bootstraps([values[0], [1.0, 2.0, 4.0]])[1] == bootstrap([1.0, 2.0, 4.0])
 
 
 def test_rank_correlation_sees_order_only():

@@ -6,11 +6,13 @@ import pandas as pd
 import pytest
 
 from pipeline.analyses import counter_example, deep_linear_convergence, linear_convergence
-from pipeline.figures import convergence, phase_portrait
+from pipeline.figures import convergence, largest_rates, phase_portrait
 from pipeline.figures._style import Style
 
 STYLE = Style({"backprop": "backprop", "one_sg": "one linear SG"})
-SIZE = {"samples": 20, "outputs": 2, "rates": (0.1, 9.0), "sg_rates": (0.05, 1.0), "iterations": 60, "points": 6}
+SIZE = {
+    "samples": 20, "outputs": 2, "rates": (0.1, 9.0), "sg_rates": (0.05, 1.0), "iterations": 60, "points": 6, "halvings": 2,
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +28,7 @@ def tables(seeds=2, **changes):
             generator=np.random.default_rng(0), inputs=(2, 4), **options
         ),
         "deep_linear_convergence": deep_linear_convergence.analyse(
-            generator=np.random.default_rng(0), inputs=4, hidden=(2,), width=2, **options
+            generator=np.random.default_rng(0), inputs=(4,), hidden=(2,), width=2, **options
         ),
     }  # fmt: skip
 
@@ -44,8 +46,9 @@ def pick(table, **values):
 
 def test_the_gap_is_a_geometric_mean_over_seeds(two_seeds):
     _, shown = convergence.draw(two_seeds, style=STYLE, inputs=4, rate=0.1)
-    raw = pick(two_seeds["linear_convergence"], inputs=4, rate=0.1, noise=0.5, rule="line_search", iteration=60)["gap"]
-    row = pick(shown, quantity="gap", noise=0.5, rule="line_search", iteration=60)
+    at = {"condition": 100.0, "noise": 0.5, "rate": 0.1, "rule": "line_search", "iteration": 60}
+    raw = pick(two_seeds["linear_convergence"], inputs=4, **at)["gap"]
+    row = pick(shown, quantity="gap", **at)
     row = row[row["problem"].str.startswith("4 inputs")].iloc[0]
     assert row["mean"] == pytest.approx(np.exp(np.log(raw).mean()))
     assert row["low"] < row["mean"] < row["high"]
@@ -66,7 +69,7 @@ def made(gaps, iterations=(0, 1, 10, 100)):
     """A table with one rule and the given gaps of one seed."""
     return pd.DataFrame(
         {
-            "rule": "backprop", "sg_rate": np.nan, "inputs": 2, "outputs": 1, "hidden": 0, "sg_after": 1, "noise": 0.0,
+            "rule": "backprop", "sg_rate": np.nan, "inputs": 2, "outputs": 1, "hidden": 0, "sg_after": 1, "condition": 1.0, "noise": 0.0,
             "rate": 0.1, "seed": 0, "iteration": iterations, "gap": gaps, "diverged": np.isnan(gaps),
         }
     )  # fmt: skip
@@ -105,7 +108,55 @@ def test_every_rule_has_a_curve_and_a_label(two_seeds):
 def test_one_seed_has_no_band():
     figure, shown = convergence.draw(tables(seeds=1, noises=(0.5,)), style=STYLE)
     assert shown["low"].isna().all()
-    assert len(figure.axes) == 4
+    assert len(figure.axes) == 6
+    figure.canvas.draw()
+
+
+def test_the_panels_have_the_easiest_and_the_hardest_data(two_seeds):
+    figure, _ = convergence.draw(two_seeds, style=STYLE)
+    ends = [axes.get_title().split("\n")[1] for axes in figure.axes]
+    hard = "condition 100, noise 0.5"
+    assert ends == ["condition 1, no noise", hard, hard] * 2
+    with_two_sizes = {**two_seeds, "deep_linear_convergence": deep_linear_convergence.analyse(
+        generator=np.random.default_rng(0), inputs=(3, 6), hidden=(2, 3), width=2, **{**SIZE, "seeds": 1}
+    )}  # fmt: skip
+    _, shown = convergence.draw(with_two_sizes, style=STYLE, inputs=6, hidden=3)
+    assert "3 hidden layers, SG after 2" in set(shown["problem"])
+
+
+def test_the_largest_rates_shown_are_geometric_means_over_models_then_over_seeds():
+    read = tables(conditions=(1.0, 9.0), rates=(0.5, 9.0), iterations=400, points=10, halvings=6)
+    figure, shown = largest_rates.draw(read, style=STYLE)
+    table = read["linear_convergence"]
+    at = {"rule": "line_search", "condition": 9.0, "noise": 0.0}
+    one = pick(table, iteration=0, rate=0.5, **at)
+    assert len(one) == 4
+    assert one["largest_rate"].nunique() > 1
+    logs = np.log10(one.set_index(["seed", "inputs"])["largest_rate"])
+    found = pick(shown, analysis="linear_convergence", quantity="largest rate", **at).iloc[0]
+    assert found["mean"] == pytest.approx(10 ** logs.groupby("seed").mean().mean())
+    assert found["lost"] == logs.isna().sum()
+    steps = pick(table, **at)["bound_ratio"].dropna()
+    share = pick(shown, analysis="linear_convergence", quantity="bound share", **at).iloc[0]
+    seeds = pick(table, **at).dropna(subset="bound_ratio").groupby("seed")["bound_ratio"]
+    assert share["mean"] == pytest.approx(seeds.apply(lambda ratios: (ratios < 1).mean()).mean())
+    assert share["lost"] == len(pick(table, **at)) - len(steps)
+    assert set(shown["rule"]) == {"backprop", "line_search", "fixed"}
+    assert set(pick(shown, quantity="bound share")["rule"]) == {"line_search", "fixed"}
+    assert all(axes.get_ylabel() and axes.get_title() for axes in figure.axes)
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert sorted(labels) == [
+        "SG, fixed rate 0.05", "SG, fixed rate 1", "SG, line search", "backprop", "limit of gradient descent"
+    ]  # fmt: skip
+    figure.canvas.draw()
+
+
+@pytest.mark.parametrize("missing", [["linear_convergence"], ["deep_linear_convergence"], list(largest_rates.READS)])
+def test_missing_tables_of_largest_rates(two_seeds, missing):
+    read = {name: pd.DataFrame() if name in missing else table for name, table in two_seeds.items()}
+    figure, shown = largest_rates.draw(read, style=STYLE)
+    assert list(shown.columns) == largest_rates.COLUMNS
+    assert shown.empty == (len(missing) == 2)
     figure.canvas.draw()
 
 

@@ -104,6 +104,17 @@ def test_sequential_refuses_gates_that_only_watch():
         trainer("middle", update="sequential", apply=False)
 
 
+@pytest.mark.parametrize("hidden", [0, 2])
+def test_sequential_refuses_a_gate_on_the_output_and_simultaneous_takes_it(batch, hidden):
+    gate = Gate(linear_sg.build(CLASSES, CLASSES, above=CLASSES, generator=torch.Generator()))
+    options = {"loss": "cross_entropy", "rule": ADAM, "gate_rule": ADAM}
+    with pytest.raises(ValueError, match=rf"the output \(key {hidden + 1}, with {hidden} hidden.*use update: simult"):
+        Trainer(network(hidden), {hidden + 1: gate}, update="sequential", **options)
+    learner = Trainer(network(hidden), {hidden + 1: gate}, update="simultaneous", **options)
+    values = [learner.update(*batch) for _ in range(100)]
+    assert values[-1] < 0.6 * values[0]
+
+
 @pytest.mark.parametrize("update", ["simultaneous", "sequential"])
 @pytest.mark.parametrize("rule", [ADAM, Rule("sgd", 0.05, momentum=0.9)])
 def test_a_restored_trainer_goes_on_to_the_same_bits(batch, update, rule):

@@ -9,11 +9,12 @@ Departure: sizes, rates, noises and numbers of iterations are ours, and so is th
 import numpy as np
 import pandas as pd
 
-from pipeline.linear_training import Model, compare, headline, require_positive, rules
+from pipeline.linear_comparison import compare, headline, rules
+from pipeline.linear_problems import Model, require_positive
 
 SCOPE = "study"
 READS = None
-CLAIMS = ("C5",)
+CLAIMS = ("C5", "C7")
 
 
 def analyse(
@@ -23,11 +24,13 @@ def analyse(
     samples: int = 200,
     inputs: tuple[int, ...] = (2, 10, 50),
     outputs: int = 3,
+    conditions: tuple[float, ...] = (1.0, 100.0),
     noises: tuple[float, ...] = (0.0, 0.5),
     rates: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0),
     sg_rates: tuple[float, ...] = (0.01, 0.1, 0.5),
-    iterations: int = 2000,
+    iterations: int = 4000,
     points: int = 40,
+    halvings: int = 6,
 ) -> pd.DataFrame:
     """Train `p = x W + b` by backprop and by SGs, and follow the gap to least squares.
 
@@ -37,15 +40,18 @@ def analyse(
         samples: points in each data set.
         inputs: numbers of inputs, without the constant one.
         outputs: number of outputs.
+        conditions: condition numbers of the covariance from which the inputs are drawn.
         noises: standard deviations of the noise on the targets, whose signal has a deviation of about 1.
         rates: main rates in units of 1 / the loss's largest curvature; gradient descent converges below 2.
         sg_rates: fixed SG rates, for contrast.
         iterations: number of updates.
-        points: number of recorded iterations, log-spaced.
+        points: number of recorded iterations, log-spaced, and as many again evenly spaced.
+        halvings: rounds of the search for the largest main rate that converges.
 
     Returns:
-        Columns rule, sg_rate, inputs, outputs, hidden, sg_after, noise, rate, seed, iteration, gap, sg_residual,
-        descent_share, diverged: see `pipeline.linear_training.train`.
+        Columns seed, condition, noise, rate, largest_rate, iteration, gap, sg_residual, descent_share, diverged,
+        descends, falls, bound_ratio, rule, sg_rate, inputs, outputs, hidden, sg_after: see
+        `pipeline.linear_comparison.compare`.
 
     Raises:
         ValueError: for a setting that is out of its range.
@@ -56,12 +62,13 @@ def analyse(
         parts.append(
             compare(
                 stream, Model(inputs=size, outputs=outputs), rules(sg_rates, frozen=False), seeds=seeds,
-                samples=samples, noises=noises, rates=rates, iterations=iterations, points=points,
+                samples=samples, conditions=conditions, noises=noises, rates=rates, iterations=iterations,
+                points=points, halvings=halvings,
             )
         )  # fmt: skip
     return pd.concat(parts, ignore_index=True)
 
 
 def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
-    """Last gap, share of converged trainings and share of descending steps, by rule: one value per seed."""
+    """Gaps, shares and largest rates by rule, one value per seed: see `pipeline.linear_comparison.headline`."""
     return headline(table)

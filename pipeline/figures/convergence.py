@@ -18,7 +18,8 @@ LABELS = {
     "fixed": "SG, fixed rate",
     "frozen": "no SG, layers below frozen",
 }
-BY = ["noise", "rate", "rule", "sg_rate"]
+BY = ["condition", "noise", "rate", "rule", "sg_rate"]
+DATA = ("condition", "noise")
 COLUMNS = ["problem", "quantity", *BY, "iteration", "mean", "low", "high", "n", "lost"]
 BOTTOM, TOP = 1e-16, 1e3  # of the gap's axis
 ROOM = 100  # above the curves of the iterations, for the crosses
@@ -31,42 +32,44 @@ def draw(
     style: Style,
     inputs: int = 10,
     hidden: int = 4,
-    rate: float = 0.1,
+    rate: float = 0.03,
 ) -> tuple[Figure, pd.DataFrame]:
-    """The gap to the optimum by iteration, without and with noise, and how long it takes by main rate: a row a theorem.
+    """The gap to the optimum by iteration, on the easiest and the hardest data, and how long it takes by main rate.
+
+    A row a theorem. The easiest data have the least noise and condition number in the table, the hardest the largest.
 
     Args:
         tables: of the two analyses.
         style: not used for colours: these are rules, not methods.
-        inputs: of the linear regression shown; the nearest that the table has.
+        inputs: of the models shown; the nearest that each table has.
         hidden: hidden layers of the deep linear model shown; the nearest that the table has.
-        rate: main rate of the gap by iteration; the nearest that the table has.
+        rate: main rate of the gap by iteration; the nearest that each table has. The theorems speak of small steps.
 
     Returns:
         The figure, and what it shows: geometric means over seeds, interval and n of the relative gap and of the first
         recorded iteration from which on it stays below `CONVERGED`; `lost` seeds diverged, or were not there in time.
     """
-    wanted = {"linear_convergence": ("inputs", inputs), "deep_linear_convergence": ("hidden", hidden)}
-    kept = {name: _near(tables[name], *wanted[name]) for name in READS if not tables[name].empty}
+    wanted = {"linear_convergence": {"inputs": inputs}, "deep_linear_convergence": {"hidden": hidden, "inputs": inputs}}
+    kept = {name: _nearest(tables[name], wanted[name]) for name in READS if not tables[name].empty}
     if not kept:
         return blank("no linear model was trained"), pd.DataFrame(columns=COLUMNS)
-    noises = max((sorted(set(table["noise"])) for table in kept.values()), key=len)[:2]
-    figure, axes = panels(len(kept), len(noises) + 1, height=0.6 + 2.4 * len(kept))
+    figure, axes = panels(len(kept), 3, height=0.6 + 2.5 * len(kept))
     shown = []
     for line, (name, table) in zip(axes, kept.items(), strict=True):
         gaps, times = _gaps(_near(table, "rate", rate)), _times(table)
         shown += [found.assign(problem=_title(name, table)) for found in (gaps, times)]
-        for panel, noise in zip(line, noises, strict=False):
-            _curves(panel, pick(gaps, noise=noise), "iteration")
-            panel.set_title(f"{_title(name, table)}\n{_noise(noise)}, main rate {gaps['rate'].iloc[0]:g}")
+        easiest, hardest = ({key: pick_from(table[key]) for key in DATA} for pick_from in (min, max))
+        for panel, data in ((line[0], easiest), (line[1], hardest)):
+            _curves(panel, pick(gaps, **data), "iteration")
+            panel.set_title(f"{_title(name, table)}\n{_data(**data)}")
             panel.set(xlim=(1, max(2, table["iteration"].max())), ylim=(BOTTOM, TOP))
-            panel.tick_params(labelleft=panel is line[0])
-        line[0].set_ylabel("relative gap to the optimum")
-        _curves(line[-1], pick(times, noise=noises[-1]), "rate", marked=True)
-        line[-1].set_title(f"{_title(name, table)}\n{_noise(noises[-1])}")
-        line[-1].set_ylim(1, ROOM * table["iteration"].max())
-        line[-1].set_xlabel("main rate, in 1 / curvature")
-        line[-1].set_ylabel(f"iterations to a gap < $10^{{{np.log10(CONVERGED):.0f}}}$")
+        line[0].set_ylabel(f"relative gap at main rate {gaps['rate'].iloc[0]:g}")
+        line[1].tick_params(labelleft=False)
+        _curves(line[2], pick(times, **hardest), "rate", marked=True)
+        line[2].set_title(f"{_title(name, table)}\n{_data(**hardest)}")
+        line[2].set_ylim(1, ROOM * table["iteration"].max())
+        line[2].set_xlabel("main rate, in 1 / curvature")
+        line[2].set_ylabel(f"iterations to a gap < $10^{{{np.log10(CONVERGED):.0f}}}$")
     legend(figure, style, columns=3)
     numbers = pd.concat(shown, ignore_index=True)[COLUMNS].astype({"iteration": "Int64"})
     return figure, numbers.assign(sg_rate=numbers["sg_rate"].where(numbers["rule"] == "fixed"))
@@ -78,6 +81,12 @@ def _near(table: pd.DataFrame, column: str, wanted: float) -> pd.DataFrame:
     return table[there == there[np.abs(there - wanted).argmin()]]
 
 
+def _nearest(table: pd.DataFrame, wanted: dict[str, int]) -> pd.DataFrame:
+    for column, value in wanted.items():
+        table = _near(table, column, value)
+    return table
+
+
 def _title(name: str, table: pd.DataFrame) -> str:
     first = table.iloc[0]
     if name == "linear_convergence":
@@ -85,8 +94,8 @@ def _title(name: str, table: pd.DataFrame) -> str:
     return f"{first['hidden']} hidden layers, SG after {first['sg_after']}"
 
 
-def _noise(noise: float) -> str:
-    return f"noise {noise:g}" if noise else "no noise"
+def _data(*, condition: float, noise: float) -> str:
+    return f"condition {condition:g}, " + (f"noise {noise:g}" if noise else "no noise")
 
 
 def _gaps(table: pd.DataFrame) -> pd.DataFrame:

@@ -28,11 +28,9 @@ TABLES = [
     for name in PLAN.study.analyses
     for job in PLAN.jobs(name)
 ]
-CAPTIONS = [f"workflow/report/{name}.rst" for name in PLAN.study.figures]
+CAPTIONS = sorted({str(PLAN.caption_file(name)) for name in PLAN.study.figures})
 # Snakemake's report fills caption.jinja from here: a caption's path may have no wildcard.
-config["captions"] = {
-    name: Path(path).read_text() for name, path in zip(PLAN.study.figures, CAPTIONS)
-}
+config["captions"] = {name: PLAN.caption(name) for name in PLAN.study.figures}
 SUMMARIES = [str(paths.summary(STUDY, run)) for run in PLAN.runs]
 FIGURES = [
     str(paths.drawing(STUDY, name, end))
@@ -44,6 +42,7 @@ FIGURES = [
 wildcard_constraints:
     study="[a-z0-9_]+",
     run="[A-Za-z0-9_.-]+",
+    cell="[A-Za-z0-9_.-]+",
     job="[A-Za-z0-9_.-]+",
     analysis="[a-z0-9_]+",
     figure="[a-z0-9_]+",
@@ -59,6 +58,24 @@ def data_files(dataset):
 
 def run_data(wildcards):
     return data_files(PLAN.runs[wildcards.run].data.dataset)
+
+
+def cell_data(wildcards):
+    return data_files(PLAN.cells[wildcards.cell][0].data.dataset)
+
+
+def chosen_rate(wildcards):
+    """What tuning chose, where the run's rate isn't given."""
+    run = PLAN.runs[wildcards.run]
+    return [str(paths.choice(STUDY, PLAN.cell(run.name)))] if run.tuned else []
+
+
+def tune_settings(wildcards):
+    return PLAN.tune_settings(wildcards.cell)
+
+
+def tune_code(wildcards):
+    return PLAN.tune_code(wildcards.cell)
 
 
 def train_settings(wildcards):
@@ -78,10 +95,13 @@ def represent_code(wildcards):
 
 
 def analyse_inputs(wildcards):
-    """The histories, or the activations and how each run ended."""
+    """The histories, the trials by which rates were chosen, or the activations and how each run ended."""
     runs = [run.name for run in PLAN.jobs(wildcards.analysis)[wildcards.job]]
-    if PLAN.declared(wildcards.analysis)["READS"] == "history":
+    reads = PLAN.declared(wildcards.analysis)["READS"]
+    if reads == "history":
         return [str(paths.history(STUDY, run)) for run in runs]
+    if reads == "trials":
+        return sorted({str(paths.choice(STUDY, PLAN.cell(run))) for run in runs})
     return [
         str(path(STUDY, run))
         for run in runs

@@ -1,6 +1,7 @@
 rule train:
     input:
         run_data,
+        chosen_rate,
     output:
         history="results/{study}/train/{run}/history.parquet",
         checkpoints="results/{study}/train/{run}/checkpoints.safetensors",

@@ -1,0 +1,63 @@
+"""Points on a regular grid in the plane, so that a loss can be drawn as a surface over them (claims C9 and C10).
+
+The study looks at implied losses on a 2-D grid; the grid's extent and sizes and both kinds of labels are ours.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from pipeline import seeds
+from pipeline.splits import Dataset, Points
+
+LICENCE = "none needed: made by this code"
+SOURCE = "this project"
+FILES = ()
+SOURCES = ()
+CLASSES = 2
+LABELS = ("separable", "random")
+SIDE = 64  # of the data set that `load` gives: 2,048 training and as many test points
+
+
+def draw(side: int, *, labels: str, generator: np.random.Generator) -> Points:
+    """`side` x `side` points in [-1, 1] x [-1, 1], row by row from below: the first input runs fastest.
+
+    Args:
+        side: points along each axis.
+        labels: "separable" by a straight line through the origin in a random direction, or "random": a fair coin for
+            each point.
+        generator: gives the direction or the coins.
+
+    Raises:
+        ValueError: for another kind of labels, or fewer than 2 points a side.
+    """
+    if labels not in LABELS or side < 2:
+        raise ValueError(f"grid: found labels {labels!r} and side {side}; expected one of {LABELS} and at least 2")
+    axis = np.linspace(-1, 1, side)
+    x2, x1 = np.meshgrid(axis, axis, indexing="ij")
+    inputs = np.stack([x1.ravel(), x2.ravel()], axis=1)
+    if labels == "separable":
+        angle = generator.uniform(0, 2 * np.pi)
+        classes = inputs @ np.array([np.cos(angle), np.sin(angle)]) > 0
+    else:
+        classes = generator.integers(CLASSES, size=len(inputs))
+    return Points(inputs.astype(np.float32), classes.astype(np.int64))
+
+
+def fetch(root: Path) -> list[str]:
+    """Nothing is fetched and nothing written below `root`: the points are made when they are loaded."""
+    return [f"grid: made when it is loaded; no file below {root} is needed"]
+
+
+def load(root: Path, *, labels: str = "separable") -> Dataset:
+    """The points of a `SIDE` x `SIDE` grid, training and test points like the black and white fields of a chessboard.
+
+    Args:
+        root: not used: there are no files.
+        labels: as in `draw`. With "random" nothing about the test points can be learned.
+    """
+    whole = draw(SIDE, labels=labels, generator=seeds.numpy_stream("dataset", "grid", labels))
+    row, column = np.divmod(np.arange(SIDE**2), SIDE)
+    black = (row + column) % 2 == 0
+    train, test = (Points(whole.inputs[part], whole.labels[part]) for part in (black, ~black))
+    return Dataset(train, test, CLASSES)

@@ -1,0 +1,42 @@
+"""Two classes on the two sides of a plane, some labels flipped: best told apart by a linear model, never without error.
+
+The construction and the share of flipped labels are ours.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.datasets import _artificial
+from pipeline.splits import Dataset, Points
+
+FILES = ()
+SOURCES = ()
+LICENCE = _artificial.LICENCE
+SOURCE = _artificial.SOURCE
+CLASSES = _artificial.CLASSES
+FLIPPED = 0.1  # probability that a label is flipped, the same everywhere
+
+
+def draw(samples: int, *, inputs: int, generator: np.random.Generator) -> Points:
+    """Normal points whose class is their side of a random plane through the origin, flipped with probability `FLIPPED`.
+
+    Args:
+        samples: number of points.
+        inputs: dimensions.
+        generator: draws the plane, the points, then which labels are flipped.
+    """
+    normal = _artificial.directions(1, inputs=inputs, generator=generator)
+    x = _artificial.normal(samples, inputs=inputs, generator=generator)
+    flipped = generator.random(samples) < FLIPPED
+    return _artificial.points(x, ((x @ normal)[:, 0] > 0) ^ flipped)
+
+
+def fetch(root: Path) -> list[str]:
+    """A line that says that there is nothing to fetch."""
+    return _artificial.nothing_to_fetch(root)
+
+
+def load(root: Path, *, inputs: int = 2) -> Dataset:
+    """The data set in `inputs` dimensions; nothing is read from `root`."""
+    return _artificial.dataset("noisy_linear", draw, inputs=inputs)

@@ -1,0 +1,47 @@
+"""Exclusive or: the class says whether two directions have the same sign, so that no single direction tells anything.
+
+The construction is ours.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.datasets import _artificial
+from pipeline.splits import Dataset, Points
+
+FILES = ()
+SOURCES = ()
+LICENCE = _artificial.LICENCE
+SOURCE = _artificial.SOURCE
+CLASSES = _artificial.CLASSES
+
+
+def draw(samples: int, *, inputs: int, generator: np.random.Generator) -> Points:
+    """Normal points, of class 1 where two random orthogonal directions have different signs.
+
+    Args:
+        samples: number of points.
+        inputs: dimensions, at least 2.
+        generator: draws the directions, then the points.
+
+    Raises:
+        ValueError: for fewer than 2 inputs.
+    """
+    both = _artificial.directions(2, inputs=inputs, generator=generator)
+    x = _artificial.normal(samples, inputs=inputs, generator=generator)
+    return _artificial.points(x, np.prod(x @ both, axis=1) < 0)
+
+
+def fetch(root: Path) -> list[str]:
+    """A line that says that there is nothing to fetch."""
+    return _artificial.nothing_to_fetch(root)
+
+
+def load(root: Path, *, inputs: int = 2) -> Dataset:
+    """The data set in `inputs` dimensions; nothing is read from `root`.
+
+    Raises:
+        ValueError: for fewer than 2 inputs.
+    """
+    return _artificial.dataset("xor", draw, inputs=inputs)

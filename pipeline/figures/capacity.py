@@ -1,0 +1,95 @@
+"""Random labels fitted by nets of growing depth: final loss and accuracy, by backprop, by SGs and by controls."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from pipeline import plugins
+from pipeline.figures._style import Style, blank, legend, panels, pick, points, summarise
+
+READS = ("capacity",)
+TITLE = "Random labels at growing depth"
+CATEGORY = "Synthetic gradients"
+CLAIMS = ("C4",)
+LOSSES = {"cross_entropy": "log loss", "mse": "MSE"}
+CONTROLS = {"one_frozen": "lower half frozen", "every_frozen": "all hidden layers frozen"}
+BY = ["loss", "method", "hidden"]
+COLUMNS = ["quantity", *BY, "mean", "low", "high", "n", "lost"]
+SMALLEST = 1e-38  # under a logarithm: a loss in single precision may come out as 0
+SPREAD = 0.4  # of the room between two depths, over which the methods stand side by side
+WIDEST = 1e3  # an interval's bounds are drawn at most this factor from the mean: two seeds apart would break the axis
+ROOM = 0.05  # above and below the accuracies
+
+
+def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
+    """Final training loss above final training accuracy, by number of hidden layers; a column a loss.
+
+    Args:
+        tables: of `capacity`.
+        style: not used for colours: these methods are the analysis's own.
+
+    Returns:
+        The figure, and what it shows: by quantity, loss, method and depth the mean over seeds (of the loss, the
+        geometric one), its interval and n; `lost` seeds diverged.
+    """
+    table = tables["capacity"]
+    if table.empty:
+        return blank("no net was trained"), pd.DataFrame(columns=COLUMNS)
+    own = Style({method: _label(method) for method in table["method"].unique()})
+    shown = pd.concat([_losses(table), _accuracies(table)], ignore_index=True)[COLUMNS]
+    depths, losses = sorted(set(table["hidden"])), [loss for loss in LOSSES if loss in set(table["loss"])]
+    figure, axes = panels(2, len(losses), height=5.2, sharex=True, sharey="row")
+    for (upper, lower), loss in zip(axes.T, losses, strict=True):
+        upper.set_title(LOSSES[loss])
+        for panel, quantity in ((upper, "train_loss"), (lower, "accuracy")):
+            _lines(panel, pick(shown, quantity=quantity, loss=loss), depths, style=own)
+        upper.set_yscale("log")
+        lower.set_xticks(range(len(depths)), [str(depth) for depth in depths])
+        lower.set(ylim=(-ROOM, 1 + ROOM), xlim=(-0.5, len(depths) - 0.5), xlabel="number of hidden layers")
+        lower.yaxis.set_major_formatter(PercentFormatter(1))
+    axes[0, 0].set_ylabel("final training loss\n(nats; MSE has no unit)")
+    axes[1, 0].set_ylabel("final accuracy\non the training points")
+    legend(figure, own)
+    return figure, shown
+
+
+def _label(method: str) -> str:
+    if method in CONTROLS or method == "backprop":
+        return CONTROLS.get(method, method)
+    place, _, name = method.partition("_")
+    label = plugins.constants("estimators", name)["LABEL"]
+    return f"one {label}" if place == "one" else f"{label} everywhere"
+
+
+def _losses(table: pd.DataFrame) -> pd.DataFrame:
+    """Geometric means: losses differ by orders of magnitude."""
+    found = _over_seeds(table.assign(value=np.log10(table["train_loss"].clip(lower=SMALLEST))))
+    found[["mean", "low", "high"]] = 10.0 ** found[["mean", "low", "high"]]
+    return found.assign(quantity="train_loss")
+
+
+def _accuracies(table: pd.DataFrame) -> pd.DataFrame:
+    return _over_seeds(table.assign(value=table["accuracy"])).assign(quantity="accuracy")
+
+
+def _over_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    lost = table.assign(lost=table["diverged"]).groupby(BY, as_index=False)["lost"].sum()
+    return summarise(table, BY, "value").merge(lost, on=BY)
+
+
+def _lines(axes: Axes, table: pd.DataFrame, depths: list[int], *, style: Style) -> None:
+    """A method a line, its points beside those of the others, so that equal values can be told apart."""
+    methods = list(style.methods)
+    for place, method in enumerate(methods):
+        curve = pick(table, method=method).sort_values("hidden").dropna(subset="mean")
+        beside = ((place + 0.5) / len(methods) - 0.5) * SPREAD
+        curve = curve.assign(
+            x=[depths.index(depth) + beside for depth in curve["hidden"]],
+            low=np.maximum(curve["low"], curve["mean"] / WIDEST),
+            high=np.minimum(curve["high"], curve["mean"] * WIDEST),
+        )  # fmt: skip
+        points(axes, curve, "x", style=style, method=method)
+        dash = ":" if method in CONTROLS else style.dash(method)
+        axes.plot(curve["x"], curve["mean"], color=style.colour(method), linestyle=dash, linewidth=0.8)

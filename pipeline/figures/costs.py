@@ -1,0 +1,119 @@
+"""What each method reaches, against what one of its updates costs."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+
+from pipeline.figures._style import Style, blank, by_setting, panels, pick, summarise
+
+READS = ("learning",)
+TITLE = "Accuracy and cost of an update"
+CATEGORY = "Learning"
+CLAIMS = ("C18",)
+BY = ["hidden", "varied", "method"]
+COST, RESULT = "update_flops", "test_accuracy"
+FINEST = 1e-3  # the smallest share of errors that the axis tells from none
+TICKS = (0.0, 0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
+FEWEST_TICKS = 3
+LINE = 0.19  # inches, of a label
+MARGIN = 0.08  # of both axes
+LABELS_AT, LEADER_ENDS = 1.06, 1.05  # in widths of the panel
+LOWEST, AROUND = 1.6, 0.8  # inches: the lowest panel, and what title and axis take
+
+
+def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
+    """Test accuracy against the operations of an update, as a multiple of the first method's: a panel a setting.
+
+    The table has the mean test accuracy over seeds, its interval and n; `operations`, those of the matrix products of
+    an update, and `relative`, their ratio to those of the first method in the order of the config. A method of which no
+    run finished is in the table, with n = 0, and not in the figure.
+    """
+    table = tables["learning"]
+    if not table.empty:
+        known = table["method"].isin(list(style.methods))
+        table = table[known & ((table["quantity"] == COST) | (table["final"] & (table["quantity"] == RESULT)))]
+    columns = [*BY, "operations", "relative", "mean", "low", "high", "n"]
+    if table.empty or not (table["quantity"] == COST).any():
+        return blank("no run counted the operations of an update"), pd.DataFrame(columns=columns)
+    shown = _numbers(table, style)[columns]
+    parts = by_setting(shown)
+    tall = max(LOWEST, LINE * max(len(part) for part in parts.values()))
+    figure, axes = panels(len(parts), 1, height=(AROUND + tall) * len(parts))
+    for panel, (title, part) in zip(axes[:, 0], parts.items(), strict=True):
+        first = style.label(style.present(part["method"])[0])
+        panel.set(title=title, ylabel="test accuracy", xlabel=f"operations of an update / those of {first}")
+        _points(panel, part[part["n"] > 0], style, gap=LINE / tall)
+    return figure, shown
+
+
+def _numbers(table: pd.DataFrame, style: Style) -> pd.DataFrame:
+    """A row for each method in each setting."""
+    operations = pick(table, quantity=COST).groupby(BY)["value"].mean().rename("operations").reset_index()
+    wide = operations.merge(summarise(pick(table, quantity=RESULT), BY, "value"), on=BY, how="left")
+    place = wide["method"].map({method: place for place, method in enumerate(style.methods)})
+    wide = wide.assign(place=place).sort_values(["hidden", "varied", "place"], ignore_index=True)
+    first = wide.groupby(["hidden", "varied"])["operations"].transform("first")
+    return wide.assign(relative=wide["operations"] / first, n=wide["n"].fillna(0).astype("int64"))
+
+
+def _points(axes: Axes, part: pd.DataFrame, style: Style, *, gap: float) -> None:
+    """A marker with its interval for each method, and beside the panel its label, at the end of a thin line."""
+    axes.set_yscale("function", functions=(_stretch, _shrink))
+    for row in part.to_dict("records"):
+        low, high = (row["mean"] if np.isnan(row[side]) else row[side] for side in ("low", "high"))
+        axes.errorbar(
+            [row["relative"]], [row["mean"]], yerr=[[row["mean"] - max(low, 0)], [min(high, 1) - row["mean"]]],
+            color=style.colour(row["method"]), marker=style.marker(row["method"]), markersize=5, capsize=2,
+        )  # fmt: skip
+    if part.empty:
+        return
+    axes.margins(MARGIN, 0)
+    bounds = _stretch(part[["mean", "low", "high"]].to_numpy(dtype=np.float64).clip(0, 1))
+    least, most = np.nanmin(bounds), np.nanmax(bounds)
+    room = MARGIN * max(most - least, MARGIN)
+    low, high = _shrink(np.array([least - room, most + room]))
+    axes.set_ylim(low, high)
+    few = sum(low <= tick <= high for tick in TICKS) < FEWEST_TICKS
+    axes.yaxis.set_major_locator(MaxNLocator(FEWEST_TICKS + 1, steps=[1, 2, 5, 10]) if few else FixedLocator(TICKS))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}%"))
+    axes.yaxis.minorticks_off()
+    heights = (_stretch(part["mean"].to_numpy(dtype=np.float64)) - least + room) / (most - least + 2 * room)
+    for row, height in zip(part.to_dict("records"), apart(heights, gap), strict=True):
+        _label(axes, row, height, style)
+
+
+def _label(axes: Axes, row: dict, height: float, style: Style) -> None:
+    colour, beside = style.colour(row["method"]), axes.transAxes
+    said = f"{style.label(row['method'])}, n = {row['n']}"
+    axes.annotate(said, (LABELS_AT, height), xycoords=beside, va="center", annotation_clip=False)
+    axes.annotate(
+        "", (row["relative"], row["mean"]), xytext=(LEADER_ENDS, height), textcoords=beside, annotation_clip=False,
+        arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "alpha": 0.6, "shrinkA": 0, "shrinkB": 3},
+    )  # fmt: skip
+
+
+def apart(heights: Sequence[float] | np.ndarray, gap: float) -> np.ndarray:
+    """Heights in [0, 1], in the same order and as near to the given ones as a simple rule allows, `gap` apart at least.
+
+    There must be room for all: no more than `1 / gap + 1`.
+    """
+    order = np.argsort(heights, kind="stable")
+    found = np.array(heights, dtype=np.float64)
+    for place, which in enumerate(order):
+        found[which] = max(found[which], found[order[place - 1]] + gap if place else 0.0)
+    for place, which in reversed(list(enumerate(order))):
+        found[which] = min(found[which], 1.0 if place == len(order) - 1 else found[order[place + 1]] - gap)
+    return found
+
+
+def _stretch(accuracy: np.ndarray) -> np.ndarray:
+    """Accuracies are told apart by their errors: 98 % is as far from 99 % as 96 % from 98 %."""
+    return -np.log10(np.maximum(1 - np.asarray(accuracy, dtype=np.float64), FINEST))
+
+
+def _shrink(height: np.ndarray) -> np.ndarray:
+    return 1 - 10 ** -np.asarray(height, dtype=np.float64)

@@ -1,0 +1,16 @@
+rule tune:
+    input:
+        cell_data,
+    output:
+        "results/{study}/tune/{cell}.json",
+    log:
+        "logs/{study}/tune/{cell}.log",
+    benchmark:
+        "results/{study}/timing/tune/{cell}.tsv"
+    conda:
+        "../envs/pipeline.yaml"
+    params:
+        settings=tune_settings,
+        code=tune_code,
+    shell:
+        "python -m pipeline.tune --study {wildcards.study} --cell {wildcards.cell} > {log} 2>&1"
