@@ -77,4 +77,8 @@ def counted(update: Callable[[], float]) -> tuple[float, int]:
     """
     with torch.autograd.profiler.profile(with_flops=True) as profile:
         value = update()
-    return value, sum(event.flops or 0 for event in profile.function_events if event.name in MATRIX_PRODUCTS)
+    return value, sum(
+        event.flops or 0
+        for event in profile.function_events  # pyright: ignore[reportOptionalIterable, reportOptionalMemberAccess]
+        if event.name in MATRIX_PRODUCTS
+    )

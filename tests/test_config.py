@@ -134,7 +134,7 @@ def test_runs_are_named_by_what_tells_them_apart(root):
     study = Plan(study)
     sizes = {sweep: sum(run.sweep == sweep for run in study.runs.values()) for sweep in study.study.sweeps}
     assert {name: sizes[name] for name in ("depth", "depth_more", "tuned", "estimators", "ablation")} == {
-        **{"depth": 3 * 2 * 2, "depth_more": 3, "tuned": 3 * 2, "estimators": 9, "ablation": 2}
+        **{"depth": 3 * 2 * 2, "depth_more": 3, "tuned": 3, "estimators": 9, "ablation": 2}
     }
     run = study.runs["depth-one_sg-hidden4-s1"]
     assert (run.method, run.seed, run.training.network.hidden, run.placement) == ("one_sg", 1, 4, "middle")
@@ -180,10 +180,10 @@ def test_an_analysis_can_take_the_runs_of_several_sweeps(root):
 
 def test_a_figure_can_have_its_own_title_and_a_note_in_its_caption(root):
     plan = Plan(config.load("smoke", root))
-    assert plan.title("tuned_norms") == "Weight norms by layer at the best rates"
-    caption, member = plan.caption("tuned_norms", root), plan.caption("norms", root)
+    assert plan.title("tuned_learning_curves") == "Learning curves at the best rates"
+    caption, member = plan.caption("tuned_learning_curves", root), plan.caption("learning_curves", root)
     assert caption.startswith(member)
-    assert caption.endswith("Here each method has the rate that tuning chose for it.")
+    assert caption.endswith("Here each method and depth has the rate that tuning chose for it.")
 
 
 def test_the_data_can_be_varied_too(smoke):

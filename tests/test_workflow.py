@@ -159,8 +159,8 @@ def test_code_that_changes_runs_what_depends_on_it(place, first):
 def test_one_setting_runs_one_job_and_what_depends_on_it(place, first):
     path = place / "configs" / "smoke.yaml"
     before = path.read_text()
-    old = "{measures: [cca, svcca, cka], permutations: 2}}\n  similarity_over"
-    path.write_text(before.replace(old, old.replace("svcca, ", "")))
+    old = "pwcca, cka, procrustes, rdm_correlation]"
+    path.write_text(before.replace(old, old.replace("procrustes, ", "")))
     try:
         counts = ran(snakemake(place, "--dry-run"))
     finally:
@@ -204,6 +204,15 @@ def build(units, classes, *, above, generator):
 '''
 
 
+# The sweep of each run that the dummy has, asked in the copy, where alone it stands.
+PLANNED = """
+import json
+from pipeline import config
+from pipeline.plan import Plan
+print(json.dumps([run.sweep for run in Plan(config.load("smoke")).runs.values() if run.method == "half"]))
+"""
+
+
 def test_a_new_estimator_is_one_file_and_one_entry_and_runs_only_what_is_new(place, first):
     config = place / "configs" / "smoke.yaml"
     before = config.read_text()
@@ -212,8 +221,11 @@ def test_a_new_estimator_is_one_file_and_one_entry_and_runs_only_what_is_new(pla
     config.write_text(before.replace("\nsweeps:", entry, 1))
     kept = numbers(place)
     counts = ran(snakemake(place))
-    assert counts["train"] == 2 * 2 + 1 + 1 + 1  # depths and seeds, and one run in each of the other sweeps
-    assert counts["represent"] == 2
+    new = json.loads(call(place, sys.executable, "-c", PLANNED))
+    assert set(new) >= {"depth", "tuned", "estimators", "tracking"}
+    assert counts["train"] == len(new)
+    assert counts["tune"] == 1
+    assert counts["represent"] == 2 + 1  # two seeds of one sweep and one of another, at the depth that is compared
     after = numbers(place)
     trained = {name: value for name, value in kept.items() if name.startswith("train/")}
     assert trained.items() <= after.items()
