@@ -52,4 +52,4 @@ def _curves(axes: Axes, part: pd.DataFrame, style: Style) -> None:
             taken["rate"], taken["validation_loss"], "o", markersize=RING, markerfacecolor="none",
             markeredgecolor=style.colour(method),
         )  # fmt: skip
-    axes.set(xscale="log", xlabel="learning rate", yscale="log")
+    axes.set(xscale="log", xlabel="learning rate")
