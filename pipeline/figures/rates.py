@@ -50,6 +50,6 @@ def _curves(axes: Axes, part: pd.DataFrame, style: Style) -> None:
         taken = curve[curve["chosen"]]
         axes.plot(
             taken["rate"], taken["validation_loss"], "o", markersize=RING, markerfacecolor="none",
-            markeredgecolor=style.colour(method),
+            markeredgecolor=style.colour(method), clip_on=False,
         )  # fmt: skip
     axes.set(xscale="log", xlabel="learning rate")
