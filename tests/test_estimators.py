@@ -168,3 +168,21 @@ def test_feedback_matrices_have_the_scale_of_the_weights_and_their_own_stream():
     ]
     assert big[0].std().item() == pytest.approx(1 / 20, rel=0.02)
     assert not torch.equal(*big)
+
+
+@pytest.mark.parametrize("module", [feedback_alignment, direct_feedback_alignment])
+@pytest.mark.parametrize("gain", [1.0, 0.5])
+def test_fixed_matrices_have_the_scale_of_the_weights_in_whose_place_they_stand(module, gain):
+    units, classes, above = 100, 400, 900
+    built = module.build(units, classes, above=above, generator=torch.Generator().manual_seed(1), gain=gain)
+    deviation = built.R.std().item()
+    assert deviation == pytest.approx(gain / units**0.5, rel=0.02)
+
+
+def test_hidden_weights_of_deep_estimators_keep_the_scale_of_the_signal():
+    """He et al. (2015): the deviation follows from the number of inputs, not of outputs."""
+    built = mlp_sg.build(300, 100, above=300, generator=torch.Generator().manual_seed(1), layers=2, width=50)
+    inputs = [weight.shape[1] for weight in built.mlp.weights]
+    assert inputs == [400, 50]
+    for weight, count in zip(built.mlp.weights, inputs, strict=True):
+        assert weight.std().item() == pytest.approx((2 / count) ** 0.5, rel=0.05)

@@ -117,3 +117,15 @@ def test_rdm_correlation_sees_order_not_size(layers):
 def test_equal_dissimilarities_have_no_order():
     one_hot = np.eye(6)
     assert np.isnan(rdm_correlation.measure(one_hot, one_hot))
+
+
+def test_rdm_correlation_may_be_negative():
+    """Samples that are near in one layer are far apart in the other: on three samples, orders 1 2 3 and 3 2 1."""
+    angles = np.deg2rad([0, 20, 70])
+    plane = np.array([[1, -1, 0], [1, 1, -2]]) / np.sqrt([[2], [6]])  # activations with mean 0 over units
+    near = np.column_stack([np.cos(angles), np.sin(angles)]) @ plane
+    turned = np.deg2rad([0, 70, 20])  # 0-1 is now far, 0-2 near, 1-2 as before
+    far = np.column_stack([np.cos(turned), np.sin(turned)]) @ plane
+    expected = spearmanr(pdist(near, "correlation"), pdist(far, "correlation")).statistic
+    assert expected < 0
+    assert rdm_correlation.measure(near, far) == pytest.approx(expected)
