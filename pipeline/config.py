@@ -61,8 +61,10 @@ def digest(settings: BaseModel | dict[str, Any] | list[Any]) -> str:
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """YAML's last-one-wins for a repeated key would hide a mistake."""
+class _StrictLoader(  # pyright: ignore[reportGeneralTypeIssues]
+    yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+):
+    """YAML's last-one-wins for a repeated key would hide a mistake; libyaml's parser takes a tenth of the time."""
 
 
 def _unique_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:

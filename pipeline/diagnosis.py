@@ -14,7 +14,7 @@ QUANTITIES = (
     "batch_loss", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss",
     "test_accuracy", "weight_norm", "distance_from_start", "sg_loss", "cosine", "norm_ratio",
     "tracking_error", "tracking_jacobian", "tracking_gradient", "tracking_parameter_error", "tracking_cosine",
-    "tracking_falls", "update_flops",
+    "tracking_falls", "update_flops", "samples",
 )  # fmt: skip
 Rows = list[tuple[int, str, float]]  # layer (0: the whole network), quantity, value
 EVALUATION_BATCH = 1000

@@ -39,16 +39,17 @@ def _path(module: str) -> Path:
 
 @functools.cache
 def _parse(module: str) -> ast.Module:
-    return ast.parse(_path(module).read_text(encoding="utf-8"))
-
-
-@functools.cache
-def _tree_hash(module: str) -> str:
+    """A module's syntax tree without its docstrings."""
     tree = ast.parse(_path(module).read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [part for part in node.body if not _is_docstring(part)]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return tree
+
+
+@functools.cache
+def _tree_hash(module: str) -> str:
+    return hashlib.sha256(ast.dump(_parse(module)).encode()).hexdigest()
 
 
 def _is_docstring(node: ast.stmt) -> bool:

@@ -52,7 +52,7 @@ def check(family: str, name: str) -> str:
     Raises:
         UnknownNameError: with the nearest valid name.
     """
-    if name not in members(family):
+    if not name.isidentifier() or name.startswith("_") or not (PACKAGE / family / f"{name}.py").is_file():
         raise UnknownNameError(
             f"no {name!r} in pipeline/{family}/ ({nearest(name, members(family))}); a new one is a new file there"
         )

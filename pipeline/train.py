@@ -153,6 +153,7 @@ class Session:
         train = evaluate(network, self.x[points], self.y[points], self.labels[points], wanted.loss)
         validation = evaluate(network, *self.validation, wanted.loss)
         found = {
+            "samples": float(step * wanted.batch),
             "train_loss": train[0],
             "train_accuracy": train[1],
             "validation_loss": validation[0],

@@ -19,6 +19,9 @@ def package(tmp_path, monkeypatch):
         (tmp_path / "pipeline" / name).write_text(text)
     monkeypatch.setattr(module, "ROOT", tmp_path)
 
+    for cached in (module._parse, module._tree_hash, module._imports):
+        cached.cache_clear()
+
     def take():
         for cached in (module._parse, module._tree_hash, module._imports):
             cached.cache_clear()

@@ -108,6 +108,26 @@ def test_learning_metrics_have_one_value_per_seed_in_the_order_of_the_seeds():
     assert found["steps_to_loss_0.5.one_sg.hidden3"] == [10, 20]
 
 
+def test_a_run_that_never_reaches_a_loss_counts_with_all_the_steps_that_it_was_given():
+    runs = {
+        "slow": losses([2.0, 1.0, 0.9]),
+        "fast": losses([2.0, 0.4, 0.1]),
+        "lost": losses([2.0, 9.0], finished=False),
+    }
+    found = learning.metrics(identified(learning, runs, reach=(0.5,)))
+    assert found["steps_to_loss_0.5.one_sg.hidden3"] == [20, 10, 20], "also one that diverged, after fewer steps"
+    assert found["reached_loss_0.5.one_sg.hidden3"] == [0, 1, 0]
+
+
+def test_samples_to_a_loss_are_its_steps_times_the_batch():
+    seen = history(*[(step, 0, "samples", 32.0 * step) for step in (0, 10, 20)])
+    runs = {name: pd.concat([losses(values), seen]) for name, values in {"a": [2.0, 0.4, 0.1], "b": [2.0] * 3}.items()}
+    table = learning.analyse(runs, generator=RNG, reach=(0.5,))
+    assert value(table, run="a", quantity="samples_to_loss_0.5") == 320
+    found = learning.metrics(identified(learning, runs, reach=(0.5,)))
+    assert found["samples_to_loss_0.5.one_sg.hidden3"] == [320, 640]
+
+
 def test_a_diverged_run_has_no_final_numbers_but_the_steps_that_it_took():
     runs = {"a": losses([2.0, 0.4]), "b": losses([2.0, 0.4, 50.0], finished=False)}
     found = learning.metrics(identified(learning, runs, reach=(0.5,)))
