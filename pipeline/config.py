@@ -61,10 +61,12 @@ def digest(settings: BaseModel | dict[str, Any] | list[Any]) -> str:
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
 
 
-class _StrictLoader(  # pyright: ignore[reportGeneralTypeIssues]
-    yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
-):
-    """YAML's last-one-wins for a repeated key would hide a mistake; libyaml's parser takes a tenth of the time."""
+# libyaml's parser takes a tenth of the time; a PyYAML that was built without it has none.
+_Loader: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+
+
+class _StrictLoader(_Loader):
+    """YAML's last-one-wins for a repeated key would hide a mistake."""
 
 
 def _unique_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:

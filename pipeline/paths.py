@@ -42,8 +42,8 @@ def history(study: str, run: str) -> Path:
 
 
 def checkpoints(study: str, run: str) -> Path:
-    """A run's models at its checkpoints."""
-    return results(study) / "train" / run / "checkpoints.safetensors"
+    """A run's models at its checkpoints: large, and so apart from what travels with the repository."""
+    return results(study) / "checkpoints" / f"{run}.safetensors"
 
 
 def summary(study: str, run: str) -> Path:

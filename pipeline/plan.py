@@ -18,8 +18,8 @@ END_ONLY, ALL_STEPS = "end", "all"
 PLUMBING = frozenset(
     f"pipeline.{name}"
     for name in (
-        "complaints", "config", "download", "fingerprint", "paths", "plan", "plugins", "provenance", "schema",
-        "sources", "sweeps", "tracking",
+        "complaints", "config", "download", "fingerprint", "lease", "paths", "plan", "plugins", "provenance", "resume",
+        "schema", "sources", "sweeps", "tracking",
     )
 )  # fmt: skip
 

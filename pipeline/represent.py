@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy import ndarray
 
-from pipeline import activations, assemble, config, paths, provenance, seeds, splits, store
+from pipeline import activations, assemble, config, lease, paths, provenance, seeds, splits, store
 from pipeline.networks import Network
 from pipeline.plan import ALL_STEPS, Plan
 from pipeline.training import load_model
@@ -22,6 +22,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--study", required=True)
     parser.add_argument("--run", required=True)
     wanted = parser.parse_args(argv)
+    lease.gpu()
     assemble.single_threaded()
     plan = Plan(config.load(wanted.study))
     run = plan.runs[wanted.run]

@@ -78,11 +78,18 @@ def read_json(path: str | Path) -> Any:
 
 
 def write_table(path: str | Path, table: pd.DataFrame, provenance: Mapping[str, Any]) -> None:
-    """Write a table as parquet, with page checksums."""
+    """Write a table as parquet, with page checksums, compressed without loss."""
     arrow = pa.Table.from_pandas(table, preserve_index=False)
+    floats = [field.name for field in arrow.schema if pa.types.is_floating(field.type)]
+    rest: Any = [name for name in arrow.column_names if name not in floats]  # its stub knows True and False only
     kept = {**(arrow.schema.metadata or {}), PROVENANCE.encode(): _canonical(provenance).encode()}
     with atomic(path) as partial:
-        pq.write_table(arrow.replace_schema_metadata(kept), partial, write_page_checksum=True)
+        # A float's bytes are written place by place, which compresses a fifth better; nothing is lost.
+        pq.write_table(
+            arrow.replace_schema_metadata(kept), partial, write_page_checksum=True, compression="zstd",
+            compression_level=9, use_dictionary=rest,
+            column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT"),
+        )  # fmt: skip
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
@@ -123,6 +130,9 @@ def read_arrays(path: str | Path, names: Iterable[str] | None = None) -> dict[st
         missing = [name for name in wanted if name not in there]
         found = {name: file.get_tensor(name) for name in wanted if name in there}
         sums = _about(file).get(CHECKSUMS, {})
+    gone = sorted(sums.keys() - there)
+    if gone:
+        raise DamagedFileError(f"{path}: array {gone[0]!r} was written and is not there; {_MEND}")
     if missing:
         raise KeyError(f"{path} has no array {missing[0]!r}; it has {sorted(there)[:5]}… ({len(there)} in all)")
     for name, array in found.items():

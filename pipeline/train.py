@@ -6,7 +6,6 @@
 import argparse
 import math
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -16,14 +15,13 @@ from numpy import ndarray
 from torch import Tensor
 from tqdm import tqdm
 
-from pipeline import assemble, config, paths, provenance, rates, seeds, splits, store, tracking
+from pipeline import assemble, config, lease, paths, provenance, rates, resume, seeds, splits, store, tracking
 from pipeline.config import Run
 from pipeline.diagnosis import QUANTITIES, counted, estimates, evaluate, weights
 from pipeline.epsilon import batch_loss, track
 from pipeline.plan import Plan
 from pipeline.training import Batches, Trainer, checkpoint_steps
 
-RESUME_SECONDS = 60.0
 DIAGNOSTIC_POINTS = 500
 PLAIN_LINES = 10  # progress lines in a log
 
@@ -34,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--study", required=True)
     parser.add_argument("--run", required=True)
     wanted = parser.parse_args(argv)
+    lease.gpu()
     assemble.single_threaded()
     plan = Plan(config.load(wanted.study))
     run, chosen = plan.runs[wanted.run], []
@@ -54,9 +53,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         identity=config.digest(["train", settings, origin["inputs"]]),
     ) as tracker:
         session = Session(run, assemble.load_data(run.data), assemble.device(), tracker.log)
-        kept = paths.resume(wanted.study, run.name)
-        session.resume(kept, settings=settings, code=code, inputs=origin["inputs"])
-        session.go(lambda: session.keep(kept, origin))
+        with resume.Keeper(paths.resume(wanted.study, run.name), origin) as keeper:
+            session.take_up(keeper.newest())
+            session.go(lambda: keeper.after_step(session.state))
         final = session.final()
         tracker.summary({**final, "status": session.status, "step": session.trainer.step})
     store.write_table(paths.history(wanted.study, run.name), session.history(), origin)
@@ -66,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "rate": run.training.optimiser.rate, "final": final, "provenance": origin,
     }  # fmt: skip
     store.write_json(paths.summary(wanted.study, run.name), outcome)
-    kept.unlink(missing_ok=True)
+    keeper.done()
     print(f"{run.name}: {session.message or session.status}, {final}")
 
 
@@ -90,11 +89,10 @@ class Session:
         self.losses: list[float] = []  # of the batches since the last entry
         self.status, self.message = "running", None
 
-    def go(self, keep: Callable[[], None]) -> None:
-        """Train to the end, or until the loss is no number; `keep` is called now and then."""
+    def go(self, after_step: Callable[[], None]) -> None:
+        """Train to the end, or until the loss is no number; `after_step` is called when all of a step is recorded."""
         wanted, trainer = self.run.training, self.trainer
         looks = set(checkpoint_steps(wanted.steps, count=wanted.checkpoints))
-        last = time.monotonic()
         if trainer.step == 0:
             self._record(looks)
         terminal = sys.stderr.isatty()
@@ -110,9 +108,7 @@ class Session:
             self._record(looks)
             if not terminal and trainer.step % max(1, wanted.steps // PLAIN_LINES) == 0:
                 print(f"{self.run.name}: step {trainer.step}/{wanted.steps}, batch loss {value:.4f}", flush=True)
-            if time.monotonic() - last > RESUME_SECONDS:
-                keep()
-                last = time.monotonic()
+            after_step()
         else:
             self.status = "finished"
         bar.close()
@@ -182,12 +178,12 @@ class Session:
         last = {name: value for _, layer, name, value in self.rows if layer == 0 and name != "tracking_falls"}
         return {name: value if math.isfinite(value) else None for name, value in last.items()}
 
-    def keep(self, path: paths.Path, origin: dict) -> None:
-        """Write what is needed to go on from here."""
+    def state(self) -> dict[str, ndarray]:
+        """What is needed to go on from here; every random stream is drawn by name and step, and so needs no state."""
         state = {f"state/{name}": array for name, array in self.trainer.state().items()}
         state |= {f"model/{name}": array for name, array in self.models.items()}
         table = self.history()
-        state |= {
+        return state | {
             "history/step": table["step"].to_numpy(),
             "history/layer": table["layer"].to_numpy(),
             "history/quantity": np.array([QUANTITIES.index(name) for name in table["quantity"]], dtype=np.int64),
@@ -195,17 +191,11 @@ class Session:
             "losses": np.array(self.losses, dtype=np.float64),
             "step": np.array(self.trainer.step),
         }
-        store.write_arrays(path, state, origin)
 
-    def resume(self, path: paths.Path, *, settings: str, code: str, inputs: Mapping[str, str]) -> None:
-        """Go on from what `keep` wrote, if it is there and is of these settings, this code and these inputs."""
-        if not path.is_file():
+    def take_up(self, kept: Mapping[str, ndarray] | None) -> None:
+        """Go on from what `state` returned; from the start if there is nothing."""
+        if kept is None:
             return
-        origin = store.provenance_of(path)
-        if (origin.get("settings"), origin.get("code"), origin.get("inputs")) != (settings, code, inputs):
-            print(f"{path}: from other settings, other code or other inputs, not used: starting anew", flush=True)
-            return
-        kept = store.read_arrays(path)
         step = int(kept["step"])
         self.trainer.restore(_below(kept, "state/"), step)
         self.models = _below(kept, "model/")
@@ -218,7 +208,7 @@ class Session:
         return assemble.tensors(points, self.data.classes, self.on)
 
 
-def _below(arrays: dict[str, ndarray], prefix: str) -> dict[str, ndarray]:
+def _below(arrays: Mapping[str, ndarray], prefix: str) -> dict[str, ndarray]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 

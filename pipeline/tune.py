@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline import assemble, config, paths, provenance, rates, splits, store
+from pipeline import assemble, config, lease, paths, provenance, rates, splits, store
 from pipeline.config import Run
 from pipeline.diagnosis import evaluate
 from pipeline.plan import Plan
@@ -25,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--study", required=True)
     parser.add_argument("--cell", required=True)
     wanted = parser.parse_args(argv)
+    lease.gpu()
     assemble.single_threaded()
     plan = Plan(config.load(wanted.study))
     run, tuning = plan.cells[wanted.cell][0], plan.study.tuning

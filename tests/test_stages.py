@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from sessions import stopped
 
 from pipeline import assemble, config, splits, store
 from pipeline.config import Run
@@ -91,43 +92,15 @@ def test_methods_start_from_the_same_weights(run, data):
 
 @pytest.mark.parametrize("stop", [1, 10, 13, 29])
 @pytest.mark.parametrize("changes", [{}, {"gates__update": "sequential"}, {"optimiser__name": "sgd"}])
-def test_a_resumed_run_ends_with_the_same_bits(run, data, tmp_path, stop, changes):
+def test_a_resumed_run_ends_with_the_same_bits(run, data, stop, changes):
     wanted = run("every_sg", **changes)
-    whole, path = finished(wanted, data), tmp_path / "r.safetensors"
-    first = session(wanted, data)
-
-    class StopError(Exception):
-        pass
-
-    update = first.trainer.update
-
-    def stopping(x, y):
-        if first.trainer.step == stop:
-            raise StopError
-        return update(x, y)
-
-    first.trainer.update = stopping
-    with pytest.raises(StopError):
-        first.go(lambda: None)
-    first.keep(path, {"settings": "s", "code": "c", "inputs": {"rate": "r"}})
-    second = session(wanted, data)
-    second.resume(path, settings="s", code="c", inputs={"rate": "r"})
+    whole, first, second = finished(wanted, data), session(wanted, data), session(wanted, data)
+    second.take_up(stopped(first, stop))
     assert second.trainer.step == stop
     second.go(lambda: None)
     assert second.history().equals(whole.history())
     assert second.models.keys() == whole.models.keys()
     assert all(np.array_equal(second.models[name], array) for name, array in whole.models.items())
-
-
-def test_a_checkpoint_of_other_settings_or_code_is_not_used(run, data, tmp_path, capsys):
-    one = finished(run(), data)
-    its = {"settings": "s", "code": "c", "inputs": {"rate.json": "0"}}
-    one.keep(tmp_path / "r.safetensors", its)
-    for other in ({"settings": "t"}, {"code": "d"}, {"inputs": {"rate.json": "1"}}):
-        fresh = session(run(), data)
-        fresh.resume(tmp_path / "r.safetensors", **{**its, **other})
-        assert fresh.trainer.step == 0
-        assert "from other settings, other code or other inputs" in capsys.readouterr().out
 
 
 def test_divergence_is_a_verdict(run, data):

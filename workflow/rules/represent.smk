@@ -1,7 +1,7 @@
 rule represent:
     input:
         run_data,
-        checkpoints="results/{study}/train/{run}/checkpoints.safetensors",
+        checkpoints="results/{study}/checkpoints/{run}.safetensors",
     output:
         "results/{study}/represent/{run}.safetensors",
     log:

@@ -4,7 +4,7 @@ rule train:
         chosen_rate,
     output:
         history="results/{study}/train/{run}/history.parquet",
-        checkpoints="results/{study}/train/{run}/checkpoints.safetensors",
+        checkpoints="results/{study}/checkpoints/{run}.safetensors",
         summary="results/{study}/train/{run}/summary.json",
     log:
         "logs/{study}/train/{run}.log",
