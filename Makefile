@@ -7,7 +7,7 @@ STAMP := .venv/.made-from-lock
 
 setup: $(STAMP)                 ## the environment, from the lock file
 
-$(STAMP): requirements.lock tools/setup.sh
+$(STAMP): requirements.lock requirements-tools.lock tools/setup.sh
 	bash tools/setup.sh
 
 reproduce: setup                ## the default study: every figure, table and the report
@@ -25,6 +25,10 @@ check: setup                    ## format, lint, types, imports, generated files
 document: setup                 ## fill in README's generated parts
 	python -m pipeline.document
 
-lock: setup                     ## renew requirements.lock (needs the network)
-	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-emit-package torch \
-	  --generate-hashes --no-header --quiet --output-file requirements.lock
+COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --no-emit-package torch --generate-hashes \
+  --no-header --quiet
+
+lock: setup                     ## renew the lock files (needs the network)
+	$(COMPILE) --extra test --extra check --output-file requirements.lock
+	$(COMPILE) --extra s3 --extra ssh --extra slurm --extra publish --extra browser --extra servers \
+	  --constraint requirements.lock --output-file requirements-tools.lock

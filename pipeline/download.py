@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import http.client
+import lzma
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -14,9 +15,9 @@ from pipeline import store
 
 MAX_BYTES = 64 << 20  # of one file, decompressed; MNIST's largest has 47 MB
 BLOCK = 1 << 20
-GZIP_MAGIC = b"\x1f\x8b"
+OPENERS = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\x00": lzma.open}  # by the bytes with which a packed file begins
 # What can go wrong in reading from a source. Anything else is a mistake of ours and is not swallowed.
-READ_ERRORS = (OSError, EOFError, zlib.error, tarfile.TarError, http.client.HTTPException)
+READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, http.client.HTTPException)
 
 
 class DownloadError(RuntimeError):
@@ -27,7 +28,7 @@ class Source(Protocol):
     """A place that may have the files. Its `str` names it in reports."""
 
     def read(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, BufferedReader]]:
-        """Offer (name, content) of the wanted files that it has, plain or gzipped; some perhaps more than once."""
+        """Offer (name, content) of the wanted files that it has, plain, gzipped or as xz; some perhaps more than once."""
         ...
 
 
@@ -96,8 +97,8 @@ def _take(source: Source, root: Path, missing: dict[str, str]) -> tuple[list[str
 
 def _keep(content: BufferedReader, path: Path, expected: str) -> None:
     """Write what `content` has, decompressed, if its sha256 is right and it is not too large."""
-    zipped = content.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
-    plain = gzip.GzipFile(fileobj=content) if zipped else content
+    begins = content.peek(max(map(len, OPENERS)))
+    plain = next((unpack(content) for magic, unpack in OPENERS.items() if begins.startswith(magic)), content)
     digest, size = hashlib.sha256(), 0
     with store.atomic(path) as partial:
         with partial.open("wb") as file:

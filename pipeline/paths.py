@@ -6,12 +6,18 @@ from pipeline.config import NAME
 
 DATA = Path("data")
 RESULTS = Path("results")
+PACKED = Path("published/data")
 RESUME = Path("resume")
 
 
 def data(dataset: str) -> Path:
     """The folder of a data set's raw files."""
     return DATA / dataset
+
+
+def packed(dataset: str) -> Path:
+    """The folder of a data set's files as they travel with the results."""
+    return PACKED / dataset
 
 
 def raw(dataset: str) -> list[Path]:

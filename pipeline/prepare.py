@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pipeline import plugins, store
+from pipeline import download, paths, plugins, sources, store
 from pipeline.download import DownloadError
 
 
@@ -20,6 +20,8 @@ def main(argv: list[str] | None = None) -> None:
     given = parser.parse_args(argv)
     try:
         member = plugins.load("datasets", given.dataset)
+        if paths.packed(given.dataset).is_dir():
+            unpack(given.dataset, given.root, member.FILES)
         for line in member.fetch(given.root):
             print(line)
         data = member.load(given.root)
@@ -29,6 +31,15 @@ def main(argv: list[str] | None = None) -> None:
         f"{given.dataset}: {len(data.train.labels)} training and {len(data.test.labels)} test points of "
         f"{data.train.inputs.shape[1]} inputs in {data.classes} classes; licence {member.LICENCE}; cite {member.SOURCE}"
     )
+
+
+def unpack(dataset: str, root: Path, files: tuple[tuple[str, str], ...]) -> None:
+    """Take what came packed with the results; whatever else is missing is left to be fetched."""
+    try:
+        for line in download.fetch(root, files, (sources.Packed(paths.packed(dataset)),)):
+            print(line)
+    except DownloadError as error:
+        print(f"not all of it came with the results: {error}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Places where a data set's files may be: a folder of the user's, public mirrors, packages.
 
-Each offers (name, content) of the files that are wanted from it, plain or gzipped; its `str` names it in reports. What
+Each offers (name, content) of the files that are wanted from it, plain, gzipped or as xz; its `str` names it in reports. What
 they offer is not to be trusted before it is checked.
 """
 
@@ -55,6 +55,24 @@ class LocalCopy:
                 if path.is_file():
                     with path.open("rb") as content:
                         yield name, content
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A folder of packed files that came with the results."""
+
+    folder: Path
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+    def read(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, io.BufferedReader]]:
+        """Offer every wanted file that is there."""
+        for name in wanted:
+            path = self.folder / f"{name}.xz"
+            if path.is_file():
+                with path.open("rb") as content:
+                    yield name, content
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import pipeline  # noqa: F401 (before numpy and torch: it sets their number of t
 # isort: split
 import numpy as np
 import pytest
+import studies
 from jaxtyping import install_import_hook
 from made_up_layers import related
 
@@ -38,3 +39,15 @@ def generator():
 def layers(generator):
     """Two layers that have something in common."""
     return related(generator)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Path:
+    """A copy of the tree in which the smoke study has run, by one command: `dvc repro` fetches data and runs Snakemake.
+
+    Not to be changed: tests that change something do so in a copy.
+    """
+    folder = studies.copy_of_the_tree(tmp_path_factory.mktemp("finished") / "clone")
+    studies.call(folder, "dvc", "repro")
+    studies.commit(folder)
+    return folder

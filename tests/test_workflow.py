@@ -4,92 +4,28 @@ The tests of this file share one folder and go on from one another's state, in t
 """
 
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
+from studies import STUDY, call, commit, numbers, ran, snakemake
 
 from pipeline import store
 
-STUDY = ("--config", "study=smoke")
-COPIED = (
-    "Snakefile", "dvc.yaml", ".dvc", ".dvcignore", ".gitignore", "configs", "pipeline", "profiles", "workflow",
-    "requirements.lock",
-)  # fmt: skip
-
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A copy of what is committed, as a git repository of its own."""
-    root = Path(__file__).parent.parent
-    folder = tmp_path_factory.mktemp("study") / "clone"
-    folder.mkdir()
-    for name in COPIED:
-        source = root / name
-        skipped = shutil.ignore_patterns("__pycache__", "cache", "tmp", "config.local")
-        (shutil.copytree if source.is_dir() else shutil.copy)(
-            source, folder / name, **({"ignore": skipped} if source.is_dir() else {})
-        )
-    definition = (folder / "dvc.yaml").read_text()
-    for default, small in (("study: study", "study: smoke"), ("[mnist, fashion_mnist]", "[mnist]")):
-        assert default in definition
-        definition = definition.replace(default, small)
-    (folder / "dvc.yaml").write_text(definition)
-    for command in (
-        ["init", "-q"],
-        ["add", "-A"],
-        ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "x"],
-    ):
-        subprocess.run(["git", *command], cwd=folder, check=True)
+def place(finished, tmp_path_factory):
+    """A copy of the finished study, to be changed by the tests of this file."""
+    folder = tmp_path_factory.mktemp("workflow") / "clone"
+    shutil.copytree(finished, folder, symlinks=True)
     return folder
-
-
-def call(place, *command, fails=False):
-    """Run a command in the copy, with this environment's tools, and return what it printed."""
-    local = place.parent / "data"
-    environment = {
-        **os.environ,
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-        "WANDB_MODE": "offline",
-        "PIPELINE_DATA": os.environ.get("PIPELINE_DATA", str(Path(__file__).parent.parent / "data" / "mnist")),
-        "DVC_NO_ANALYTICS": "1",
-        "TMPDIR": str(local.parent),
-    }
-    done = subprocess.run(command, cwd=place, capture_output=True, text=True, env=environment)
-    said = done.stdout + done.stderr
-    assert (done.returncode != 0) == fails, said
-    return said
-
-
-def snakemake(place, *more, fails=False):
-    return call(place, "snakemake", "reproduce", "all", *STUDY, *more, fails=fails)
-
-
-def ran(said):
-    """How many jobs of each rule a Snakemake call has run, from its own table."""
-    table = re.search(r"^job +count\n-+ +-+\n(.*?)\ntotal", said, re.MULTILINE | re.DOTALL)
-    rows = [line.split() for line in table.group(1).splitlines()] if table else []
-    return {rule: int(count) for rule, count in rows if rule not in {"all", "reproduce"}}
-
-
-def numbers(place):
-    """Every number of the study: tables, figures' csv and metrics; nothing of the machine and the clock."""
-    results = place / "results" / "smoke"
-    found = {str(p.relative_to(results)): store.read_table(p).to_json() for p in sorted(results.rglob("*.parquet"))}
-    found |= {str(p.relative_to(results)): p.read_text() for p in sorted(results.rglob("draw/*.csv"))}
-    found["metrics"] = json.loads((results / "metrics.json").read_text())["metrics"]
-    return found
 
 
 @pytest.fixture(scope="module")
 def first(place):
-    """The first run, by the one command, through DVC: `dvc repro` fetches the data and runs Snakemake."""
-    call(place, "dvc", "repro")
+    """The numbers of the first run."""
     return numbers(place)
 
 
@@ -118,8 +54,7 @@ def test_dvc_agrees(place, first):
 def test_dvc_shows_a_changed_parameter(place, first):
     path = place / "configs" / "smoke.yaml"
     before = path.read_text()
-    for command in (["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "run"]):
-        subprocess.run(["git", *command], cwd=place, check=True)
+    commit(place)
     path.write_text(before.replace("rate: 0.003", "rate: 0.004"))
     try:
         assert "training.optimiser.rate" in call(place, "dvc", "params", "diff")

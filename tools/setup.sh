@@ -23,7 +23,8 @@ uv=$(grep --only-matching '^uv==[^ ]*' requirements.lock)
 hashes=$(sed -n '/^uv==/,/^[^ ]/p' requirements.lock | grep --only-matching 'sha256:[0-9a-f]*' | sed 's/^/--hash=/')
 echo "$uv" $hashes > .venv/uv.txt
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .venv/uv.txt
-.venv/bin/uv pip install --quiet --python .venv/bin/python --compile-bytecode --require-hashes --requirement requirements.lock
+.venv/bin/uv pip install --quiet --python .venv/bin/python --compile-bytecode --require-hashes --requirement requirements.lock \
+  --requirement requirements-tools.lock
 
 # torch comes as a CPU and as a CUDA build under one version, so it is not in the lock. Its CPU build needs nothing that
 # the lock doesn't have; the CUDA build imports only beside its libraries.
