@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline import comparison, config, naming, page, paths, plugins, store, tables, timing, wording
+from pipeline import comparison, config, jobs, naming, origins, page, paths, plugins, store, tables, timing, wording
 from pipeline.comparison import Comparison
 from pipeline.config import Run, Study
 from pipeline.plan import Plan, identity
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     content = page.Report(
         title=study.title,
         facts=_facts(name, plan, metrics, summaries),
-        notices=_notices(plan, metrics, summaries),
+        notices=_notices(name, plan, metrics, summaries),
         costs=_costs(name),
         analyses=[_analysis(plan, name, each, metrics) for each in study.analyses],
         figures=[_figure(plan, name, each) for each in study.figures],
@@ -94,7 +94,7 @@ def _hardware(origin: Mapping[str, Any]) -> str | None:
     return f"{machine.get('cpu')}, {machine.get('cores')} cores, {machine.get('gpu') or 'no GPU'}"
 
 
-def _notices(plan: Plan, metrics: dict[str, Any], summaries: dict[str, Any]) -> list[str]:
+def _notices(name: str, plan: Plan, metrics: dict[str, Any], summaries: dict[str, Any]) -> list[str]:
     """What makes the page less than it seems."""
     found = []
     if not metrics:
@@ -107,7 +107,7 @@ def _notices(plan: Plan, metrics: dict[str, Any], summaries: dict[str, Any]) -> 
         )
     if any(origin.get("dirty") for origin in _origins(metrics, summaries)):
         found.append("Some results were made with uncommitted changes, so their commit does not tell the whole code.")
-    return found
+    return found + origins.mixtures(origins.origins(jobs.jobs(plan, name)))
 
 
 def _costs(name: str) -> list[tuple[str, ...]]:
