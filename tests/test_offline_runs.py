@@ -1,6 +1,7 @@
 """W&B's files as W&B itself writes them, whole and damaged."""
 
 import shutil
+import zlib
 
 import pytest
 from tracked_runs import start
@@ -50,6 +51,28 @@ def test_a_run_that_failed_is_told_from_one_that_finished(tmp_path, monkeypatch)
     start(tmp_path, monkeypatch).finish("failed")
     (path,) = tmp_path.glob("wandb/" + offline_runs.FOLDERS)
     assert offline_runs.read(path).status == "failed"
+
+
+@pytest.mark.parametrize("rest", range(offline_runs.FRAGMENT.size))
+def test_a_rest_of_a_block_that_is_too_short_is_passed_over(tmp_path, rest):
+    from wandb.proto import wandb_internal_pb2 as proto
+
+    def framed(record):
+        content = record.SerializeToString()
+        kind = offline_runs.WHOLE
+        checksum = zlib.crc32(bytes([kind]) + content)
+        return offline_runs.FRAGMENT.pack(checksum, len(content), kind) + content
+
+    first, last = proto.Record(), proto.Record()
+    first.run.run_id, last.exit.exit_code = "abc", 1
+    wanted = offline_runs.BLOCK - len(offline_runs.HEADER) - rest
+    first.run.notes = "x" * (wanted - 100)
+    first.run.notes += "x" * (wanted - len(framed(first)))
+    assert len(framed(first)) == wanted
+    path = tmp_path / "run-abc.wandb"
+    path.write_bytes(offline_runs.HEADER + framed(first) + bytes(rest) + framed(last))
+    run = offline_runs.read(path)
+    assert (run.id, run.status) == ("abc", "failed")
 
 
 @pytest.mark.parametrize("at", [0, 7, 12, 13, 5000, offline_runs.BLOCK + 3, -100])
