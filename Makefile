@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 STAMP := .venv/.made-from-lock
 
-.PHONY: setup reproduce smoke test check document lock
+.PHONY: setup reproduce review smoke test check document lock
 
 setup: $(STAMP)                 ## the environment, from the lock file
 
@@ -12,6 +12,10 @@ $(STAMP): requirements.lock requirements-tools.lock tools/setup.sh
 
 reproduce: setup                ## the default study: every figure, table and the report
 	snakemake reproduce all
+
+STUDY ?= study
+review: setup                   ## the review of a study (STUDY=smoke for another), one page
+	python -m pipeline.review --study $(STUDY)
 
 smoke: setup                    ## the whole workflow, very small
 	snakemake reproduce all --config study=smoke

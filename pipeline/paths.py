@@ -87,6 +87,11 @@ def report(study: str) -> Path:
     return results(study) / "report.html"
 
 
+def review(study: str) -> Path:
+    """The review."""
+    return results(study) / "review.html"
+
+
 def tracked(study: str) -> Path:
     """The record of what was sent to Weights & Biases."""
     return results(study) / "tracked.json"

@@ -1,0 +1,90 @@
+"""A small study whose results are made up; shared by the tests of the review."""
+
+import shutil
+
+import pandas as pd
+import yaml
+
+from pipeline import config, judge, ledger, offline_runs, paths, review, store, tracking
+from pipeline.plan import Plan
+
+PLANTED = "<script>alert('x')</script>"
+NAME = "small"
+DIVERGED, MISSING = "depth-every_sg-hidden4-s1", "depth-backprop-hidden2-s0"
+HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
+DRAWING = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" width="72pt" height="36pt" viewBox="0 0 72 36"><path d="M0 0H72"/></svg>'
+)
+GRAPH = "flowchart TB\n" + "".join(
+    f"\tid{place}[{rule}]\n" for place, rule in enumerate(("prepare", "tune", "train", "analyse", "report", "all"))
+) + "".join(f"\tid{a} --> id{b}\n" for a, b in ((0, 1), (0, 2), (1, 2), (2, 3), (1, 3), (3, 4), (2, 4), (4, 5)))  # fmt: skip
+
+
+def make(root, place):
+    """Lay out a study in the folder `place`, which is the present one; one run diverged and one has no result."""
+    (place / "configs").mkdir()
+    shutil.copy(root / ledger.PATH, place / "configs")
+    shutil.copytree(root / "workflow" / "report", place / "workflow" / "report")
+    content = yaml.safe_load((root / "configs" / "smoke.yaml").read_text())
+    content["title"] = f"Small {PLANTED}"
+    content["methods"]["every_sg"]["label"] = PLANTED
+    (place / "configs" / f"{NAME}.yaml").write_text(yaml.safe_dump(content))
+    plan = Plan(config.load(NAME))
+    for run in plan.runs:
+        if run != MISSING:
+            ended(plan, run)
+    metric = {"mean": 0.5, "low": 0.4, "high": 0.6, "n": 2, "values": [0.49, 0.51]}
+    claims = ledger.load()
+    found: dict = {}
+    for claim in claims.claims:
+        for part in claim.parts:
+            for name in filter(None, (part.metric, part.minus)):
+                found.setdefault(name.partition("/")[0], {})[name.partition("/")[2]] = metric
+    origin = {"settings": plan.settings_hash(), "commit": "0123456789abcdef"}
+    store.write_json(paths.metrics(NAME), {"study": NAME, "metrics": found, "provenance": origin})
+    figures, every = plan.study.figures, claims.comparisons()
+    store.write_json(
+        paths.verdicts(NAME), [row for claim in claims.claims for row in judge.judged(claim, found, figures, every)]
+    )
+    for name in figures:
+        store.write_bytes(paths.drawing(NAME, name, "svg"), DRAWING)
+        store.write_bytes(paths.drawing(NAME, name, "csv"), b"x\n1\n")
+    return plan
+
+
+def ended(plan, run, **more):
+    """The results of a run."""
+    origin = {
+        "settings": config.digest(plan.train_settings(run)), "code": plan.train_code(run), "inputs": {"run": run},
+        "commit": "0123456789abcdef", "dirty": False, "hardware": {"cpu": "A CPU", "cores": 2, "gpu": None}, **more,
+    }  # fmt: skip
+    summary = {
+        "run": run, "status": "diverged" if run == DIVERGED else "finished", "step": 40, "message": None,
+        "final": {"test_accuracy": 0.75, "train_loss": 0.25}, "provenance": origin,
+    }  # fmt: skip
+    store.write_json(paths.summary(NAME, run), summary)
+    table = pd.DataFrame({"step": [0, 20, 40], "layer": 0, "quantity": "train_loss", "value": [1.0, 0.5, 0.25]})
+    store.write_table(paths.history(NAME, run), table, origin)
+    timed = paths.results(NAME) / "timing" / "train" / f"{run}.tsv"
+    store.write_bytes(timed, f"{HEAD}90\t-\t300\t1\t1\t1\t0\t0\t9\t3600\n".encode())
+    return summary
+
+
+def record(summary, **numbers):
+    """Have W&B record a run that ended so."""
+    origin = summary["provenance"]
+    with tracking.start(
+        name=summary["run"], group="small", job_type="train", config={}, limit=100,
+        identity=config.digest(["train", origin["settings"], origin["inputs"]]), directory=offline_runs.folder(),
+    ) as tracker:  # fmt: skip
+        for step, loss in ((0, 8.0), (20, 4.0), (40, 0.25)):
+            tracker.log(step, {"train_loss": loss})
+        tracker.summary({**summary["final"], **numbers})
+
+
+def page(**seams):
+    """The page of the study, as it is written; Snakemake itself isn't asked."""
+    content = review.review(NAME, GRAPH, **seams)
+    html = review.review_page.render(content, review.TEMPLATE.read_text(encoding="utf-8"))
+    store.write_bytes(paths.review(NAME), html.encode())
+    return content, html
