@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 STAMP := .venv/.made-from-lock
 
-.PHONY: setup reproduce smoke test check document lock
+.PHONY: setup reproduce smoke test check document archive publish lock
 
 setup: $(STAMP)                 ## the environment, from the lock file
 
@@ -24,6 +24,14 @@ check: setup                    ## format, lint, types, imports, generated files
 
 document: setup                 ## fill in README's generated parts
 	python -m pipeline.document
+
+STUDY ?= study
+
+archive: setup                  ## code, settings and results as one file below dist/; STUDY=smoke for another study
+	python -m pipeline.archive --study $(STUDY)
+
+publish: setup                  ## send the offline W&B runs and build the review there; OPTIONS=--dry-run sends nothing
+	python -m pipeline.publish --study $(STUDY) $(OPTIONS)
 
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --no-emit-package torch --generate-hashes \
   --no-header --quiet
