@@ -158,7 +158,7 @@ def test_a_person_is_named_family_name_first():
 
 def test_a_tree_that_differs_from_its_commit_is_refused_unless_that_is_allowed(place):
     (place / "LICENSE").write_text("other")
-    with pytest.raises(archive.ArchiveError, match="differ from the commit.*--allow-dirty"):
+    with pytest.raises(archive.ArchiveError, match=r"differ from the commit.*--allow-dirty"):
         archive.make("smoke")
     name, _ = made(allow_dirty=True)
     assert name.endswith("-dirty.tar.gz")
@@ -213,7 +213,7 @@ def test_results_that_are_not_there_are_said(place, capsys):
 
 def test_a_study_that_is_not_finished_is_said(place):
     paths.metrics("smoke").unlink()
-    with pytest.raises(archive.ArchiveError, match="metrics.json: found none"):
+    with pytest.raises(archive.ArchiveError, match=r"metrics\.json: found none"):
         archive.make("smoke")
 
 

@@ -104,8 +104,10 @@ def test_every_record_is_read_across_the_blocks_of_a_file(recorded, tmp_path):
     steps = [offline_runs._step(r.history) for r in found if r.WhichOneof("record_type") == "history"]
     assert steps == [0, 20, 40]
     content, sent = offline_runs.MAGIC, []
-    for number, size in enumerate((10, 40_000, 32_000, 70_000)):
-        message = pb.Record(num=number, uuid=str(number) * size).SerializeToString()
+    to_the_end = offline_runs.BLOCK - len(content) - offline_runs.FRAME.size - 3  # no room for another frame
+    bare = len(pb.Record(num=1, uuid="x" * to_the_end).SerializeToString()) - to_the_end
+    for size in (to_the_end - bare, 10, 40_000, 32_000, 70_000):
+        message = pb.Record(num=1, uuid="x" * size).SerializeToString()
         sent.append(pb.Record.FromString(message))
         content += framed(message, len(content))
     (tmp_path / "x.wandb").write_bytes(content)
