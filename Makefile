@@ -2,8 +2,10 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 STAMP := .venv/.made-from-lock
+# Of `review`, `archive` and so on: make review STUDY=smoke
+STUDY ?= study
 
-.PHONY: setup reproduce review smoke test check document lock
+.PHONY: setup reproduce smoke test check document review archive publish lock
 
 setup: $(STAMP)                 ## the environment, from the lock file
 
@@ -12,10 +14,6 @@ $(STAMP): requirements.lock requirements-tools.lock tools/setup.sh
 
 reproduce: setup                ## the default study: every figure, table and the report
 	snakemake reproduce all
-
-STUDY ?= study
-review: setup                   ## the review of a study (STUDY=smoke for another), one page
-	python -m pipeline.review --study $(STUDY)
 
 smoke: setup                    ## the whole workflow, very small
 	snakemake reproduce all --config study=smoke
@@ -28,6 +26,15 @@ check: setup                    ## format, lint, types, imports, generated files
 
 document: setup                 ## fill in README's generated parts
 	python -m pipeline.document
+
+review: setup                   ## the review of a study, one page
+	python -m pipeline.review --study $(STUDY)
+
+archive: setup                  ## code, settings and results as one file below dist/
+	python -m pipeline.archive --study $(STUDY)
+
+publish: setup                  ## send the offline W&B runs and build the review there; OPTIONS=--dry-run sends nothing
+	python -m pipeline.publish --study $(STUDY) $(OPTIONS)
 
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --no-emit-package torch --generate-hashes \
   --no-header --quiet

@@ -28,7 +28,7 @@ class Source(Protocol):
     """A place that may have the files. Its `str` names it in reports."""
 
     def read(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, BufferedReader]]:
-        """Offer (name, content) of the wanted files that it has, plain, gzipped or as xz; some perhaps more than once."""
+        """Offer (name, content) of the wanted files that it has, plain, as gz or as xz; some more than once."""
         ...
 
 

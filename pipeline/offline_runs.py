@@ -17,6 +17,8 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from pipeline import store
+
 HEADER = struct.pack("<4sHB", b":W&B", 0xBEE1, 0)
 BLOCK = 32 * 1024
 FRAGMENT = struct.Struct("<IHB")  # checksum, length, kind
@@ -26,7 +28,7 @@ FOLDERS = "*run-*/run-*.wandb"  # of runs recorded offline, and of those recorde
 UNFINISHED = "unfinished"
 
 
-class DamagedRunError(RuntimeError):
+class DamagedRunError(store.DamagedFileError):
     """A file of W&B that is truncated, altered, or of another kind."""
 
 
@@ -38,6 +40,7 @@ class Recorded:
         id: W&B's id of the run.
         folder: where it lies.
         name: for readers.
+        group: what it belongs to.
         job_type: the stage.
         curves: each number that was logged, as pairs of step and value; what isn't finite is left out.
         summary: the numbers that stand for the whole run.
@@ -47,6 +50,7 @@ class Recorded:
     id: str
     folder: Path
     name: str = ""
+    group: str = ""
     job_type: str = ""
     curves: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
     summary: Mapping[str, Any] = field(default_factory=dict)
@@ -89,20 +93,14 @@ def read(path: Path) -> Recorded:
     Raises:
         DamagedRunError: naming the file, if it is not whole up to its last record, or has no run in it.
     """
-    from wandb.proto import wandb_internal_pb2 as proto  # half a second, which no other stage should wait for
-
-    name, job_type, exit_code, id_ = "", "", None, None
+    name, group, job_type, exit_code, id_ = "", "", "", None, None
     curves: dict[str, list[tuple[int, float]]] = {}
     summary: dict[str, Any] = {}
-    for content in _records(path):
-        record = proto.Record()  # pyright: ignore[reportAttributeAccessIssue]
-        try:
-            record.ParseFromString(content)
-        except DecodeError as error:
-            raise _damaged(path, f"a record that is none of W&B's ({error})") from None
+    for record in records(path):
         match record.WhichOneof("record_type"):
             case "run":
-                id_, name, job_type = record.run.run_id, record.run.display_name, record.run.job_type
+                id_, name, group = record.run.run_id, record.run.display_name, record.run.run_group
+                job_type = record.run.job_type
             case "history":
                 _log(curves, _items(path, record.history.item))
             case "summary":
@@ -111,7 +109,7 @@ def read(path: Path) -> Recorded:
                 exit_code = record.exit.exit_code
     if id_ is None:
         raise _damaged(path, "no run in it")
-    return Recorded(id_, path.parent, name, job_type, curves, summary, exit_code)
+    return Recorded(id_, path.parent, name, group, job_type, curves, summary, exit_code)
 
 
 def _log(curves: dict[str, list[tuple[int, float]]], numbers: Mapping[str, Any]) -> None:
@@ -136,7 +134,24 @@ def _items(path: Path, items: Any) -> dict[str, Any]:
         raise _damaged(path, f"a value that is no JSON ({error})") from None
 
 
-def _records(path: Path) -> Iterator[bytes]:
+def records(path: Path) -> Iterator[Any]:
+    """Every record of a file, as W&B's protocol buffer; the last one may be cut off.
+
+    Raises:
+        DamagedRunError: as `read`.
+    """
+    from wandb.proto import wandb_internal_pb2 as proto  # half a second, which no other stage should wait for
+
+    for content in _contents(path):
+        record = proto.Record()  # pyright: ignore[reportAttributeAccessIssue]
+        try:
+            record.ParseFromString(content)
+        except DecodeError as error:
+            raise _damaged(path, f"a record that is none of W&B's ({error})") from None
+        yield record
+
+
+def _contents(path: Path) -> Iterator[bytes]:
     """The content of each record, in order.
 
     A run that was killed may end in the middle of a record, which W&B reads likewise: what is whole before it counts.
@@ -174,4 +189,4 @@ def _fragments(path: Path, content: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _damaged(path: Path, found: str) -> DamagedRunError:
-    return DamagedRunError(f"{path}: damaged, its run is shown without curves: found {found}")
+    return DamagedRunError(f"{path}: damaged, not used: found {found}")

@@ -1,4 +1,4 @@
-"""Stage: a data set's files, packed small, so that they travel with the results. `python -m pipeline.pack --dataset mnist`.
+"""Stage: pack a data set's files, so that they travel with the results. `python -m pipeline.pack --dataset mnist`.
 
 `pipeline.prepare` takes them from there before it asks any other place.
 """

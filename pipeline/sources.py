@@ -1,7 +1,7 @@
 """Places where a data set's files may be: a folder of the user's, public mirrors, packages.
 
-Each offers (name, content) of the files that are wanted from it, plain, gzipped or as xz; its `str` names it in reports. What
-they offer is not to be trusted before it is checked.
+Each offers (name, content) of the files that are wanted from it, plain, as gz or as xz; its `str` names it in reports.
+What they offer is not to be trusted before it is checked.
 """
 
 import functools
