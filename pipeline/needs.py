@@ -27,10 +27,11 @@ NUMBER_BYTES = 4
 COPIES = 6  # of the weights: gradient, Adam's two moments, two generations of checkpoints on their way to the disk
 MOST_TRAINING_POINTS = 60_000
 GB_MB = 1024
+LEAST_GB = 2
 
 # An analysis's cost depends on what it does; these hold the longest of each scope, many times over.
 ANALYSIS_MINUTES = {"study": 60, "runs": 20, "run": 10, "pair": 10}
-ANALYSIS_MB = 1024
+ANALYSIS_MB = LEAST_GB * GB_MB
 REPRESENT_MINUTES = 15
 
 
@@ -59,11 +60,11 @@ def minutes(seconds: float, attempt: int = 1) -> int:
 
 
 def megabytes(run: Run, attempt: int = 1) -> int:
-    """The memory to ask for, in steps of half a GB."""
+    """The memory to ask for: whole GB, and two at least, because some sites take nothing else."""
     kept = weights(run.training) * (COPIES + run.training.checkpoints)
     data = _points(run.data) * INPUTS
     needed = LIBRARIES_MB + NUMBER_BYTES * (kept + data) / 1024**2
-    return attempt * math.ceil(needed / (GB_MB / 2)) * (GB_MB // 2)
+    return attempt * max(LEAST_GB, math.ceil(needed / GB_MB)) * GB_MB
 
 
 def gates(run: Run) -> int:
