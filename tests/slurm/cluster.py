@@ -48,6 +48,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 GresTypes=gpu
 ReturnToService=2
+BatchStartTimeout=1
 MinJobAge=3600
 InactiveLimit=0
 KillWait=10
@@ -171,7 +172,7 @@ def said(*command: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def wait_for(met: Callable[[], object], what: str, *, seconds: float = 60) -> None:
+def wait_for(met: Callable[[], object], what: str, *, seconds: float = 300) -> None:
     """Look again and again.
 
     Raises:

@@ -17,6 +17,11 @@ from pipeline import store
 pytestmark = pytest.mark.slurm
 ONE, OTHER = "depth-backprop-hidden2-s0", "depth-one_sg-hidden2-s0"
 
+GROUPED = (
+    "--groups", "train=runs", "--group-components", "runs=20", "--resources", "gpu=1", "--set-resource-scopes",
+    "gpu=local",
+)  # fmt: skip
+
 
 def target(study, run):
     return f"results/{study}/train/{run}/summary.json"
@@ -42,7 +47,7 @@ def begun(place, request):
     def begin(run, *more):
         process = place.start("long", target("long", run), *more)
         processes.append(process)
-        wait_for(lambda: place.checkpointed("long", run), f"{run}'s first checkpoint", seconds=120)
+        wait_for(lambda: place.checkpointed("long", run), f"{run}'s first checkpoint")
         return process
 
     yield begin
@@ -81,6 +86,19 @@ def test_trainings_hold_a_gpu_each_and_have_the_bits_of_a_local_run(place, local
 
 def test_a_second_time_nothing_runs(place, local):
     assert "Nothing to be done" in place.make("smoke", target("smoke", ONE))
+
+
+def test_small_runs_share_a_job_and_its_gpu(place, local):
+    """One after the other, on one GPU: a limit of scope `local` holds within a job, not in the whole cluster."""
+    runs = ["estimators-kickback-hidden2-s0", "estimators-backprop-hidden2-s0", "estimators-every_sg-hidden2-s0"]
+    targets = [target("smoke", run) for run in runs]
+    with Watch(place) as watch:
+        said_by_it = place.make("smoke", *targets, *GROUPED)
+    assert len(re.findall("has been submitted with SLURM jobid", said_by_it)) == 1
+    assert (len(watch.seen), len(set(watch.seen.values()))) == (3, 1)
+    assert not watch.together
+    local.make("smoke", *targets)
+    assert all(same_bits(local, place, "smoke", run) for run in runs)
 
 
 def test_a_cancelled_job_goes_on(place, begun, went_on):
@@ -131,7 +149,7 @@ def test_a_new_snakemake_does_nothing_twice(place, begun):
     process = begun(run)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    wait_for(lambda: not said("squeue", "-h"), "the job to end", seconds=300)
+    wait_for(lambda: not said("squeue", "-h"), "the job to end")
     place.make("long", "--unlock")
     assert "Nothing to be done" in place.make("long", target("long", run))
 
@@ -140,7 +158,7 @@ def test_an_interrupted_snakemake_cancels_its_jobs_and_they_go_on(place, begun, 
     run = "depth-backprop-hidden2-s0"
     process = begun(run)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=120)
+    process.communicate(timeout=300)
     wait_for(lambda: not said("squeue", "-h", "-t", "running,pending,completing"), "the job to end")
     place.make("long", target("long", run))
     went_on(run)
