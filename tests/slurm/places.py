@@ -49,7 +49,7 @@ class Place:
         command = [sys.executable, "-m", "snakemake", *more, "--config", f"study={study}", *self.profile]
         return subprocess.Popen(
             command, cwd=self.folder, env=self.environment, text=True, start_new_session=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=_heed_interrupts,
         )  # fmt: skip
 
     def make(self, study: str, *more: str) -> str:
@@ -77,6 +77,11 @@ class Place:
             except OSError:
                 continue
         return found
+
+
+def _heed_interrupts() -> None:
+    """A shell lets what it starts in the background ignore Ctrl-C, and so what that starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def finish(process: subprocess.Popen[str], *, seconds: float = 900) -> str:

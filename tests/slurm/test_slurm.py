@@ -159,11 +159,13 @@ def test_a_new_snakemake_does_nothing_twice(place, begun):
 
 
 def test_an_interrupted_snakemake_cancels_its_jobs_and_they_go_on(place, begun, went_on):
+    """Ctrl-C; at SIGTERM it would wait for them instead."""
     run = "depth-backprop-hidden2-s0"
     process = begun(run)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
     process.communicate(timeout=300)
     wait_for(lambda: not said("squeue", "-h", "-t", "running,pending,completing"), "the job to end")
+    assert place.checkpointed("long", run)
     place.make("long", target("long", run))
     went_on(run)
 
