@@ -6,6 +6,7 @@ STAMP := .venv/.made-from-lock
 STUDY ?= study
 
 .PHONY: setup reproduce smoke test check document review archive publish lock
+.PHONY: setup reproduce smoke test test-slurm check document lock
 
 setup: $(STAMP)                 ## the environment, from the lock file
 
@@ -20,6 +21,9 @@ smoke: setup                    ## the whole workflow, very small
 
 test: setup                     ## all tests, the smoke study included
 	python -m pytest
+
+test-slurm: setup               ## the workflow through a SLURM cluster on this machine; needs root, slurm-wlm and munge
+	python -m pytest -m slurm tests/slurm
 
 check: setup                    ## format, lint, types, imports, generated files
 	bash tools/check.sh

@@ -9,6 +9,10 @@ rule analyse:
         "results/{study}/timing/analyse/{analysis}/{job}.tsv"
     conda:
         "../envs/pipeline.yaml"
+    threads: needs.THREADS
+    resources:
+        mem_mb=analyse_memory,
+        runtime=analyse_minutes,
     params:
         settings=analyse_settings,
         code=analyse_code,

@@ -10,7 +10,7 @@ shell.prefix(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PAT
 sys.path.insert(0, str(workflow.basedir))
 
 from pipeline import config as settings
-from pipeline import paths, plugins
+from pipeline import needs, paths, plugins
 from pipeline.plan import Plan
 
 STUDY = str(config.get("study", "study"))
@@ -76,6 +76,41 @@ def tune_settings(wildcards):
 
 def tune_code(wildcards):
     return PLAN.tune_code(wildcards.cell)
+
+
+# What jobs ask of a machine; each further attempt asks for more.
+def tune_memory(wildcards, attempt):
+    return needs.megabytes(PLAN.cells[wildcards.cell][0], attempt)
+
+
+def tune_minutes(wildcards, attempt):
+    return needs.minutes(
+        needs.tune_seconds(PLAN.cells[wildcards.cell][0], PLAN.study.tuning), attempt
+    )
+
+
+def train_memory(wildcards, attempt):
+    return needs.megabytes(PLAN.runs[wildcards.run], attempt)
+
+
+def train_minutes(wildcards, attempt):
+    return needs.minutes(needs.train_seconds(PLAN.runs[wildcards.run]), attempt)
+
+
+def represent_memory(wildcards, attempt):
+    return needs.megabytes(PLAN.runs[wildcards.run], attempt)
+
+
+def represent_minutes(wildcards, attempt):
+    return attempt * needs.REPRESENT_MINUTES
+
+
+def analyse_memory(wildcards, attempt):
+    return attempt * needs.ANALYSIS_MB
+
+
+def analyse_minutes(wildcards, attempt):
+    return attempt * needs.ANALYSIS_MINUTES[PLAN.declared(wildcards.analysis)["SCOPE"]]
 
 
 def train_settings(wildcards):

@@ -10,6 +10,10 @@ rule represent:
         "results/{study}/timing/represent/{run}.tsv"
     conda:
         "../envs/pipeline.yaml"
+    threads: needs.THREADS
+    resources:
+        mem_mb=represent_memory,
+        runtime=represent_minutes,
     params:
         settings=represent_settings,
         code=represent_code,

@@ -12,6 +12,12 @@ rule train:
         "results/{study}/timing/train/{run}.tsv"
     conda:
         "../envs/pipeline.yaml"
+    threads: needs.THREADS
+    resources:
+        gpu=needs.GPUS,
+        gpu_manufacturer=needs.MANUFACTURER,
+        mem_mb=train_memory,
+        runtime=train_minutes,
     params:
         settings=train_settings,
         code=train_code,

@@ -9,6 +9,12 @@ rule tune:
         "results/{study}/timing/tune/{cell}.tsv"
     conda:
         "../envs/pipeline.yaml"
+    threads: needs.THREADS
+    resources:
+        gpu=needs.GPUS,
+        gpu_manufacturer=needs.MANUFACTURER,
+        mem_mb=tune_memory,
+        runtime=tune_minutes,
     params:
         settings=tune_settings,
         code=tune_code,

@@ -1,0 +1,127 @@
+"""A place with the project's files, Snakemake in it, and ways to look at what it has running."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import yaml
+from cluster import said, wait_for
+
+COPIED = ("Snakefile", "configs", "pipeline", "profiles", "workflow", "requirements.lock")
+# This cluster has no accounting and one file system; waiting for either would only be slow.
+PROFILE = (
+    "--profile", "profiles/slurm", "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "3",
+    "--latency-wait", "5",
+)  # fmt: skip
+# Trainings of some twenty seconds, and of about a minute.
+STUDIES = {"long": {"steps": 12000, "log_every": 400}, "longer": {"steps": 30000, "log_every": 1000}}
+
+
+class Place:
+    """The project's files in a folder of their own, and Snakemake in it."""
+
+    def __init__(self, folder: Path, profile: tuple[str, ...]) -> None:
+        """Copy what a study needs; beside `smoke` there are studies of the same runs with more updates."""
+        root = Path(__file__).parents[2]
+        self.folder, self.profile = folder, profile
+        for name in COPIED:
+            copy = shutil.copytree if (root / name).is_dir() else shutil.copy
+            copy(root / name, folder / name)
+        settings = yaml.safe_load((folder / "configs" / "smoke.yaml").read_text())
+        for study, changed in STUDIES.items():
+            settings["training"] |= changed
+            (folder / "configs" / f"{study}.yaml").write_text(yaml.safe_dump(settings))
+        self.environment = {
+            **os.environ,
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "WANDB_MODE": "offline",
+            "PIPELINE_DATA": os.environ.get("PIPELINE_DATA", str(root / "data" / "mnist")),
+            "PIPELINE_CHECKPOINT_SECONDS": "1",
+        }
+
+    def start(self, study: str, *more: str) -> subprocess.Popen[str]:
+        """Snakemake, in a process group of its own so that it can be killed with what it started."""
+        command = [sys.executable, "-m", "snakemake", *more, "--config", f"study={study}", *self.profile]
+        return subprocess.Popen(
+            command, cwd=self.folder, env=self.environment, text=True, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=_heed_interrupts,
+        )  # fmt: skip
+
+    def make(self, study: str, *more: str) -> str:
+        """Run Snakemake to its end, and return what it said."""
+        process = self.start(study, *more)
+        return finish(process)
+
+    def log(self, study: str, run: str) -> str:
+        """What a training has said so far."""
+        path = self.folder / "logs" / study / "train" / f"{run}.log"
+        return path.read_text() if path.is_file() else ""
+
+    def checkpointed(self, study: str, run: str) -> bool:
+        """Whether a training has a checkpoint."""
+        return (self.folder / "resume" / study / f"{run}.safetensors").is_file()
+
+    def trainings(self) -> dict[int, dict[str, str]]:
+        """The trainings that run below this folder, by process id, with their environments."""
+        found = {}
+        for pid in said("pgrep", "-f", "^[^ ]*python[^ ]* -m pipeline.train ").split():
+            try:
+                if Path(f"/proc/{pid}/cwd").resolve() == self.folder:
+                    pairs = Path(f"/proc/{pid}/environ").read_text().split("\0")
+                    found[int(pid)] = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+            except OSError:
+                continue
+        return found
+
+
+def _heed_interrupts() -> None:
+    """A shell lets what it starts in the background ignore Ctrl-C, and so what that starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def finish(process: subprocess.Popen[str], *, seconds: float = 900) -> str:
+    """Wait for a Snakemake, and return what it said."""
+    try:
+        text = process.communicate(timeout=seconds)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        pytest.fail(f"Snakemake didn't end within {seconds:g} s:\n{process.communicate()[0]}")
+    assert process.returncode == 0, text
+    return text
+
+
+class Watch:
+    """Looks again and again which GPU each running training sees."""
+
+    def __init__(self, place: Place) -> None:
+        """Watch the trainings of `place` while in a `with` block."""
+        self.place, self.seen, self.together = place, {}, []
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def _look(self) -> None:
+        while not self._end.wait(0.1):
+            now = {pid: found.get("CUDA_VISIBLE_DEVICES") for pid, found in self.place.trainings().items()}
+            self.seen |= now
+            if len(now) > 1:
+                self.together.append(list(now.values()))
+
+    def __enter__(self) -> "Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+
+def running_job() -> str:
+    """The id of the one job that runs in the cluster, once it does."""
+    wait_for(lambda: said("squeue", "-h", "-t", "running", "-o", "%A"), "a job to run")
+    (job,) = said("squeue", "-h", "-t", "running", "-o", "%A").split()
+    return job

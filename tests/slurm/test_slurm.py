@@ -1,0 +1,189 @@
+"""The workflow through a real SLURM: GPUs kept apart, the same bits, and what happens when things end too early.
+
+`make test-slurm`; not part of `make test`. The tests share one cluster and one folder; each has runs of its own.
+"""
+
+import os
+import re
+import signal
+
+import numpy as np
+import pytest
+from cluster import said, wait_for
+from places import Place, Watch, finish, running_job
+
+from pipeline import store
+
+pytestmark = pytest.mark.slurm
+ONE, OTHER = "depth-backprop-hidden2-s0", "depth-one_sg-hidden2-s0"
+
+GROUPED = (
+    "--groups", "train=runs", "--group-components", "runs=20", "--resources", "gpu=1", "--set-resource-scopes",
+    "gpu=local",
+)  # fmt: skip
+
+
+def target(study, run):
+    return f"results/{study}/train/{run}/summary.json"
+
+
+def same_bits(a: Place, b: Place, study, run):
+    """Whether two places have the same history and the same models of a run."""
+    histories = [store.read_table(p.folder / f"results/{study}/train/{run}/history.parquet") for p in (a, b)]
+    models = [store.read_arrays(p.folder / f"results/{study}/checkpoints/{run}.safetensors") for p in (a, b)]
+    assert models[0]
+    return (
+        histories[0].equals(histories[1])
+        and models[0].keys() == models[1].keys()
+        and all(np.array_equal(models[0][name], models[1][name]) for name in models[0])
+    )
+
+
+@pytest.fixture
+def begun(place):
+    """A long training in the cluster that has written a checkpoint; given a run's name, returns Snakemake's process."""
+    processes = []
+
+    def begin(run, study="long"):
+        process = place.start(study, target(study, run))
+        processes.append(process)
+        wait_for(lambda: place.checkpointed(study, run), f"{run}'s first checkpoint")
+        return process
+
+    yield begin
+    for process in processes:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+
+@pytest.fixture
+def went_on(place, local):
+    """Checks that a run that was stopped has gone on from its checkpoint, to the same bits as one that never was."""
+
+    def check(run, study="long"):
+        step = re.search(r"going on after step (\d+)", place.log(study, run))
+        assert step, place.log(study, run)
+        assert int(step[1]) > 0
+        local.make(study, target(study, run))
+        assert "going on" not in local.log(study, run)
+        assert same_bits(local, place, study, run)
+
+    return check
+
+
+def test_trainings_hold_a_gpu_each_and_have_the_bits_of_a_local_run(place, local):
+    runs = [ONE, OTHER, "depth-every_sg-hidden2-s0", "depth-backprop-hidden2-s1"]
+    targets = [target("smoke", run) for run in runs]
+    with Watch(place) as watch:
+        place.make("smoke", *targets)
+    print(f"CUDA_VISIBLE_DEVICES by training: {watch.seen}")
+    assert set(watch.seen.values()) == {"0", "1"}
+    assert watch.together, "none ran at once: nothing was shown"
+    assert all(len(set(devices)) == len(devices) for devices in watch.together)
+    local.make("smoke", *targets)
+    assert all(same_bits(local, place, "smoke", run) for run in runs)
+
+
+def test_a_second_time_nothing_runs(place, local):
+    assert "Nothing to be done" in place.make("smoke", target("smoke", ONE))
+
+
+def test_small_runs_share_a_job_and_its_gpu(place, local):
+    """One after the other, on one GPU: a limit of scope `local` holds within a job, not in the whole cluster."""
+    runs = ["estimators-kickback-hidden2-s0", "estimators-backprop-hidden2-s0", "estimators-every_sg-hidden2-s0"]
+    targets = [target("smoke", run) for run in runs]
+    with Watch(place) as watch:
+        said_by_it = place.make("smoke", *targets, *GROUPED)
+    assert said_by_it.count("slurm_logs/group_runs") == 1, "one job for all three"
+    assert (len(watch.seen), len(set(watch.seen.values()))) == (3, 1)
+    assert not watch.together
+    local.make("smoke", *targets)
+    assert all(same_bits(local, place, "smoke", run) for run in runs)
+
+
+def test_a_cancelled_job_goes_on(place, begun, went_on):
+    process = begun("depth-backprop-hidden4-s0")
+    said("scancel", running_job())
+    finish(process)
+    went_on("depth-backprop-hidden4-s0")
+
+
+def test_a_requeued_job_goes_on(place, begun, went_on):
+    process = begun("depth-one_sg-hidden4-s0")
+    said("scontrol", "requeue", running_job())
+    text = finish(process)
+    assert "Trying to restart" not in text, "SLURM starts it again, not Snakemake"
+    went_on("depth-one_sg-hidden4-s0")
+
+
+def test_a_job_whose_node_is_lost_goes_on(cluster, begun, went_on):
+    process = begun("depth-every_sg-hidden4-s0")
+    cluster.lose_node()
+    cluster.start_node()
+    finish(process)
+    went_on("depth-every_sg-hidden4-s0")
+
+
+def test_a_job_at_its_time_limit_goes_on(begun, went_on):
+    """The limit is moved to a minute once there is a checkpoint; SLURM looks every half minute."""
+    run = "depth-backprop-hidden4-s1"
+    process = begun(run, "longer")
+    job = running_job()
+    said("scontrol", "update", f"JobId={job}", "TimeLimit=1")
+    text = finish(process)
+    assert "Trying to restart" in text
+    went_on(run, "longer")
+
+
+def test_a_new_controller_takes_up_what_runs(place, cluster, begun):
+    run = "depth-one_sg-hidden4-s1"
+    process = begun(run)
+    (before,) = place.trainings()
+    cluster.stop_controller()
+    cluster.start_controller()
+    assert list(place.trainings()) == [before], "it ran on meanwhile"
+    finish(process)
+    assert "going on" not in place.log("long", run)
+
+
+def test_a_new_snakemake_does_nothing_twice(place, begun):
+    """Its predecessor was killed: what that had in the cluster ends there, and is recognised as done."""
+    run = "depth-every_sg-hidden4-s1"
+    process = begun(run)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    wait_for(lambda: not said("squeue", "-h"), "the job to end")
+    place.make("long", "--unlock")
+    assert "Nothing to be done" in place.make("long", target("long", run))
+
+
+def test_an_interrupted_snakemake_cancels_its_jobs_and_they_go_on(place, begun, went_on):
+    """Ctrl-C; at SIGTERM it would wait for them instead."""
+    run = "depth-backprop-hidden2-s0"
+    process = begun(run)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=300)
+    wait_for(lambda: not said("squeue", "-h", "-t", "running,pending,completing"), "the job to end")
+    assert place.checkpointed("long", run)
+    place.make("long", target("long", run))
+    went_on(run)
+
+
+def test_the_whole_study_has_the_numbers_of_a_local_run(place, local):
+    """All of the smoke study, in few jobs: within a job one after the other, by limits of scope `local`."""
+    small = [f"{rule}={rule}" for rule in ("tune", "train", "represent", "analyse", "draw")]
+    sizes = [f"{rule.partition('=')[0]}=20" for rule in small]
+    scopes = ("--resources", "gpu=1", "mem_mb=2048", "--set-resource-scopes", "gpu=local", "mem_mb=local")
+    place.make("smoke", "reproduce", "all", "--groups", *small, "--group-components", *sizes, *scopes)
+    local.make("smoke", "reproduce", "all")
+    assert numbers(place)
+    assert numbers(place) == numbers(local)
+
+
+def numbers(one: Place):
+    """Every number of the smoke study: tables, figures' csv and metrics; nothing of the machine and the clock."""
+    results = one.folder / "results" / "smoke"
+    found = {str(p.relative_to(results)): store.read_table(p).to_json() for p in sorted(results.rglob("*.parquet"))}
+    found |= {str(p.relative_to(results)): p.read_text() for p in sorted(results.rglob("draw/*.csv"))}
+    return found | {"metrics": store.read_json(results / "metrics.json")["metrics"]}

@@ -1,0 +1,167 @@
+"""What many runs would do to a cluster: GPUs, queue, file system and W&B, without one.
+
+`python tools/simulate_cluster.py --study study --runs 1000 --gpus 64`
+
+Runs last as long as those that were measured at results/<study>/timing/train, drawn by chance with a fixed seed. The
+rest follows profiles/slurm: so many submissions a minute and jobs at once, and an end is noticed at the next look.
+"""
+
+import argparse
+import heapq
+import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from pipeline import paths, timing
+
+MINUTE, HOUR, MB = 60.0, 3600.0, 1024.0**2
+HEAD = (
+    "A run, mean", "Runs a job", "Jobs", "Makespan", "GPUs training", "Submissions a minute, most", "Files a minute",
+    "MB a minute", "W&B MB a minute", "Limited by",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a site allows, in seconds and numbers."""
+
+    gpus: int
+    jobs: int  # submitted and not yet seen to have ended
+    submissions: float  # a minute
+    start: float  # of a job, before its first run: two Snakemakes
+    look: float  # between two looks at the queue
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it."""
+
+    submitted: int
+    makespan: float
+    useful: float  # seconds of training
+    busiest: int  # most submissions in a minute
+    bounds: dict[str, float]  # the least time that each limit alone would allow
+
+    def utilisation(self, gpus: int) -> float:
+        """The share of the GPUs' time in which something was trained."""
+        return self.useful / (self.makespan * gpus)
+
+    def limit(self) -> str:
+        """What decides how long it takes."""
+        return max(self.bounds, key=lambda name: self.bounds[name])
+
+
+def simulate(durations: Sequence[float], site: Site, *, group: int = 1) -> Outcome:
+    """Submit in order, `group` runs a job, each job on the GPU that is free first.
+
+    Args:
+        durations: of the runs, in seconds.
+        site: its limits.
+        group: runs that share a job, one after the other.
+    """
+    work = [sum(durations[at : at + group]) for at in range(0, len(durations), group)]
+    free = [0.0] * site.gpus
+    noticed: list[float] = []  # when the ends of the jobs in flight are seen
+    now, submitted_at, end = 0.0, [], 0.0
+    for seconds in work:
+        if len(noticed) >= site.jobs:
+            now = max(now, heapq.heappop(noticed))
+        submitted_at.append(now)
+        ended = max(now, heapq.heappop(free)) + site.start + seconds
+        heapq.heappush(free, ended)
+        heapq.heappush(noticed, (ended // site.look + 1) * site.look)
+        end = max(end, ended)
+        now += MINUTE / site.submissions
+    each = site.start + statistics.fmean(work)
+    bounds = {
+        "GPUs": len(work) * each / site.gpus,
+        "submissions a minute": len(work) * MINUTE / site.submissions,
+        "jobs at once": len(work) * (each + site.look / 2) / site.jobs,
+        "the longest job": site.start + max(work),
+    }
+    return Outcome(len(work), end, sum(durations), _busiest(submitted_at), bounds)
+
+
+def _busiest(times: Sequence[float]) -> int:
+    minutes = [int(time // MINUTE) for time in times]
+    return max(minutes.count(minute) for minute in set(minutes))
+
+
+def measured(study: str) -> list[float]:
+    """How long the study's trainings took, in seconds.
+
+    Raises:
+        FileNotFoundError: if none was measured here.
+    """
+    folder = paths.results(study) / "timing" / "train"
+    found = [row["s"] for path in sorted(folder.glob("*.tsv")) for row in timing.measured(path.read_text("utf-8"))]
+    if not found:
+        raise FileNotFoundError(f"{folder}: no timings; run the study first: snakemake reproduce all")
+    return found
+
+
+def written(study: str, runs: int) -> tuple[float, float]:
+    """Files and MB that one run leaves: its results, log and timing."""
+    results, logs = paths.results(study), Path("logs") / study / "train"
+    below = [results / "train", results / "checkpoints", results / "timing" / "train", logs]
+    files = [path for folder in below if folder.is_dir() for path in folder.rglob("*") if path.is_file()]
+    return len(files) / runs, sum(path.stat().st_size for path in files) / MB / runs
+
+
+def tracked(runs: int) -> float:
+    """MB of the median offline record of W&B; 0 if there is none here."""
+    sizes = [path.stat().st_size for path in Path("wandb").glob("offline-run-*/*.wandb")]
+    return statistics.median(sizes) / MB if sizes and runs else 0.0
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse, simulate, print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--study", default="study")
+    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--gpus", type=int, default=64)
+    parser.add_argument("--jobs", type=int, default=200)
+    parser.add_argument("--submissions", type=float, default=60, help="a minute")
+    parser.add_argument("--start", type=float, default=10, help="seconds before a job's first run")
+    parser.add_argument("--look", type=float, default=40, help="seconds between two looks at the queue")
+    parser.add_argument("--longer", type=float, nargs="+", default=[1, 60], help="times as long as the measured runs")
+    parser.add_argument("--groups", type=int, nargs="+", default=[1, 5, 20], help="runs in a job")
+    parser.add_argument("--seed", type=int, default=0)
+    wanted = parser.parse_args(argv)
+    known = measured(wanted.study)
+    files, size = written(wanted.study, len(known))
+    record = tracked(len(known))
+    site = Site(wanted.gpus, wanted.jobs, wanted.submissions, wanted.start, wanted.look)
+    print(
+        f"{wanted.runs} runs, {site.gpus} GPUs; {len(known)} measured runs of `{wanted.study}`: mean "
+        f"{statistics.fmean(known):.1f} s, longest {max(known):.1f} s; a run leaves {files:.1f} files, "
+        f"{size:.2f} MB, and {record:.2f} MB for W&B\n"
+    )
+    print("| " + " | ".join(HEAD) + " |")
+    print("|---" * len(HEAD) + "|")
+    for longer in wanted.longer:
+        drawn = np.random.default_rng(wanted.seed).choice(known, size=wanted.runs)
+        durations = (longer * drawn).tolist()
+        for group in wanted.groups:
+            found = simulate(durations, site, group=group)
+            pace = wanted.runs / (found.makespan / MINUTE)
+            row = (
+                f"{statistics.fmean(durations):.0f} s", group, found.submitted, _time(found.makespan),
+                f"{found.utilisation(site.gpus):.0%}", found.busiest, f"{pace * files:.0f}", f"{pace * size:.1f}",
+                f"{pace * record:.1f}", found.limit(),
+            )  # fmt: skip
+            print("| " + " | ".join(map(str, row)) + " |")
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds / HOUR:.1f} h" if seconds >= HOUR else f"{seconds / MINUTE:.1f} min"
+
+
+if __name__ == "__main__":
+    main()
