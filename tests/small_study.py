@@ -20,7 +20,7 @@ DIGITS = "digits-one_sg-s0"
 CELL = "tuned-one_sg"
 PAIR = "depth-backprop-s0--depth-one_sg-s0"
 METHODS = ("backprop", "one_sg")
-TREE = ("Snakefile", "pipeline", "profiles", "workflow", "requirements.lock")
+TREE = ("Snakefile", "pipeline", "profiles", "workflow")
 # A job of each stage, in the order of the workflow; RUN's comes last among the trainings and activations.
 JOBS = (
     ("tune", "--cell", CELL),

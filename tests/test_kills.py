@@ -92,7 +92,9 @@ def kill_at_random(forks, whole, tmp_path, run, wanted):
         shutil.rmtree(here)
         if len(went_on) == wanted:
             return went_on
-    raise AssertionError(f"only {len(went_on)} of {len(moments)} trainings were still alive when they were to be killed")
+    raise AssertionError(
+        f"only {len(went_on)} of {len(moments)} trainings were still alive when they were to be killed"
+    )
 
 
 def test_killed_at_any_moment_a_run_ends_with_the_same_bits(forks, whole, tmp_path):
@@ -177,9 +179,7 @@ def start(place, *words):
 def numbers(place):
     """Tables, what figures show, and the verdicts: everything but the clock's and the machine's."""
     found = small_study.final(place)
-    tables = {
-        name: store.read_table(place / "results" / name).to_json() for name in found if name.endswith(".parquet")
-    }
+    tables = {name: store.read_table(place / "results" / name).to_json() for name in found if name.endswith(".parquet")}
     return tables | {name: body for name, body in found.items() if name.endswith((".csv", "verdicts.json"))}
 
 
