@@ -31,6 +31,11 @@ def load(name: str, root: Path = Path()) -> Study:
     known = sorted(path.stem for path in folder.glob("*.yaml") if path.stem not in NOT_STUDIES)
     if name not in known:
         raise ConfigError(f"no study {name!r} ({plugins.nearest(name, known)}); studies are files in {CONFIGS}/")
+    if not NAME.fullmatch(name):
+        raise ConfigError(
+            f"{CONFIGS}/{name}.yaml: a study's name has lower-case letters, digits and underscores only, and begins "
+            "with no underscore: rename the file"
+        )
     return parse((folder / f"{name}.yaml").read_text(encoding="utf-8"), source=f"{CONFIGS}/{name}.yaml")
 
 
