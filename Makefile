@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 STAMP := .venv/.made-from-lock
 
-.PHONY: setup reproduce smoke test check document lock
+.PHONY: setup reproduce smoke test test-kills check document lock
 
 setup: $(STAMP)                 ## the environment, from the lock file
 
@@ -18,6 +18,9 @@ smoke: setup                    ## the whole workflow, very small
 
 test: setup                     ## all tests, the smoke study included
 	python -m pytest
+
+test-kills: setup               ## the smoke study, killed ten times at random moments
+	python -m pytest -m slow tests/test_kills.py
 
 check: setup                    ## format, lint, types, imports, generated files
 	bash tools/check.sh
