@@ -17,6 +17,7 @@ __all__ = ["NAME", "ConfigError", "Data", "Optimiser", "Run", "Samples", "Study"
 
 CONFIGS = Path("configs")
 NOT_STUDIES = ("claims",)
+LONGEST_NAME = 120  # characters: two runs' names and an ending have to fit into a file's name, of 255 at most
 POINTS_PER_UNIT = 10  # the correlations of unrelated layers fall with the square root of their number
 
 
@@ -30,6 +31,11 @@ def load(name: str, root: Path = Path()) -> Study:
     known = sorted(path.stem for path in folder.glob("*.yaml") if path.stem not in NOT_STUDIES)
     if name not in known:
         raise ConfigError(f"no study {name!r} ({plugins.nearest(name, known)}); studies are files in {CONFIGS}/")
+    if not NAME.fullmatch(name):
+        raise ConfigError(
+            f"{CONFIGS}/{name}.yaml: a study's name has lower-case letters, digits and underscores only, and begins "
+            "with no underscore: rename the file"
+        )
     return parse((folder / f"{name}.yaml").read_text(encoding="utf-8"), source=f"{CONFIGS}/{name}.yaml")
 
 
@@ -104,7 +110,12 @@ def _faults(study: Study) -> list[str]:
         runs = sweeps.unfold_all(study)
     except ConfigError as error:
         return [str(error)]
-    return _data_faults(runs) + _analysis_faults(study, list(runs.values())) + _figure_faults(study)
+    return (
+        _name_faults(study, runs)
+        + _data_faults(runs)
+        + _analysis_faults(study, list(runs.values()))
+        + _figure_faults(study)
+    )
 
 
 def _tuning_faults(study: Study) -> list[str]:
@@ -122,6 +133,24 @@ def _tuning_faults(study: Study) -> list[str]:
         if not values or len(set(values)) != len(values):
             faults.append(f"tuning.{key}: expected at least one, each once; found {values}")
     return faults
+
+
+def _name_faults(study: Study, runs: dict[str, Run]) -> list[str]:
+    """Names that no file could have, found here and not when a training has ended and is to be written."""
+    faults = {}
+    for run in runs.values():
+        if len(run.name) > LONGEST_NAME:
+            faults[run.sweep] = (
+                f"sweeps.{run.sweep}: the name of a run has {len(run.name)} characters, expected at most "
+                f"{LONGEST_NAME}: shorten the names in it, or vary fewer or shorter settings; it is {run.name}"
+            )
+    for key, names in (("analyses", study.analyses), ("figures", study.figures)):
+        for name in names:
+            if len(name) > LONGEST_NAME:
+                faults[key, name] = (
+                    f"{key}.{name}: the name has {len(name)} characters, expected at most {LONGEST_NAME}: shorten it"
+                )
+    return list(faults.values())
 
 
 def _data_faults(runs: dict[str, Run]) -> list[str]:

@@ -41,9 +41,9 @@ FIGURES = [
 
 wildcard_constraints:
     study="[a-z0-9_]+",
-    run="[A-Za-z0-9_.-]+",
-    cell="[A-Za-z0-9_.-]+",
-    job="[A-Za-z0-9_.-]+",
+    run="[A-Za-z0-9][A-Za-z0-9_.-]*",
+    cell="[A-Za-z0-9][A-Za-z0-9_.-]*",
+    job="[A-Za-z0-9][A-Za-z0-9_.-]*",
     analysis="[a-z0-9_]+",
     figure="[a-z0-9_]+",
     dataset="[a-z0-9_]+",

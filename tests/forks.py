@@ -1,0 +1,129 @@
+"""Stages as forked processes: torch is imported once, and each job still is a process that a signal can end.
+
+Run as a program, this file is the process that forks: a line of JSON on its standard input starts a job or waits for
+its end.
+"""
+
+import importlib
+import itertools
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+STAGES = ("analyse", "draw", "judge", "prepare", "report", "represent", "summarise", "track", "train", "tune")
+MEMBERS = (
+    "analyses.learning", "analyses.similarity", "datasets.digits", "datasets.mnist", "datasets.xor", "estimators.backprop",
+    "estimators.linear_sg", "figures.learning_curves", "measures.cka",
+)  # fmt: skip
+FILE_EVENTS = ("tempfile.mkstemp", "os.chmod", "os.rename", "os.remove")
+NOBODY = 65534
+
+
+class Forks:
+    """The process that forks, from the tests' side."""
+
+    def __init__(self, place, environment):
+        """Start it in a folder."""
+        self.process = subprocess.Popen(
+            [sys.executable, __file__], cwd=place, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True,
+        )  # fmt: skip
+
+    def _ask(self, **wanted):
+        self.process.stdin.write(json.dumps(wanted) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def start(self, place, stage, *words, **how):
+        """Start a stage in a folder and return its process id, which stays its own until `wait`.
+
+        `variables` are set; `die`, [n, signal], sends the signal at the n-th operation on a file; `memory` is how many
+        bytes it may still take; `nobody` drops root's rights.
+        """
+        return self._ask(place=str(place), stage=stage, words=words, **how)
+
+    def wait(self, pid):
+        """The exit code, negative for a signal's number."""
+        return self._ask(wait=pid)
+
+    def run(self, place, stage, *words, **how):
+        """The exit code of a whole stage, and what it has said."""
+        log = Path(place, "said.txt")
+        before = log.stat().st_size if log.exists() else 0
+        code = self.wait(self.start(place, stage, *words, **how))
+        return code, log.read_bytes()[before:].decode()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.communicate()
+
+
+def serve():
+    """Fork for every line, until there are no more; the job that a fork is to do, in the fork."""
+    for line in sys.stdin:
+        wanted = json.loads(line)
+        if "wait" in wanted:
+            answer = os.waitstatus_to_exitcode(os.waitpid(wanted["wait"], 0)[1])
+        else:
+            answer = os.fork()
+            if answer == 0:
+                return wanted
+        print(json.dumps(answer), flush=True)
+    return None
+
+
+def become(wanted):
+    """Do a job as if this were its own process."""
+    os.chdir(wanted["place"])
+    os.environ |= wanted.get("variables", {})
+    log = os.open("said.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    for source, stream in ((os.open(os.devnull, os.O_RDONLY), 0), (log, 1), (log, 2)):
+        os.dup2(source, stream)
+    if "memory" in wanted:
+        taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (taken + wanted["memory"],) * 2)
+    if wanted.get("nobody") and os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+    if "die" in wanted:
+        _die(*wanted["die"])
+    importlib.import_module(f"pipeline.{wanted['stage']}").main(wanted["words"])
+    sys.stdout.flush()
+    os._exit(0)  # taking all that was imported down again takes longer than many a job; errors go the usual way
+
+
+def _die(count, number):
+    """Send this process a signal when it is about to do its `count`-th operation on a file that it writes."""
+    numbers = itertools.count(1)
+
+    def hook(event, arguments):
+        ours = event in FILE_EVENTS or (event == "open" and ".partial" in str(arguments[0]))
+        if ours and next(numbers) == count:
+            os.kill(os.getpid(), number)
+
+    sys.addaudithook(hook)
+
+
+def prepare():
+    """Import what the jobs need, and read the code once; nothing is computed, which would start threads."""
+    for name in (*STAGES, *MEMBERS):
+        importlib.import_module(f"pipeline.{name}")
+    from pipeline import config, provenance
+    from pipeline.plan import Plan
+
+    provenance.collect("", "", study="", settings="", code="")
+    plan = Plan(config.load("small"))
+    for run in plan.runs:
+        plan.train_code(run)
+
+
+if __name__ == "__main__":
+    prepare()
+    if (found := serve()) is not None:
+        become(found)

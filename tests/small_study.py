@@ -1,0 +1,154 @@
+"""A study that takes a second, in a folder of its own; shared by the tests that break, kill and attack it."""
+
+import base64
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+STUDY = "small"
+RUN = "depth-one_sg-s0"
+DEEP = "deep-one_sg-s0"
+SHORT = "short-one_sg-s0"
+LONG = "long-one_sg-s0"
+WIDE = "wide-one_sg-s0"
+DIGITS = "digits-one_sg-s0"
+CELL = "tuned-one_sg"
+PAIR = "depth-backprop-s0--depth-one_sg-s0"
+METHODS = ("backprop", "one_sg")
+TREE = ("Snakefile", "pipeline", "profiles", "workflow")
+# A job of each stage, in the order of the workflow; RUN's comes last among the trainings and activations.
+JOBS = (
+    ("tune", "--cell", CELL),
+    ("train", "--run", "depth-backprop-s0"),
+    ("train", "--run", RUN),
+    ("represent", "--run", "depth-backprop-s0"),
+    ("represent", "--run", RUN),
+    ("analyse", "--analysis", "learning", "--job", "runs"),
+    ("analyse", "--analysis", "similarity", "--job", PAIR),
+    ("draw", "--figure", "learning_curves"),
+    ("summarise",),
+    ("judge",),
+    ("report",),
+    ("track",),
+)
+SECRETS = {"WANDB_API_KEY": "planted0" * 5, "AWS_SECRET_ACCESS_KEY": "planted/Key+of/nobody/000000000000000001"}
+
+
+def content():
+    """The settings: drawn data, so that nothing has to be fetched."""
+    made = yaml.safe_load((ROOT / "configs" / "smoke.yaml").read_text())
+    drops = {"drops": [20], "rate": 0.01}
+    made["title"] = "Small study"
+    made["data"] |= {"dataset": "xor", "settings": {"inputs": 4}, "train": 200, "validation": 50, "test": 200}
+    made["samples"] = {"rdm": 40, "cca": 80, "probe": 40}
+    made["training"]["network"]["width"] = 8
+    made["training"]["optimiser"] |= drops
+    made["training"]["gates"]["optimiser"] |= drops
+    made["training"] |= {"batch": 20, "steps": 40, "log_every": 10, "log_points": 50, "checkpoints": 3}
+    made["tuning"] = {"rates": [0.01, 0.03], "seeds": [100], "steps": 5, "chosen_by": "validation_loss"}
+    made["methods"] = {name: {**made["methods"][name], "sweeps": "all"} for name in METHODS}
+    one = {"methods": ["one_sg"], "seeds": [0], "vary": {}}
+    made["sweeps"] = {
+        "depth": {"methods": "all", "seeds": [0], "set": {}, "vary": {}},
+        "tuned": {**one, "set": {"steps": 10}, "tuned": True},
+        "deep": {**one, "set": {"network.hidden": 20, "network.width": 16, "steps": 30}},
+        "short": {**one, "set": {"steps": 3}},
+        "long": {**one, "set": {"steps": 600, "log_every": 100}},
+        "digits": {**one, "set": {"data.dataset": "digits", "data.settings": {}, "steps": 10}},
+        "wide": {**one, "set": {"network.width": 4000, "steps": 1, "checkpoints": 2}},
+    }
+    made["analyses"] = {
+        "learning": {"sweep": "depth", "where": {}, "settings": {}},
+        "similarity": {"sweep": "depth", "where": {}, "settings": {"measures": ["cka"], "permutations": 1}},
+    }
+    made["figures"] = {"learning_curves": {"settings": {}}}
+    return made
+
+
+def write(place, settings=None):
+    """Put what a study's jobs read into a folder; the code stays where it is."""
+    (place / "configs").mkdir(parents=True)
+    (place / "configs" / f"{STUDY}.yaml").write_text(yaml.safe_dump(settings or content()))
+    (place / "configs" / "claims.yaml").write_bytes((ROOT / "configs" / "claims.yaml").read_bytes())
+    return place
+
+
+def tree(place, settings=None):
+    """A copy of the code, with the small study as its only one."""
+    for name in TREE:
+        source, skipped = ROOT / name, shutil.ignore_patterns("__pycache__")
+        if source.is_dir():
+            shutil.copytree(source, place / name, ignore=skipped)
+        else:
+            place.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, place / name)
+    return write(place, settings)
+
+
+def environment(**variables):
+    """The variables of a job that is run from elsewhere: our code, this environment's tools, nothing recorded."""
+    return {
+        **os.environ,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "PYTHONPATH": str(ROOT),
+        "WANDB_MODE": "disabled",
+        **variables,
+    }
+
+
+def stage(place, name, *words, **variables):
+    """Start a stage as its rule does, its output in one pipe."""
+    return subprocess.Popen(
+        [sys.executable, "-m", f"pipeline.{name}", *words], cwd=place, env=environment(**variables),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def snakemake(place, *words, **variables):
+    """Start Snakemake on the study of a copied tree, its output in one pipe, in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "snakemake", *words, "--config", f"study={STUDY}"], cwd=place,
+        env=environment(**{"PYTHONPATH": "", **variables}), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def ended(process):
+    """The exit code of a process that was started here, and what it has said."""
+    said, _ = process.communicate()
+    return process.returncode, said
+
+
+def everything(forks, place, **how):
+    """Make the whole study with forked stages."""
+    for job in JOBS:
+        code, said = forks.run(place, job[0], "--study", STUDY, *job[1:], **how)
+        assert code == 0, said
+    return place
+
+
+def files(place):
+    """The bytes of all files below a folder, by their path there."""
+    return {str(path.relative_to(place)): path.read_bytes() for path in sorted(place.rglob("*")) if path.is_file()}
+
+
+def final(place):
+    """What stands under final names in the results."""
+    found = files(place / "results") if (place / "results").is_dir() else {}
+    return {name: body for name, body in found.items() if not Path(name).name.startswith(".")}
+
+
+def leaks(place, secrets):
+    """Where below a folder a secret stands, plain or in base64, however the file is made up."""
+    spellings = [spelling for secret in secrets for spelling in (secret.encode(), base64.b64encode(secret.encode()))]
+    return [name for name, body in files(place).items() if any(spelling in body for spelling in spellings)]
+
+
+def partial(place):
+    """Files that were begun and never finished."""
+    return [name for name in files(place) if ".partial" in name]
