@@ -5,9 +5,7 @@ STAMP := .venv/.made-from-lock
 # Of `review`, `archive` and so on: make review STUDY=smoke
 STUDY ?= study
 
-.PHONY: setup reproduce smoke test check document review archive publish lock
-.PHONY: setup reproduce smoke test test-slurm check document lock
-.PHONY: setup reproduce smoke test test-kills check document lock
+.PHONY: setup reproduce smoke test test-kills test-slurm check document verify why review archive publish lock
 
 setup: $(STAMP)                 ## the environment, from the lock file
 
@@ -25,6 +23,7 @@ test: setup                     ## all tests, the smoke study included
 
 test-slurm: setup               ## the workflow through a SLURM cluster on this machine; needs root, slurm-wlm and munge
 	python -m pytest -m slurm tests/slurm
+
 test-kills: setup               ## the smoke study, killed ten times at random moments
 	python -m pytest -m slow tests/test_kills.py
 
