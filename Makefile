@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 STAMP := .venv/.made-from-lock
 
-.PHONY: setup reproduce smoke test check document lock
+.PHONY: setup reproduce smoke test verify why check document lock
 
 setup: $(STAMP)                 ## the environment, from the lock file
 
@@ -18,6 +18,12 @@ smoke: setup                    ## the whole workflow, very small
 
 test: setup                     ## all tests, the smoke study included
 	python -m pytest
+
+verify: setup                   ## the default study's numbers beside the published ones
+	python -m pipeline.verify --study study
+
+why: setup                      ## why each job of the last run ran
+	python -m pipeline.why
 
 check: setup                    ## format, lint, types, imports, generated files
 	bash tools/check.sh
