@@ -27,13 +27,19 @@ test-slurm: setup               ## the workflow through a SLURM cluster on this 
 test-kills: setup               ## the smoke study, killed ten times at random moments
 	python -m pytest -m slow tests/test_kills.py
 
+verify: setup                   ## a study's numbers beside the published ones
+	python -m pipeline.verify --study $(STUDY)
+
+why: setup                      ## why each job of the last run ran
+	python -m pipeline.why
+
 check: setup                    ## format, lint, types, imports, generated files
 	bash tools/check.sh
 
 document: setup                 ## fill in README's generated parts
 	python -m pipeline.document
 
-review: setup                   ## the review of a study, one page
+review: setup                   ## the review of a study, one page; its address is printed
 	python -m pipeline.review --study $(STUDY)
 
 archive: setup                  ## code, settings and results as one file below dist/

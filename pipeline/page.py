@@ -11,6 +11,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from pipeline import judged, verdicts, wording
+from pipeline.published import Comparison
 from pipeline.stats import interval
 from pipeline.wording import Estimate
 
@@ -112,7 +113,11 @@ class Departure:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that the page shows; `compared` says where the methods' cost, cosine and accuracy come from."""
+    """Everything that the page shows.
+
+    `compared` says where the methods' cost, cosine and accuracy come from; `published` is the run beside the published
+    values, or why there is no such comparison, or None if there are no such values.
+    """
 
     title: str
     facts: list[tuple[str, str]]
@@ -126,6 +131,7 @@ class Report:
     compared: str
     departures: list[Departure]
     settings: str
+    published: Comparison | str | None = None
 
 
 def render(report: Report, template: str) -> str:

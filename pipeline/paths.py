@@ -8,6 +8,7 @@ DATA = Path("data")
 RESULTS = Path("results")
 PACKED = Path("published/data")
 RESUME = Path("resume")
+PUBLISHED = Path("published/values")
 
 
 def data(dataset: str) -> Path:
@@ -80,6 +81,11 @@ def metrics(study: str) -> Path:
 def verdicts(study: str) -> Path:
     """The verdict on every claim."""
     return results(study) / "verdicts.json"
+
+
+def published(study: str) -> Path:
+    """The values that were published of a study; they travel with the repository."""
+    return PUBLISHED / f"{study}.json"
 
 
 def report(study: str) -> Path:

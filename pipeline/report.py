@@ -6,7 +6,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline import comparison, config, jobs, naming, origins, page, paths, plugins, store, tables, timing, wording
+from pipeline import (
+    comparison,
+    config,
+    jobs,
+    ledger,
+    naming,
+    origins,
+    page,
+    paths,
+    plugins,
+    published,
+    store,
+    tables,
+    timing,
+    wording,
+)
 from pipeline.comparison import Comparison
 from pipeline.config import Run, Study
 from pipeline.plan import Plan, identity
@@ -28,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     plan = Plan(study)
     metrics = _read(paths.metrics(name))
     summaries = {run: found for run in plan.runs if (found := _read(paths.summary(name, run)))}
+    verdicts = store.read_json(judged) if (judged := paths.verdicts(name)).is_file() else []
     compared = comparison.compare(metrics.get("metrics", {}), study.methods)
     content = page.Report(
         title=study.title,
@@ -37,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         analyses=[_analysis(plan, name, each, metrics) for each in study.analyses],
         figures=[_figure(plan, name, each) for each in study.figures],
         runs=[_run(study, run, summaries.get(run.name)) for run in plan.runs.values()],
-        verdicts=store.read_json(verdicts) if (verdicts := paths.verdicts(name)).is_file() else [],
+        verdicts=verdicts,
+        published=_published(name, metrics, verdicts),
         methods=_methods(plan, compared),
         compared=_compared(compared),
         departures=list(departures(plugins.PACKAGE)),
@@ -118,6 +135,17 @@ def _costs(name: str) -> list[tuple[str, ...]]:
         (stage, str(cost.jobs), *map(wording.duration, (cost.cpu, cost.wall, cost.longest)), f"{cost.memory:.0f} MB")
         for stage, cost in parts.items()
     ]
+
+
+def _published(name: str, metrics: dict[str, Any], verdicts: list[dict[str, Any]]) -> published.Comparison | str | None:
+    """The run beside the published values, or why it isn't; None if the study has none or isn't finished."""
+    source = paths.published(name)
+    if not (source.is_file() and metrics and verdicts):
+        return None
+    values = published.read(source)
+    if values.settings != metrics[store.PROVENANCE].get("settings"):
+        return f"The published values were made with other settings ({values.settings})."
+    return published.compare(values, metrics, verdicts, published.rests_on(ledger.load()))
 
 
 def _analysis(plan: Plan, name: str, analysis: str, metrics: dict[str, Any]) -> page.Analysis:

@@ -3,13 +3,14 @@
 import itertools
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
 import yaml
 
-from pipeline import config, judge, ledger, page, paths, plugins, report, store, timing, wording
+from pipeline import config, judge, ledger, page, paths, plugins, published, report, store, timing, wording
 from pipeline.plan import Plan
 
 PLANTED = "<script>alert('x')</script>"
@@ -337,6 +338,47 @@ def test_the_real_verdicts_can_be_shown(study, root):
     assert f"{claims.comparisons()} criteria are on numbers with randomness in them" in html.said
     shown = {a["id"] for tag, a in html.elements if tag == "tr" and a.get("id", "").startswith("claim-")}
     assert shown == {f"claim-{row['id']}" for row in rows}
+
+
+def published_then(root, before, after, verdict="replicated", **origin):
+    """Publish some values with the verdict `replicated`, and make the page of a run with others."""
+    shutil.copy(root / ledger.PATH, ledger.PATH)
+    content = store.read_json(paths.metrics("small"))
+    numbers = {f"{PLANTED}{i}": {"values": [value], "mean": value, "low": None, "high": None, "n": 1}
+               for i, value in enumerate(before)}  # fmt: skip
+    first = {**content, "metrics": {"learning": numbers}, "provenance": {**content["provenance"], **origin}}
+    published.write(published.gather(first, [{**PART, "verdict": "replicated"}]))
+    changed = {name: {**number, "values": [value], "mean": value}
+               for (name, number), value in zip(numbers.items(), after, strict=True)}  # fmt: skip
+    store.write_json(paths.metrics("small"), {**content, "metrics": {"learning": changed}})
+    return judged({**PART, "id": "C1", "verdict": "replicated", "departs": None}, {**PART, "verdict": verdict})
+
+
+def test_a_run_stands_beside_the_published_values(study, root):
+    html = published_then(root, [1.0, 2.0], [1.0, 2.5], verdict="partly")
+    said = html.said
+    assert "published" in [a["id"] for tag, a in html.elements if tag == "h2"]
+    assert "1 identical, 0 within tolerance, 0 new, 1 differs, of 2 headline numbers" in said
+    assert "1 of 2 verdicts differs : C1.a (replicated, here partly)" in said.replace("differs:", "differs :")
+    assert f"learning/{PLANTED}1 2.000 2.500 {wording.MISSING} one seed" in said
+    assert f"learning/{PLANTED}0 1.000" not in said
+
+
+def test_another_platform_is_named_and_many_numbers_are_cut(study, root):
+    said = published_then(root, [1.0] * 43, [2.0] * 43, hardware={"cpu": "Another CPU"}).said
+    assert "published with cpu: Another CPU, here A CPU" in said
+    assert said.count("one seed") == 40
+    assert "And 3 more" in said
+
+
+def test_published_values_of_other_settings_are_not_compared(study, root):
+    said = published_then(root, [1.0], [2.0], settings="f" * 12).said
+    assert "The published values were made with other settings (ffffffffffff)." in said
+    assert "one seed" not in said
+
+
+def test_without_published_values_nothing_is_said_of_them(study):
+    assert "published values" not in made().said
 
 
 def test_methods_are_compared_in_one_table(study):

@@ -22,6 +22,8 @@ except settings.ConfigError as error:
 REPORT = str(paths.report(STUDY))
 METRICS = str(paths.metrics(STUDY))
 VERDICTS = str(paths.verdicts(STUDY))
+# Only what is there: without published values the report has no comparison with them.
+PUBLISHED = [str(path) for path in [paths.published(STUDY)] if path.is_file()]
 TRACKED = str(paths.tracked(STUDY))
 TABLES = [
     str(paths.table(STUDY, name, job))

@@ -39,6 +39,7 @@ rule report:
         "results/{study}/metrics.json",
         "results/{study}/verdicts.json",
         captions=CAPTIONS,
+        published=PUBLISHED,
         page="pipeline/templates/report.html.j2",
     output:
         "results/{study}/report.html",
