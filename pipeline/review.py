@@ -16,17 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import (
+    audit,
     behind,
     config,
     ledger,
     paths,
     plugins,
+    published,
     review_page,
     rule_graph,
     store,
     timing,
     tracking,
     trust,
+    why,
     wording,
 )  # fmt: skip
 from pipeline.behind import Results
@@ -48,23 +51,26 @@ MINUS = "\N{MINUS SIGN}"
 
 Audited = Callable[[str], Sequence[str]]
 Compared = Callable[[str], Published | None]
+Reasons = Callable[[str], Sequence[tuple[str, Sequence[str]]] | None]
 
 
 def main(
-    argv: Sequence[str] | None = None, *, audited: Audited | None = None, compared: Compared | None = None
-) -> None:
+    argv: Sequence[str] | None = None, *, audited: Audited | None = None, compared: Compared | None = None,
+    reasons: Reasons | None = None,
+) -> None:  # fmt: skip
     """Parse, read, call, write.
 
     Args:
         argv: the command line.
         audited: what an audit of a study finds, a sentence each.
         compared: how a study compares with what was published; None if nothing is.
+        reasons: why the jobs of its last run ran, each reason with its jobs; None if no run is on record.
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--study", required=True)
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     wanted = parser.parse_args(argv)
-    content = review(wanted.study, rules(wanted.study), audited=audited, compared=compared)
+    content = review(wanted.study, rules(wanted.study), audited=audited, compared=compared, reasons=reasons)
     html = review_page.render(content, TEMPLATE.read_text(encoding="utf-8"))
     path = paths.review(wanted.study)
     store.write_bytes(path, html.encode())
@@ -75,8 +81,9 @@ def main(
 
 
 def review(
-    name: str, rulegraph: str | None, *, audited: Audited | None = None, compared: Compared | None = None
-) -> review_page.Review:
+    name: str, rulegraph: str | None, *, audited: Audited | None = None, compared: Compared | None = None,
+    reasons: Reasons | None = None,
+) -> review_page.Review:  # fmt: skip
     """All that the page shows of a study.
 
     Args:
@@ -84,13 +91,14 @@ def review(
         rulegraph: the workflow's rules, as Snakemake's Mermaid diagram; None if it couldn't tell.
         audited: see `main`.
         compared: see `main`.
+        reasons: see `main`.
     """
     plan, claims = Plan(config.load(name)), ledger.load()
     metrics, found = behind.read_json(paths.metrics(name)), behind.read(name, plan)
     names = behind.analyses(claims)
     rests = behind.claims(plan, names)
     runs = {run: behind.row(found, run, rests.get(run, [])) for run in plan.runs}
-    published = compared(name) if compared else None
+    beside = compared(name) if compared else None
     rows = store.read_json(path) if (path := paths.verdicts(name)).is_file() else []
     arrows, drawing = _workflow(plan, rulegraph)
     return review_page.Review(
@@ -98,12 +106,13 @@ def review(
         facts=_facts(found, metrics),
         checks=[
             trust.audit(audited(name) if audited else None),
-            trust.published(published),
+            trust.published(beside),
             *trust.made(plan, metrics, runs, rows),
             trust.figures(plan, name),
             trust.records(found),
+            trust.reasons(reasons(name) if reasons else None),
         ],
-        claims=[_claim(found, claims, each, names, runs, published) for each in by_claim(rows)],
+        claims=[_claim(found, claims, each, names, runs, beside) for each in by_claim(rows)],
         runs=list(runs.values()),
         stages=_stages(plan, name, arrows),
         workflow=drawing,
@@ -125,7 +134,7 @@ def rules(study: str) -> str | None:
 
 def _claim(
     results: Results, claims: Ledger, found: Judged, behind_: Mapping[str, Sequence[str]], runs: Mapping[str, Run],
-    published: Published | None,
+    beside: Published | None,
 ) -> Claim:  # fmt: skip
     plan, id_ = results.plan, found.whole["id"]
     names = behind_.get(id_, [])
@@ -139,7 +148,7 @@ def _claim(
         groups=behind.groups(results, there, runs),
         without_runs=[each for each in there if not behind.runs_of(plan, each)],
         absent=[each for each in names if each not in there],
-        differs=published.claims.get(id_, "") if published else None,
+        differs=beside.claims.get(id_, "") if beside else None,
     )
 
 
@@ -238,5 +247,31 @@ def _measured(cost: timing.Cost) -> list[str]:
     return [str(cost.jobs), *times, f"{cost.memory:.0f} MB"]
 
 
+def audit_of(study: str) -> list[str]:
+    """What the audit of a study finds, a sentence each."""
+    return [
+        f"{each.file}: {each.kind}: expected {each.expected}, found {each.found}; to mend it: {each.mend}"
+        for each in audit.audit(study).findings
+    ]
+
+
+def beside_published(study: str) -> Published | None:
+    """How a study compares with what was published of it; None if nothing is, or the study isn't finished."""
+    source, numbers, rows = paths.published(study), paths.metrics(study), paths.verdicts(study)
+    if not (source.is_file() and numbers.is_file() and rows.is_file()):
+        return None
+    values, metrics = published.read(source), store.read_json(numbers)
+    if values.settings != metrics[store.PROVENANCE].get("settings"):
+        return Published(False, f"other settings were published ({values.settings})", {})
+    found = published.compare(values, metrics, store.read_json(rows), published.rests_on(ledger.load()))
+    differing = {
+        each.id: f"verdict {each.found}, published {each.published}; its numbers: {each.numbers or 'none'}"
+        for each in found.claims
+        if each in found.changed or each.numbers == published.DIFFERS
+    }
+    says = ", ".join(f"{count} {ruling}" for ruling, count in found.counts.items() if count)
+    return Published(not (found.off or found.changed), f"numbers: {says}", differing)
+
+
 if __name__ == "__main__":
-    main()
+    main(audited=audit_of, compared=beside_published, reasons=lambda study: why.last_run(Path(), study))

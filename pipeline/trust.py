@@ -81,6 +81,15 @@ def records(results: Results) -> Check:
     return Check("Weights & Biases", not problems, says, problems)
 
 
+def reasons(found: Sequence[tuple[str, Sequence[str]]] | None) -> Check:
+    """Why the jobs of the last run here ran."""
+    if found is None:
+        return Check("Last run here", None, "none is on record: the results were pulled, or their logs removed")
+    count = sum(len(jobs) for _, jobs in found)
+    details = [f"{len(jobs)} job{'s' if len(jobs) > 1 else ''}, {jobs[0]} the first: {why}" for why, jobs in found]
+    return Check("Last run here", None, f"{count} jobs ran" if count else "nothing ran: all was fresh", details)
+
+
 def _differing(summary: Mapping[str, Any], record: Recorded) -> list[str]:
     """The final numbers of which W&B has another value than the results."""
     pairs = {name: (value, record.summary.get(name)) for name, value in summary["final"].items()}
