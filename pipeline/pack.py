@@ -44,7 +44,7 @@ def pack(source: Path, target: Path, expected: str) -> str:
         raise store.DamagedFileError(
             f"{source}: found sha256 {found}, expected {expected}; fetch it again with `python -m pipeline.prepare`"
         )
-    store.write_bytes(target, lzma.compress(source.read_bytes(), preset=9))
+    store.write_bytes(target, lzma.compress(source.read_bytes(), preset=2))
     return f"{target}: {target.stat().st_size / 1e6:.1f} MB of {source.stat().st_size / 1e6:.1f} MB"
 
 

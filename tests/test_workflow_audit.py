@@ -14,7 +14,7 @@ from pipeline import store
 
 COPIED = (
     "Snakefile", "dvc.yaml", ".dvc", ".dvcignore", "configs", "pipeline", "profiles", "workflow",
-    "requirements.lock", ".snakemake", "results",
+    "published", "requirements.lock", ".snakemake", "results",
 )  # fmt: skip
 RESULTS = Path("results/smoke")
 FIGURE = RESULTS / "draw" / "norms.png"
