@@ -1,0 +1,48 @@
+"""What lies in the repository for those who pull: all of what dvc.lock promises, and small as git sends it."""
+
+import hashlib
+import json
+import zlib
+
+import pytest
+import yaml
+
+LIMIT = 40e6  # bytes, compressed as git stores and sends them
+
+
+@pytest.fixture(scope="module")
+def remote(request):
+    folder = request.config.rootpath / "published" / "remote" / "files" / "md5"
+    if not folder.is_dir():
+        pytest.skip("nothing is published in this copy")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def promised(request):
+    """Every checksum that the outputs of the stage `results` have in dvc.lock."""
+    lock = yaml.safe_load((request.config.rootpath / "dvc.lock").read_text())
+    return {out["path"]: out["md5"] for out in lock["stages"]["results"]["outs"]}
+
+
+def content(remote, md5):
+    return (remote / md5[:2] / md5[2:]).read_bytes()
+
+
+def test_every_file_that_the_lock_promises_is_there_and_whole(remote, promised):
+    files = []
+    for path, md5 in promised.items():
+        body = content(remote, md5)
+        assert hashlib.md5(body, usedforsecurity=False).hexdigest() == md5.removesuffix(".dir"), path
+        files += [entry["md5"] for entry in json.loads(body)] if md5.endswith(".dir") else []
+    assert len(files) > 1000
+    wrong = [md5 for md5 in set(files) if hashlib.md5(content(remote, md5), usedforsecurity=False).hexdigest() != md5]
+    assert wrong == []
+
+
+def test_it_is_small_as_git_sends_it(remote):
+    assert sum(len(zlib.compress(path.read_bytes())) for path in remote.rglob("*") if path.is_file()) < LIMIT
+
+
+def test_no_model_and_no_activation_is_published(promised):
+    assert not any("checkpoints" in path or "represent" in path for path in promised)
