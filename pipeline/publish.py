@@ -80,9 +80,8 @@ def _entity(given: str | None) -> str:
     Raises:
         PublishError: if one of them is missing; within seconds.
     """
-    from wandb.sdk.lib import wbauth
-
     import wandb
+    from wandb.sdk.lib import wbauth
 
     with _quiet():
         settings = wandb.setup().settings
