@@ -60,7 +60,8 @@ def made(**options):
 def unpacked(content, folder):
     """What an archive has, by its path below its one folder; unpacked as Python does with what it doesn't trust."""
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-        tar.extractall(folder, filter="data")
+        # Pythons before 3.11.4 don't have the filter; they have to unpack it too.
+        tar.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     (top,) = folder.iterdir()
     return top, {path.relative_to(top).as_posix(): path for path in top.rglob("*") if path.is_file()}
 
