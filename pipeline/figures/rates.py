@@ -35,7 +35,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
     for panel, (title, part) in zip(axes[0], parts.items(), strict=True):
         panel.set_title(title.replace(" hidden layers", " layers") if len(parts) > 2 else title)
         _curves(panel, part, style)
-    axes[0, 0].set_ylabel("validation loss (nats)")
+    axes[0, 0].set_ylabel("validation loss")
     legend(figure, style)
     return figure, shown[COLUMNS]
 

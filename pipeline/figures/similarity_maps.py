@@ -45,7 +45,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
         _maps.row_title(row, said)
         row[0].set_ylabel("hidden layer")
     for column, measure in zip(axes.T, measures, strict=True):
-        column[-1].set_xlabel("hidden layer")
+        column[-1].set_xlabel(f"{column[-1].get_xlabel()}\nhidden layer".strip())
         _maps.colour_bar(figure, column, norms[measure], words(measure))
     return figure, shown
 
@@ -66,5 +66,5 @@ def _map(axes: Axes, cells: pd.DataFrame, norm: Normalize) -> None:
         return
     _maps.heat(axes, cells.pivot(index="layer_a", columns="layer_b", values="mean"), norm)
     axes.set_xticks(layer_ticks(int(cells["layer_b"].max())))
-    said = f"{_maps.chance(cells['null_mean'])}\nn = {cells['n'].max()}"
-    axes.annotate(said, (1.04, 0), annotation_clip=False, **_maps.NOTE)
+    said = f"{_maps.chance(cells['null_mean'])}, n = {cells['n'].max()}"
+    axes.set_xlabel(said, fontsize=_maps.NOTE["fontsize"])  # beside it, the note would take the map's width
