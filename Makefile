@@ -22,10 +22,10 @@ test: setup                     ## all tests, the smoke study included
 	python -m pytest
 
 test-slurm: setup               ## the workflow through a SLURM cluster on this machine; needs root, slurm-wlm and munge
-	python -m pytest -m slurm tests/slurm
+	python -m pytest -n 0 -m slurm tests/slurm
 
 test-kills: setup               ## the smoke study, killed ten times at random moments
-	python -m pytest -m slow tests/test_kills.py
+	python -m pytest -n 0 -m slow tests/test_kills.py
 
 verify: setup                   ## a study's numbers beside the published ones
 	python -m pipeline.verify --study $(STUDY)
@@ -53,5 +53,5 @@ COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --no-
 
 lock: setup                     ## renew the lock files (needs the network)
 	$(COMPILE) --extra test --extra check --output-file requirements.lock
-	$(COMPILE) --extra s3 --extra ssh --extra slurm --extra publish --extra browser --extra servers \
+	$(COMPILE) --extra s3 --extra ssh --extra slurm --extra publish --extra browser --extra servers --extra parallel \
 	  --constraint requirements.lock --output-file requirements-tools.lock

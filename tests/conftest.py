@@ -9,6 +9,7 @@ import pipeline  # noqa: F401 (before numpy and torch: it sets their number of t
 import numpy as np
 import pytest
 import studies
+from filelock import FileLock
 from jaxtyping import install_import_hook
 from made_up_layers import related
 
@@ -50,7 +51,13 @@ def finished(tmp_path_factory) -> Path:
     """
     if there := os.environ.get("FINISHED_STUDY"):
         return Path(there)
-    folder = studies.copy_of_the_tree(tmp_path_factory.mktemp("finished") / "clone")
-    studies.call(folder, "dvc", "repro")
-    studies.commit(folder)
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent  # one study for all of pytest's processes
+    folder = shared / "finished" / "clone"
+    with FileLock(shared / "finished.lock"):
+        if not (folder / "dvc.lock").is_file():
+            studies.copy_of_the_tree(folder)
+            studies.call(folder, "dvc", "repro")
+            studies.commit(folder)
     return folder

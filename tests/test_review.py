@@ -101,7 +101,7 @@ def test_what_is_missing_or_old_is_told(plan):
     assert check(content, "Runs that diverged").details == [DIVERGED]
     assert check(content, "Verdicts").good
     assert check(content, "Figures drawn").good
-    assert "2 of 8 checks failed" in Page(html).said
+    assert "2 of 9 checks failed" in Page(html).said
 
 
 def test_numbers_of_other_settings_are_told(plan):
