@@ -20,8 +20,7 @@ def main(argv: list[str] | None = None) -> None:
     given = parser.parse_args(argv)
     try:
         member = plugins.load("datasets", given.dataset)
-        if paths.packed(given.dataset).is_dir():
-            unpack(given.dataset, given.root, member.FILES)
+        unpack(given.dataset, given.root)
         for line in member.fetch(given.root):
             print(line)
         data = member.load(given.root)
@@ -33,10 +32,20 @@ def main(argv: list[str] | None = None) -> None:
     )
 
 
-def unpack(dataset: str, root: Path, files: tuple[tuple[str, str], ...]) -> None:
-    """Take what came packed with the results; whatever else is missing is left to be fetched."""
+def unpack(dataset: str, root: Path | None = None) -> None:
+    """Take what is missing from the files that came packed with the results; what isn't there is left to be fetched.
+
+    Args:
+        dataset: its name.
+        root: the folder of its files; the usual one by default.
+    """
+    root = root or paths.data(dataset)
+    files: list[tuple[str, str]] = plugins.constants("datasets", dataset).get("FILES", [])
+    missing = tuple((name, sha256) for name, sha256 in files if not (root / name).is_file())
+    if not missing or not paths.packed(dataset).is_dir():
+        return
     try:
-        for line in download.fetch(root, files, (sources.Packed(paths.packed(dataset)),)):
+        for line in download.fetch(root, missing, (sources.Packed(paths.packed(dataset)),)):
             print(line)
     except DownloadError as error:
         print(f"not all of it came with the results: {error}")

@@ -33,7 +33,7 @@ def packed(name):
 def test_what_was_packed_is_unpacked_where_nothing_can_be_fetched(place, capsys):
     pack.main(["--dataset", "mnist"])
     fresh = place / "fresh"
-    prepare.unpack("mnist", fresh, FILES)
+    prepare.unpack("mnist", fresh)
     assert {path.name: path.read_bytes() for path in fresh.iterdir()} == CONTENT
     assert f"from {paths.packed('mnist')}" in capsys.readouterr().out
 
@@ -60,7 +60,7 @@ def test_a_damaged_pack_is_passed_over_with_the_reason(place, capsys):
     pack.main(["--dataset", "mnist"])
     name = "t10k-labels-idx1-ubyte"
     packed(name).write_bytes(lzma.compress(b"something else"))
-    prepare.unpack("mnist", place / "fresh", FILES)
+    prepare.unpack("mnist", place / "fresh")
     assert f"{name}: found sha256" in capsys.readouterr().out
     assert not (place / "fresh" / name).exists()
     assert len(list((place / "fresh").iterdir())) == len(CONTENT) - 1
@@ -70,7 +70,7 @@ def test_a_pack_cut_short_is_passed_over(place, capsys):
     pack.main(["--dataset", "mnist"])
     for name in CONTENT:
         packed(name).write_bytes(packed(name).read_bytes()[:-10])
-    prepare.unpack("mnist", place / "fresh", FILES)
+    prepare.unpack("mnist", place / "fresh")
     assert "could not get" in capsys.readouterr().out
     assert not list((place / "fresh").iterdir())
 

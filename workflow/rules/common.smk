@@ -15,7 +15,7 @@ shell.prefix(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PAT
 sys.path.insert(0, str(workflow.basedir))
 
 from pipeline import config as settings
-from pipeline import needs, paths, plugins
+from pipeline import needs, paths, plugins, prepare
 from pipeline.plan import Plan
 
 STUDY = str(config.get("study", "study"))
@@ -56,8 +56,13 @@ wildcard_constraints:
     dataset="[a-z0-9_]+",
 
 
-# Data are what their checksum says, which every job checks. So data that had to be fetched anew, as after a pull of the
-# results, make nothing stale.
+# Data that came packed with the results are put in place before the jobs are planned: where a rule would have to make them,
+# Snakemake would take all that was ever made from them for stale.
+for dataset in PLAN.datasets():
+    prepare.unpack(dataset)
+
+
+# Data are what their checksum says, which every job checks: a later time stamp makes nothing stale.
 def data_files(dataset):
     return [
         ancient(str(paths.data(dataset) / name))
