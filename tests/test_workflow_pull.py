@@ -66,7 +66,7 @@ def test_after_the_pull_nothing_is_to_be_done(reviewer):
     [
         # Words that a reader sees, and nothing else.
         ("epsilon_tracking: {settings: {}}", 'epsilon_tracking: {title: "Other", settings: {}}', 0, set()),
-        ("network.shift: 1.0", "network.shift: 0.9", 2, {"analyse", "draw"}),
+        ("network.shift: 1.0", "network.shift: 0.9", 2, {"analyse"}),
     ],
 )
 def test_a_changed_setting_runs_only_its_jobs(reviewer, old, new, trainings, others):
