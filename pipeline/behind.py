@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import config, curves, offline_runs, paths, store, timing, tracking
+from pipeline import config, curves, offline_runs, paths, sent_runs, store, timing
 from pipeline.curves import Curve, Panel
 from pipeline.ledger import Ledger
 from pipeline.naming import setting
@@ -70,7 +70,7 @@ def tracked(summary: Mapping[str, Any]) -> str | None:
     made = origin(summary)
     if not {"settings", "inputs"} <= made.keys():
         return None
-    return tracking.run_id("train", config.digest(["train", made["settings"], made["inputs"]]))
+    return sent_runs.training_id(made)
 
 
 def origin(content: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """The runs that W&B has recorded offline and that belong to a study: what there is to be sent."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,11 @@ class Recorded:
         return self.mark.is_file()
 
 
+def training_id(origin: Mapping[str, Any]) -> str:
+    """W&B's id of a training: the one that it asked for, from the provenance of its results."""
+    return tracking.run_id("train", config.digest(["train", origin["settings"], origin["inputs"]]))
+
+
 def wanted(study: str, runs: list[str]) -> list[Wanted]:
     """The W&B runs of a study: one for each training that has ended, and that of the figures and headline numbers.
 
@@ -49,9 +55,7 @@ def wanted(study: str, runs: list[str]) -> list[Wanted]:
     found = []
     for name in runs:
         if (path := paths.summary(study, name)).is_file():
-            origin = store.provenance_of(path)
-            identity = config.digest(["train", origin["settings"], origin["inputs"]])
-            found.append(Wanted(tracking.run_id("train", identity), name, "train"))
+            found.append(Wanted(training_id(store.provenance_of(path)), name, "train"))
     if (path := paths.tracked(study)).is_file():
         found += [Wanted(run["id"], run["name"], run["job_type"]) for run in store.read_json(path)["runs"]]
     return found
