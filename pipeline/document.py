@@ -198,14 +198,14 @@ def figure() -> str | None:
 
 def times() -> str | None:
     """What each study took, and on which machine."""
-    head = ["Study", "Jobs", "CPU time", "Longest job", "Most memory of a job", "Machine"]
+    head = ["Study", "Jobs", "One after another", "Longest job", "Most memory of a job", "Machine"]
     rows = []
     for study in TIMED:
         cost = timing.total(timing.costs(study).values())
         if cost.jobs and paths.metrics(study).is_file():
             machine = store.read_json(paths.metrics(study))[store.PROVENANCE]["hardware"]
             rows.append([
-                f"`{study}`", str(cost.jobs), wording.duration(cost.cpu), wording.duration(cost.longest),
+                f"`{study}`", str(cost.jobs), wording.duration(cost.wall), wording.duration(cost.longest),
                 f"{cost.memory:.0f} MB", f"{machine['cpu']}, {machine['cores']} cores",
             ])  # fmt: skip
     return table(head, rows) if rows else None

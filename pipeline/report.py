@@ -84,7 +84,7 @@ def _facts(name: str, plan: Plan, metrics: dict[str, Any], summaries: dict[str, 
         ("Commit", _distinct(map(_commit, origins))),
         ("Versions", ", ".join(shown) or UNKNOWN),
         ("Hardware", _distinct(map(_hardware, origins))),
-        ("CPU time", wording.duration(spent.cpu) if spent.jobs else UNKNOWN),
+        ("CPU time, at least", wording.duration(spent.cpu) if spent.jobs else UNKNOWN),
         ("All jobs, one after another", wording.duration(spent.wall) if spent.jobs else UNKNOWN),
     ]
 

@@ -178,7 +178,7 @@ def _facts(found: Results, metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Study", f"{name}, settings {plan.settings_hash()}"),
         ("Results from commit", "; ".join(_commits(origins)) or UNKNOWN),
         ("Hardware", "; ".join(machines) or UNKNOWN),
-        ("CPU time", _hours(spent.cpu) if spent.jobs else UNKNOWN),
+        ("CPU time, at least", _hours(spent.cpu) if spent.jobs else UNKNOWN),
         ("GPU time of trainings", _gpu(found) if spent.jobs else UNKNOWN),
         ("Most memory of a job", f"{spent.memory:.0f} MB" if spent.jobs else UNKNOWN),
     ]

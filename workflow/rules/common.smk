@@ -7,8 +7,8 @@ from snakemake import benchmark as measuring
 from snakemake.exceptions import WorkflowError
 
 # Seconds between two looks at a young job. Every look reads all of its memory maps: at Snakemake's half second that
-# takes a fifth of a core.
-measuring.BENCHMARK_INTERVAL_SHORT = 2
+# takes a fifth of a core. Its CPU time is that of the last look, and so a lower bound.
+measuring.BENCHMARK_INTERVAL_SHORT = 4
 
 # Jobs run the interpreter that runs Snakemake, without its path becoming part of their commands.
 shell.prefix(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; ')
