@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline import config, jobs, locked, origins, paths, plugins, provenance, recorded, store, timing
+from pipeline import config, jobs, locked, origins, packed_records, paths, plugins, provenance, recorded, store, timing
 from pipeline.findings import Finding
 from pipeline.jobs import Job
 from pipeline.origins import Origin
@@ -26,13 +26,17 @@ class Study:
     """One study with all that is known of its files; what was compared is counted, and what couldn't be is noted."""
 
     def __init__(self, plan: Plan, name: str) -> None:
-        """Read the jobs, the provenances and Snakemake's records."""
+        """Read the jobs, the provenances and Snakemake's records, those that came with the results among them."""
         self.plan, self.name = plan, name
         self.jobs: list[Job] = jobs.jobs(plan, name)
         self.origins: list[Origin] = origins.origins(self.jobs)
-        self.records = recorded.records()
         self.counts: dict[str, int] = {}
         self.notes: list[str] = []
+        try:
+            packed_records.restore(name)
+        except store.DamagedFileError as error:
+            self.notes.append(str(error))
+        self.records = recorded.records()
         self.again = f"snakemake reproduce all --config study={name}"
         self._sums: dict[str, str] = {}
 
@@ -95,7 +99,7 @@ class Study:
         known = [path for job in self.jobs for path in job.outputs if str(path) in self.records]
         self.counts["records"] = len(known)
         if not known:
-            mend = f"dvc checkout {recorded.METADATA}, or {self.again} --forceall"
+            mend = f"dvc pull {paths.packed_records(self.name)}, or {self.again} --forceall"
             yield Finding(str(recorded.METADATA), "no record", f"records of {self.name}", "none", mend)
             return
         for job in self.jobs:

@@ -1,5 +1,6 @@
 """A study's config: read as if it were wrong, and checked as a whole before any job starts."""
 
+import functools
 import hashlib
 import json
 from pathlib import Path
@@ -155,12 +156,10 @@ def _name_faults(study: Study, runs: dict[str, Run]) -> list[str]:
 
 def _data_faults(runs: dict[str, Run]) -> list[str]:
     """Settings that don't fit the data set of a run, each named once."""
-    found = {
-        fault: None
-        for run in runs.values()
-        for fault in _misfits("datasets", run.data.dataset, run.data.settings, "data.settings")
-    }
-    return list(found)
+    sets = {digest([run.data.dataset, run.data.settings]): run.data for run in runs.values()}
+    return [
+        fault for data in sets.values() for fault in _misfits("datasets", data.dataset, data.settings, "data.settings")
+    ]
 
 
 def _analysis_faults(study: Study, runs: list[Run]) -> list[str]:
@@ -219,13 +218,11 @@ def _figure_faults(study: Study) -> list[str]:
 
 def _misfits(family: str, member: str, settings: dict[str, Any], where: str) -> list[str]:
     """Check a member's settings against what its function takes."""
-    declared = plugins.settings(family, member)
-    fields: dict[str, Any] = {name: (s.type, ... if s.required else None) for name, s in declared.items()}
-    model = pydantic.create_model("Settings", __config__=ConfigDict(extra="forbid", strict=True), **fields)
+    model = _model(family, member)
     try:
         model.model_validate_json(json.dumps(settings))
     except pydantic.ValidationError as error:
-        return [explain(error, where, valid=sorted(declared))]
+        return [explain(error, where, valid=sorted(model.model_fields))]
     names = [(family, name) for family in plugins.FAMILIES for name in settings.get(family, [])]
     faults = []
     for family_named, name in names:
@@ -234,3 +231,11 @@ def _misfits(family: str, member: str, settings: dict[str, Any], where: str) -> 
         except plugins.UnknownNameError as error:
             faults.append(f"{where}.{family_named}: {error}")
     return faults
+
+
+@functools.cache
+def _model(family: str, member: str) -> type[BaseModel]:
+    """What a member's function takes, as a model; made once, for many entries of a study have one member."""
+    declared = plugins.settings(family, member)
+    fields: dict[str, Any] = {name: (s.type, ... if s.required else None) for name, s in declared.items()}
+    return pydantic.create_model("Settings", __config__=ConfigDict(extra="forbid", strict=True), **fields)

@@ -73,12 +73,10 @@ def weights(network: Network, start: list[Tensor]) -> Rows:
 def counted(update: Callable[[], float]) -> tuple[float, int]:
     """What `update` returns, and its operations: those of matrix products, two for each multiply-add.
 
-    torch's counter proper, `FlopCounterMode`, agrees, but imports a compiler that takes longer than many a run.
+    torch's counter proper, `FlopCounterMode`, agrees, but imports a compiler that takes longer than many a run. The
+    profiler's events are read as they are: making Python objects of them all takes as long as a hundred updates.
     """
     with torch.autograd.profiler.profile(with_flops=True) as profile:
         value = update()
-    return value, sum(
-        event.flops or 0
-        for event in profile.function_events  # pyright: ignore[reportOptionalIterable, reportOptionalMemberAccess]
-        if event.name in MATRIX_PRODUCTS
-    )
+    events = profile.kineto_results.events()  # pyright: ignore[reportOptionalMemberAccess]
+    return value, sum(event.flops() for event in events if event.name() in MATRIX_PRODUCTS)

@@ -12,11 +12,11 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from PIL import Image
 
-from pipeline import config, paths, plugins, store, tables
+from pipeline import config, paths, plugins, store, svg, tables
 from pipeline.figures._style import RC, Style
 from pipeline.plan import Plan
 
-DIGITS = "%.7g"  # of a number in the CSV: more than a figure shows; the tables have all of them
+DIGITS = "%.5g"  # of a number in the CSV: more than a figure shows; the tables have all of them
 COLOURS = 256  # of the PNG: a figure has a few dozen, and shades of them
 
 
@@ -39,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> None:
                 figure.savefig(partial, format=ending, metadata=stamp)
                 if ending == "png":
                     _reduce(partial)
+                else:
+                    partial.write_text(svg.compact(partial.read_text(encoding="utf-8")), encoding="utf-8")
         plt.close(figure)
     text = shown.to_csv(index=False, lineterminator="\n", float_format=DIGITS)
     store.write_bytes(paths.drawing(wanted.study, wanted.figure, "csv"), text.encode())

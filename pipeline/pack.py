@@ -1,6 +1,7 @@
-"""Stage: pack a data set's files, so that they travel with the results. `python -m pipeline.pack --dataset mnist`.
+"""Stage: pack what has to travel with a study's results: a data set's files, and Snakemake's records of its outputs.
 
-`pipeline.prepare` takes them from there before it asks any other place.
+`python -m pipeline.pack --study study --dataset mnist`. `pipeline.prepare` takes the data from there before it asks any
+other place, and the Snakefile takes the records.
 """
 
 import argparse
@@ -9,9 +10,10 @@ import lzma
 import sys
 from pathlib import Path
 
-from pipeline import paths, plugins, store
+from pipeline import packed_records, paths, plugins, store
 
 ENDING = ".xz"
+PRESET = 7 | lzma.PRESET_EXTREME  # half a minute, once; everyone who clones the repository saves a megabyte
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -21,12 +23,15 @@ def main(argv: list[str] | None = None) -> None:
         SystemExit: with exit code 1 and the reason, if a file isn't there or isn't what was published.
     """
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--study", required=True, help="the study whose outputs were made")
     parser.add_argument("--dataset", required=True, help=f"one of {', '.join(plugins.members('datasets'))}")
-    dataset = parser.parse_args(argv).dataset
+    wanted = parser.parse_args(argv)
+    dataset = wanted.dataset
     try:
         for name, expected in plugins.constants("datasets", dataset)["FILES"]:
             print(pack(paths.data(dataset) / name, paths.packed(dataset) / f"{name}{ENDING}", expected))
-    except (plugins.UnknownNameError, store.DamagedFileError, OSError) as error:
+        print(packed_records.pack(wanted.study))
+    except (plugins.UnknownNameError, store.DamagedFileError, OSError, ValueError) as error:
         sys.exit(f"pack {dataset}: {error}")
 
 
@@ -44,7 +49,7 @@ def pack(source: Path, target: Path, expected: str) -> str:
         raise store.DamagedFileError(
             f"{source}: found sha256 {found}, expected {expected}; fetch it again with `python -m pipeline.prepare`"
         )
-    store.write_bytes(target, lzma.compress(source.read_bytes(), preset=2))
+    store.write_bytes(target, lzma.compress(source.read_bytes(), preset=PRESET))
     return f"{target}: {target.stat().st_size / 1e6:.1f} MB of {source.stat().st_size / 1e6:.1f} MB"
 
 

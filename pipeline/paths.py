@@ -7,6 +7,7 @@ from pipeline.config import NAME
 DATA = Path("data")
 RESULTS = Path("results")
 PACKED = Path("published/data")
+PACKED_RECORDS = Path("published/records")
 RESUME = Path("resume")
 PUBLISHED = Path("published/values")
 
@@ -19,6 +20,11 @@ def data(dataset: str) -> Path:
 def packed(dataset: str) -> Path:
     """The folder of a data set's files as they travel with the results."""
     return PACKED / dataset
+
+
+def packed_records(study: str) -> Path:
+    """What Snakemake knows about a study's outputs, as it travels with them."""
+    return PACKED_RECORDS / f"{study}.json.xz"
 
 
 def raw(dataset: str) -> list[Path]:

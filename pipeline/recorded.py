@@ -3,7 +3,7 @@
 import ast
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,19 @@ class Record:
 def records(folder: Path = METADATA) -> dict[str, Record]:
     """The records by output; files that are no record of a file's output are passed over."""
     found = {}
-    for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
-        name = _output(path.relative_to(folder)) if path.is_file() else None
-        record = _record(path) if name else None
-        if name and record:
+    for place, name in places(folder):
+        record = _record(folder / place)
+        if record:
             found[name] = record
     return found
+
+
+def places(folder: Path = METADATA) -> Iterator[tuple[Path, str]]:
+    """Where below the folder each record lies, and the output that it is of."""
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
+        name = _output(path.relative_to(folder)) if path.is_file() else None
+        if name:
+            yield path.relative_to(folder), name
 
 
 def commands(folder: Path = RULES) -> dict[str, str]:

@@ -28,7 +28,7 @@ from pipeline.plan import Plan, identity
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
 SHOWN_VERSIONS = ("python", "torch", "numpy", "snakemake", "dvc", "wandb")
-LARGEST_SVG = 120_000  # bytes; a larger one is shown as PNG
+LARGEST_SVG = 80_000  # bytes; a larger one is shown as PNG
 SHORT = 12  # characters of a commit's hash
 DEPARTURE = "Departure:"
 UNKNOWN = "not recorded"

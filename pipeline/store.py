@@ -79,17 +79,21 @@ def read_json(path: str | Path) -> Any:
 
 def write_table(path: str | Path, table: pd.DataFrame, provenance: Mapping[str, Any]) -> None:
     """Write a table as parquet, with page checksums, compressed without loss."""
-    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
     floats = [field.name for field in arrow.schema if pa.types.is_floating(field.type)]
     rest: Any = [name for name in arrow.column_names if name not in floats]  # its stub knows True and False only
-    kept = {**(arrow.schema.metadata or {}), PROVENANCE.encode(): _canonical(provenance).encode()}
-    with atomic(path) as partial:
-        # A float's bytes are written place by place, which compresses a fifth better; nothing is lost.
-        pq.write_table(
-            arrow.replace_schema_metadata(kept), partial, write_page_checksum=True, compression="zstd",
-            compression_level=9, use_dictionary=rest,
-            column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT"),
-        )  # fmt: skip
+    with (
+        atomic(path) as partial,
+        # A float's bytes are written place by place, which compresses a fifth better; nothing is lost. Left out are a
+        # second copy of the schema, and what would help to read a part: they are half of a small table.
+        pq.ParquetWriter(
+            partial, arrow.schema, write_page_checksum=True, compression="zstd", compression_level=19,
+            use_dictionary=rest, column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT"), store_schema=False,
+            write_statistics=False,
+        ) as writer,
+    ):  # fmt: skip
+        writer.write_table(arrow)
+        writer.add_key_value_metadata({PROVENANCE: _canonical(provenance)})
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
@@ -146,7 +150,7 @@ def provenance_of(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if path.suffix == ".parquet":
         with _damage_named(path, "a parquet table"):
-            stored = (pq.read_schema(path).metadata or {}).get(PROVENANCE.encode(), b"{}")
+            stored = (pq.read_metadata(path).metadata or {}).get(PROVENANCE.encode(), b"{}")
         return json.loads(stored)
     if path.suffix == ".safetensors":
         with _damage_named(path, "safetensors"), safetensors.safe_open(path, framework="numpy") as file:

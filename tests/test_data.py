@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from idx_files import CONTENT, FILES, IMAGES, LABELS, complete, listing, write
 
-from pipeline import download, plugins, prepare, store
+from pipeline import download, plugins, prepare, splits, store
 from pipeline.datasets import _idx, digits
 
 
@@ -125,9 +125,11 @@ def test_what_is_no_idx_file_is_refused(change):
 
 def test_pixels_become_float32_from_0_to_1_and_labels_int64(tmp_path):
     write(tmp_path, CONTENT)
-    data = _idx.load(tmp_path, FILES, peak=255, classes=3)
-    assert data.train.inputs.shape == (30, 16)
-    assert data.train.inputs.dtype == np.float32
+    published = _idx.load(tmp_path, FILES, peak=255, classes=3)
+    assert published.train.inputs.dtype == np.uint8, "bytes until points are chosen"
+    data = splits.split(published, train=None, validation=10, test=None, seed=0)
+    assert data.train.inputs.shape == (20, 16)
+    assert {part.inputs.dtype for part in (data.train, data.validation, data.test)} == {np.dtype(np.float32)}
     assert data.test.labels.dtype == np.int64
     raw = np.frombuffer(CONTENT["t10k-images-idx3-ubyte"][16:], dtype=np.uint8).reshape(12, 16)
     np.testing.assert_allclose(data.test.inputs, raw / 255, rtol=1e-6)
@@ -173,7 +175,8 @@ def test_the_digits_are_scikit_learn_s(tmp_path):
 
     digits.fetch(tmp_path)
     data = digits.load(tmp_path)
-    np.testing.assert_allclose(np.vstack([data.train.inputs, data.test.inputs]), load_digits().data / 16)
+    assert data.peak == 16
+    np.testing.assert_array_equal(np.vstack([data.train.inputs, data.test.inputs]), load_digits().data)
     np.testing.assert_array_equal(np.hstack([data.train.labels, data.test.labels]), load_digits().target)
 
 
@@ -202,5 +205,5 @@ def test_real_mnist(tmp_path):
     assert data.train.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert data.test.labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
     assert data.train.inputs.shape == (60_000, 784)
-    assert data.train.inputs.mean(dtype=np.float64) == pytest.approx(0.1307, abs=5e-5)
-    assert data.train.inputs[::7].std(dtype=np.float64) == pytest.approx(0.3081, abs=5e-4)
+    assert data.train.inputs.mean(dtype=np.float64) / data.peak == pytest.approx(0.1307, abs=5e-5)
+    assert data.train.inputs[::7].std(dtype=np.float64) / data.peak == pytest.approx(0.3081, abs=5e-4)

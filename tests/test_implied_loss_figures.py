@@ -75,8 +75,12 @@ def test_seeds_without_a_value_are_counted():
 
 def test_surfaces_stand_upright_with_their_numbers_above():
     figure, shown = loss_surfaces.draw({"implied_loss": made(ALL)}, style=STYLE)
-    assert len(shown) == len(ALL) * 2 * 3 * SIDE**2
-    assert list(shown.columns) == loss_surfaces.COLUMNS
+    values = [f"x1={x1:.5g}" for x1 in np.linspace(-1, 1, SIDE)]
+    assert list(shown.columns) == [*(c for c in loss_surfaces.COLUMNS if c not in ("x1", "value")), *values]
+    assert len(shown) == len(ALL) * 2 * 3 * SIDE
+    x1 = np.linspace(-1, 1, SIDE)[None, :]
+    expected = x1 + 10 * shown["x2"].to_numpy()[:, None] + shown["layer"].to_numpy()[:, None]
+    np.testing.assert_allclose(shown[values].to_numpy(), expected)
     assert shown.loc[shown["layer"] == 0, ["r2", "rank"]].isna().all(axis=None)
     panels = np.array(figure.axes[: len(ALL) * 2 * 3]).reshape(-1, 3)
     image = panels[1, 2].images[0]
@@ -96,7 +100,8 @@ def test_a_surface_that_diverged_is_grey():
     table = made([("mse", "random")])
     table.loc[table["x1"].notna() & (table["step"] == 100), "value"] = np.nan
     figure, shown = loss_surfaces.draw({"implied_loss": table}, style=STYLE)
-    assert shown.loc[shown["step"] == 100, "value"].isna().all()
+    values = [name for name in shown.columns if name.startswith("x1=")]
+    assert shown.loc[shown["step"] == 100, values].isna().all(axis=None)
     figure.canvas.draw()
 
 

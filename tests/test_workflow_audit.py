@@ -220,6 +220,9 @@ def test_outputs_without_a_record(place):
             path.unlink()
     assert audited(place, code=1)[0] == {(str(RESULTS / "verdicts.json"), "no record")}
     shutil.rmtree(records)
+    assert audited(place, code=0)[0] == set(), "those that travelled with the results are taken"
+    shutil.rmtree(records)
+    (place / "published" / "records" / "smoke.json.xz").unlink()
     assert audited(place, code=1)[0] == {(".snakemake/metadata", "no record")}
 
 

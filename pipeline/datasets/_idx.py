@@ -1,5 +1,6 @@
 """The idx format of the MNIST database: two zeros, a type, the number of axes, big-endian sizes, then the values."""
 
+import hashlib
 import math
 import struct
 from pathlib import Path
@@ -30,7 +31,7 @@ def load(root: Path, files: tuple[tuple[str, str], ...], *, peak: int, classes: 
     """
     train_images, train_labels, test_images, test_labels = (read(root / name, sha256) for name, sha256 in files)
     return Dataset(
-        train=_points(train_images, train_labels, peak), test=_points(test_images, test_labels, peak), classes=classes
+        train=_points(train_images, train_labels), test=_points(test_images, test_labels), classes=classes, peak=peak
     )
 
 
@@ -43,12 +44,13 @@ def read(path: Path, sha256: str) -> ndarray:
     """
     if not path.is_file():
         raise FileNotFoundError(f"no {path}: fetch the data first, with `python -m pipeline.prepare`")
-    found = store.sha256(path)
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise store.DamagedFileError(
             f"{path}: found sha256 {found}, expected {sha256}; fetch it again with `python -m pipeline.prepare`"
         )
-    return decode(path.read_bytes(), str(path))
+    return decode(content, str(path))
 
 
 def decode(content: bytes, name: str) -> ndarray:
@@ -74,7 +76,5 @@ def encode(array: ndarray) -> bytes:
     return struct.pack(f">HBB{array.ndim}I", 0, BYTES, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
 
 
-def _points(images: ndarray, labels: ndarray, peak: int) -> Points:
-    flat = images.reshape(len(images), -1).astype(np.float32)
-    flat /= np.float32(peak)
-    return Points(flat, labels.astype(np.int64))
+def _points(images: ndarray, labels: ndarray) -> Points:
+    return Points(images.reshape(len(images), -1), labels.astype(np.int64))

@@ -31,7 +31,7 @@ LABEL_LETTERS = 16  # of a line beside a low panel
 TICKS = 8  # of an axis as wide as the figure
 RC = {
     "figure.dpi": 100,
-    "savefig.dpi": 200,
+    "savefig.dpi": 160,
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.labelsize": 9,
@@ -132,6 +132,16 @@ def pick(table: pd.DataFrame, **values: object) -> pd.DataFrame:
     for column, value in values.items():
         table = table[table[column] == value]
     return table
+
+
+def wide(table: pd.DataFrame, *, across: str) -> pd.DataFrame:
+    """The numbers of a plane for a reader: a row for each row of it, its `value`s in columns such as `x1=-0.5`.
+
+    A row for each point would repeat the words of all the other columns, and have ten times the bytes.
+    """
+    rows = [column for column in table.columns if column not in (across, "value")]
+    plane = table.set_index([*rows, across])["value"].unstack()
+    return plane.rename(columns=lambda at: f"{across}={at:.5g}").rename_axis(columns=None).reset_index()
 
 
 def legend(figure: Figure, style: Style, *, columns: int = 4) -> None:

@@ -7,7 +7,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from pipeline.figures._style import HEAT, Style, blank, panels, pick
+from pipeline.figures._style import HEAT, Style, blank, panels, pick, wide
 
 READS = ("implied_loss",)
 TITLE = "True and implied loss over the plane"
@@ -33,7 +33,8 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
         style: not used: there are no methods here.
 
     Returns:
-        The figure, and the surfaces of seed 0: the value at each point, and each implied one's r2 and rank.
+        The figure, and the surfaces of seed 0: a row for each x2 with the value at each x1, in columns that are named
+        like `x1=-0.5`, and each implied one's r2 and rank.
     """
     table = tables["implied_loss"]
     surfaces = table if table.empty else table[table["quantity"].isin(SURFACES)]
@@ -58,7 +59,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
     for panel in axes[-1]:
         panel.set_xlabel("$x_1$", fontsize=SMALL)
     _colours(figure, axes)
-    return figure, shown
+    return figure, wide(shown, across="x1")
 
 
 def _with_agreement(table: pd.DataFrame, surfaces: pd.DataFrame) -> pd.DataFrame:
@@ -75,10 +76,10 @@ def _surface(axes: Axes, points: pd.DataFrame) -> None:
     axes.set(xticks=[], yticks=[], box_aspect=1)
     if points.empty:
         return
-    wide = points.pivot(index="x2", columns="x1", values="value")
+    plane = points.pivot(index="x2", columns="x1", values="value")
     finite = points["value"][np.isfinite(points["value"])]
     low, high = np.percentile(finite, [LOW, HIGH]) if len(finite) else (0, 1)
-    values = wide.to_numpy(dtype=np.float64)
+    values = plane.to_numpy(dtype=np.float64)
     edges = (*np.percentile(points["x1"], [0, 100]), *np.percentile(points["x2"], [0, 100]))
     axes.imshow(values, cmap=HEAT, vmin=low, vmax=high if high > low else low + 1, origin="lower", extent=edges)
     r2, rank = points[["r2", "rank"]].iloc[0]

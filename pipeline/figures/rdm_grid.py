@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipeline.figures._maps import ABSENT, narrow
-from pipeline.figures._style import HEAT, Style, blank, by_setting, panels, pick
+from pipeline.figures._style import HEAT, Style, blank, by_setting, panels, pick, wide
 
 READS = ("rdm",)
 TITLE = "Representational dissimilarity matrices"
@@ -23,7 +23,8 @@ SMALL: dict[str, Any] = {"labelsize": 5, "length": 0, "pad": 1}
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
     """A row a method, a column a layer, of the deepest networks and each method's first seed that finished.
 
-    All share one colour scale. The table has the pixels on and above the diagonal.
+    All share one colour scale. The table has the pixels on and above the diagonal, a row for each i and a column
+    for each j.
     """
     table = tables["rdm"]
     if not table.empty:
@@ -53,7 +54,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
     drawn = [panel.images[0] for panel in axes.flat if panel.images]
     label = "dissimilarity, 1 - Pearson r"
     figure.colorbar(drawn[0], ax=list(axes.flat), location="right", label=label, aspect=30, shrink=0.8)
-    return figure, part.loc[part["i"] <= part["j"], COLUMNS].reset_index(drop=True)
+    return figure, wide(part.loc[part["i"] <= part["j"], COLUMNS], across="j")
 
 
 def _picture(axes: Axes, pixels: pd.DataFrame, highest: float, starts: np.ndarray) -> None:

@@ -15,7 +15,7 @@ shell.prefix(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PAT
 sys.path.insert(0, str(workflow.basedir))
 
 from pipeline import config as settings
-from pipeline import needs, paths, plugins, prepare
+from pipeline import needs, packed_records, paths, plugins, prepare, store
 from pipeline.plan import Plan
 
 STUDY = str(config.get("study", "study"))
@@ -60,6 +60,11 @@ wildcard_constraints:
 # Snakemake would take all that was ever made from them for stale.
 for dataset in PLAN.datasets():
     prepare.unpack(dataset)
+# So do Snakemake's records of results that were pulled.
+try:
+    packed_records.restore(STUDY)
+except store.DamagedFileError as error:
+    print(f"warning: what was pulled looks stale: {error}", file=sys.stderr)
 
 
 # Data are what their checksum says, which every job checks: a later time stamp makes nothing stale.
