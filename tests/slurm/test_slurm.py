@@ -148,14 +148,20 @@ def test_a_new_controller_takes_up_what_runs(place, cluster, begun):
 
 
 def test_a_new_snakemake_does_nothing_twice(place, begun):
-    """Its predecessor was killed: what that had in the cluster ends there, and is recognised as done."""
+    """Its predecessor was killed: what that has in the cluster is waited for, and is recognised as done."""
     run = "depth-every_sg-hidden4-s1"
     process = begun(run)
+    (before,) = place.trainings()
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    wait_for(lambda: not said("squeue", "-h"), "the job to end")
     place.make("long", "--unlock")
-    assert "Nothing to be done" in place.make("long", target("long", run))
+    assert list(place.trainings()) == [before], "it runs on"
+    with Watch(place) as watch:
+        text = place.make("long", target("long", run))
+    assert "for this folder: 1. Waiting" in text
+    assert "Nothing to be done" in text
+    assert list(watch.seen) == [before]
+    assert "going on" not in place.log("long", run)
 
 
 def test_an_interrupted_snakemake_cancels_its_jobs_and_they_go_on(place, begun, went_on):

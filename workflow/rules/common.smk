@@ -15,8 +15,20 @@ shell.prefix(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PAT
 sys.path.insert(0, str(workflow.basedir))
 
 from pipeline import config as settings
-from pipeline import needs, packed_records, paths, plugins, prepare, store
+from pipeline import (
+    earlier_jobs,
+    leftovers,
+    needs,
+    packed_records,
+    paths,
+    plugins,
+    prepare,
+    store,
+)
 from pipeline.plan import Plan
+
+if workflow.is_main_process:
+    earlier_jobs.wait(sys.argv[1:])
 
 STUDY = str(config.get("study", "study"))
 try:
@@ -44,6 +56,10 @@ FIGURES = [
     for name in PLAN.study.figures
     for end in ("svg", "png", "csv")
 ]
+
+
+onstart:
+    leftovers.sweep(STUDY)
 
 
 wildcard_constraints:
