@@ -34,8 +34,8 @@ class Study:
         self.notes: list[str] = []
         try:
             packed_records.restore(name)
-        except store.DamagedFileError as error:
-            self.notes.append(str(error))
+        except (store.DamagedFileError, OSError) as error:
+            self.notes.append(f"records that came with the results are not taken up: {error}")
         self.records = recorded.records()
         self.again = f"snakemake reproduce all --config study={name}"
         self._sums: dict[str, str] = {}
