@@ -4,6 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 STAMP := .venv/.made-from-lock
 # Of `review`, `archive` and so on: make review STUDY=smoke
 STUDY ?= study
+SLURM_TESTS ?= slurm
 
 .PHONY: setup reproduce smoke test test-kills test-slurm check document verify why review archive publish lock
 
@@ -22,7 +23,7 @@ test: setup                     ## all tests, the smoke study included
 	python -m pytest
 
 test-slurm: setup               ## the workflow through a SLURM cluster on this machine; needs root, slurm-wlm and munge
-	python -m pytest -n 0 -m slurm tests/slurm
+	python -m pytest -n 0 -m "$(SLURM_TESTS)" tests/slurm
 
 test-kills: setup               ## the smoke study, killed ten times at random moments
 	python -m pytest -n 0 -m slow tests/test_kills.py

@@ -18,24 +18,22 @@ PROFILE = (
     "--profile", "profiles/slurm", "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "3",
     "--latency-wait", "5",
 )  # fmt: skip
-# Trainings of some twenty seconds, and of about a minute.
-STUDIES = {"long": {"steps": 12000, "log_every": 400}, "longer": {"steps": 30000, "log_every": 1000}}
+LONG = {"steps": 12000, "log_every": 400}  # a training of about ten seconds or more
 
 
 class Place:
     """The project's files in a folder of their own, and Snakemake in it."""
 
     def __init__(self, folder: Path, profile: tuple[str, ...]) -> None:
-        """Copy what a study needs; beside `smoke` there are studies of the same runs with more updates."""
+        """Copy what a study needs; beside `smoke` there is `long`, of the same runs with more updates."""
         root = Path(__file__).parents[2]
         self.folder, self.profile = folder, profile
         for name in COPIED:
             copy = shutil.copytree if (root / name).is_dir() else shutil.copy
             copy(root / name, folder / name)
         settings = yaml.safe_load((folder / "configs" / "smoke.yaml").read_text())
-        for study, changed in STUDIES.items():
-            settings["training"] |= changed
-            (folder / "configs" / f"{study}.yaml").write_text(yaml.safe_dump(settings))
+        settings["training"] |= LONG
+        (folder / "configs" / "long.yaml").write_text(yaml.safe_dump(settings))
         self.environment = {
             **os.environ,
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),

@@ -1,6 +1,6 @@
 """The workflow through a real SLURM: GPUs kept apart, the same bits, and what happens when things end too early.
 
-`make test-slurm`; not part of `make test`. The tests share one cluster and one folder; each has runs of its own.
+`make test-slurm`; not part of `make test`, and without the whole study part of `.ci/run`. The tests share one cluster and one folder; each has runs of its own.
 """
 
 import os
@@ -44,10 +44,10 @@ def begun(place):
     """A long training in the cluster that has written a checkpoint; given a run's name, returns Snakemake's process."""
     processes = []
 
-    def begin(run, study="long"):
-        process = place.start(study, target(study, run))
+    def begin(run):
+        process = place.start("long", target("long", run))
         processes.append(process)
-        wait_for(lambda: place.checkpointed(study, run), f"{run}'s first checkpoint")
+        wait_for(lambda: place.checkpointed("long", run), f"{run}'s first checkpoint")
         return process
 
     yield begin
@@ -61,13 +61,13 @@ def begun(place):
 def went_on(place, local):
     """Checks that a run that was stopped has gone on from its checkpoint, to the same bits as one that never was."""
 
-    def check(run, study="long"):
-        step = re.search(r"going on after step (\d+)", place.log(study, run))
-        assert step, place.log(study, run)
+    def check(run):
+        step = re.search(r"going on after step (\d+)", place.log("long", run))
+        assert step, place.log("long", run)
         assert int(step[1]) > 0
-        local.make(study, target(study, run))
-        assert "going on" not in local.log(study, run)
-        assert same_bits(local, place, study, run)
+        local.make("long", target("long", run))
+        assert "going on" not in local.log("long", run)
+        assert same_bits(local, place, "long", run)
 
     return check
 
@@ -125,15 +125,16 @@ def test_a_job_whose_node_is_lost_goes_on(cluster, begun, went_on):
     went_on("depth-every_sg-hidden4-s0")
 
 
-def test_a_job_at_its_time_limit_goes_on(begun, went_on):
-    """The limit is moved to a minute once there is a checkpoint; SLURM looks every half minute."""
+def test_a_job_at_its_time_limit_goes_on(place, begun, went_on):
+    """The training is held once there is a checkpoint, and the limit is moved to a minute; SLURM looks every half minute."""
     run = "depth-backprop-hidden4-s1"
-    process = begun(run, "longer")
-    job = running_job()
-    said("scontrol", "update", f"JobId={job}", "TimeLimit=1")
+    process = begun(run)
+    (training,) = place.trainings()
+    os.kill(training, signal.SIGSTOP)
+    said("scontrol", "update", f"JobId={running_job()}", "TimeLimit=1")
     text = finish(process)
     assert "Trying to restart" in text
-    went_on(run, "longer")
+    went_on(run)
 
 
 def test_a_new_controller_takes_up_what_runs(place, cluster, begun):
@@ -176,6 +177,7 @@ def test_an_interrupted_snakemake_cancels_its_jobs_and_they_go_on(place, begun, 
     went_on(run)
 
 
+@pytest.mark.slow
 def test_the_whole_study_has_the_numbers_of_a_local_run(place, local):
     """All of the smoke study, in few jobs: within a job one after the other, by limits of scope `local`."""
     small = [f"{rule}={rule}" for rule in ("tune", "train", "represent", "analyse", "draw")]
