@@ -21,7 +21,7 @@ DEVICES = ("/dev/null", "/dev/zero")  # a GPU has to be a device; jobs see numbe
 MEMORY = 8000
 
 CONF = """\
-ClusterName=test
+ClusterName={name}
 SlurmctldHost={host}(127.0.0.1)
 AuthType=auth/munge
 AuthInfo=cred_expire=5
@@ -89,11 +89,12 @@ class Cluster:
         """Prepare settings below `folder`; nothing runs yet."""
         self.folder, self.host = folder, socket.gethostname().partition(".")[0]
         self.munged: int | None = None
+        self.name = f"test{os.getpid()}"
         for name in ("state", "spool", "run", "log", "munge"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / "slurm.conf").write_text(
             CONF.format(
-                host=self.host, folder=folder, cpus=max(2, os.cpu_count() or 2), memory=MEMORY, gpus=len(DEVICES),
+                name=self.name, host=self.host, folder=folder, cpus=max(2, os.cpu_count() or 2), memory=MEMORY, gpus=len(DEVICES),
                 controller_port=_free_port(), node_port=_free_port(),
             )
         )  # fmt: skip
@@ -150,16 +151,31 @@ class Cluster:
         return [int(pid) for job in jobs for pid in said("pgrep", "-f", rf"^slurmstepd: \[{job}\.").split()]
 
     def stop(self) -> None:
-        """Cancel what is left, stop what was started, remove the links."""
+        """Cancel what is left, stop what was started, remove the links.
+
+        A Snakemake inside a job can hang when it is interrupted while it ends; where there are no cgroups, SLURM loses
+        sight of it.
+        """
         subprocess.run(["scancel", "--user=root"], capture_output=True)
         with contextlib.suppress(TimeoutError):
             wait_for(lambda: not said("squeue", "-h", "-t", "running,completing"), "jobs to end", seconds=30)
         for name in ("slurmd", "slurmctld"):
             _end(self._pid(name))
         _end(self.munged)
+        for pid in self._strays():
+            _signal(pid, signal.SIGKILL)
         for name in ("slurm.conf", "gres.conf", "cgroup.conf"):
             if (SETTINGS / name).is_symlink():
                 (SETTINGS / name).unlink()
+
+    def _strays(self) -> list[int]:
+        """The process ids of what runs in this cluster's jobs."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            with contextlib.suppress(OSError):
+                if f"SLURM_CLUSTER_NAME={self.name}".encode() in path.read_bytes().split(b"\0"):
+                    found.append(int(path.parent.name))
+        return found
 
     def _pid(self, name: str) -> int | None:
         path = self.folder / "run" / f"{name}.pid"
