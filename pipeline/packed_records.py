@@ -87,9 +87,21 @@ def _read(source: Path) -> dict[str, Any]:
         content = json.loads(lzma.decompress(source.read_bytes()))
     except (lzma.LZMAError, EOFError, ValueError) as error:
         raise store.DamagedFileError(f"{source}: expected packed records, found {error}; {again}") from None
-    if not isinstance(content, dict) or content.keys() != KEYS or content["version"] != VERSION:
+    if (
+        not isinstance(content, dict)
+        or content.keys() != KEYS
+        or content["version"] != VERSION
+        or not all(isinstance(content[key], dict) for key in ("outputs", "records"))
+    ):
         raise store.DamagedFileError(f"{source}: expected records of version {VERSION}, found something else; {again}")
-    for place in content["records"]:
-        if not PLACE.fullmatch(place) or place not in content["outputs"]:
-            raise store.DamagedFileError(f"{source}: expected the name of a record, found {place!r}; {again}")
+    for place, record in content["records"].items():
+        if not PLACE.fullmatch(place) or not isinstance(record, dict):
+            raise store.DamagedFileError(f"{source}: expected a record under its name, found {place!r}; {again}")
+        match content["outputs"].get(place):
+            case [str(), str()]:
+                continue
+            case other:
+                raise store.DamagedFileError(
+                    f"{source}: expected the output of {place} and its sha256, found {other!r}; {again}"
+                )
     return content

@@ -95,9 +95,12 @@ def planted(**changes):
     [
         ({"version": 2}, "expected records of version 1"),
         ({"more": 1}, "expected records of version 1"),
-        ({"records": {"../../evil": {}}, "outputs": {"../../evil": ["a", "b"]}}, "expected the name of a record"),
-        ({"records": {"/tmp/evil": {}}, "outputs": {"/tmp/evil": ["a", "b"]}}, "expected the name of a record"),
-        ({"outputs": {}}, "expected the name of a record"),
+        ({"records": []}, "expected records of version 1"),
+        ({"records": {"../../evil": {}}, "outputs": {"../../evil": ["a", "b"]}}, "expected a record under its name"),
+        ({"records": {"/tmp/evil": {}}, "outputs": {"/tmp/evil": ["a", "b"]}}, "expected a record under its name"),
+        ({"records": {"abcd": "text"}, "outputs": {"abcd": ["a", "b"]}}, "expected a record under its name"),
+        ({"outputs": {}}, "and its sha256, found None"),
+        ({"records": {"abcd": {}}, "outputs": {"abcd": [1, 2]}}, "and its sha256, found"),
     ],
 )
 def test_a_pack_of_something_else_is_refused_and_nothing_is_written(place, changes, message):

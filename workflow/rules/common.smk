@@ -79,7 +79,7 @@ for dataset in PLAN.datasets():
 # So do Snakemake's records of results that were pulled.
 try:
     packed_records.restore(STUDY)
-except store.DamagedFileError as error:
+except (store.DamagedFileError, OSError) as error:
     print(f"warning: what was pulled looks stale: {error}", file=sys.stderr)
 
 
