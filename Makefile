@@ -10,7 +10,7 @@ SLURM_TESTS ?= slurm
 
 setup: $(STAMP)                 ## the environment, from the lock file
 
-$(STAMP): requirements.lock requirements-tools.lock tools/setup.sh
+$(STAMP): $(wildcard requirements*.lock) tools/setup.sh tools/torch.sh
 	bash tools/setup.sh
 
 reproduce: setup                ## the default study: every figure, table and the report
@@ -49,10 +49,12 @@ archive: setup                  ## code, settings and results as one file below 
 publish: setup                  ## send the offline W&B runs and build the review there; OPTIONS=--dry-run sends nothing
 	python -m pipeline.publish --study $(STUDY) $(OPTIONS)
 
-COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --no-emit-package torch --generate-hashes \
-  --no-header --quiet
+UNIVERSAL := --universal --python-version 3.11 --generate-hashes --no-header --quiet
+COMPILE := uv pip compile pyproject.toml --no-emit-package torch $(UNIVERSAL)
 
-lock: setup                     ## renew the lock files (needs the network)
+lock: setup                     ## renew the lock files, but that of PyTorch's CPU builds (needs the network)
 	$(COMPILE) --extra test --extra check --output-file requirements.lock
 	$(COMPILE) --extra s3 --extra ssh --extra slurm --extra publish --extra browser --extra servers --extra parallel \
 	  --constraint requirements.lock --output-file requirements-tools.lock
+	grep --only-matching 'torch==[^"]*' pyproject.toml | uv pip compile - --no-config $(UNIVERSAL) \
+	  --constraint requirements.lock --output-file requirements-torch.lock

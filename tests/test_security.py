@@ -365,14 +365,32 @@ def test_no_secret_is_in_what_a_study_leaves(made):
     (made / "leak.bin").unlink()
 
 
-def test_every_package_is_locked_to_one_version_and_by_hash():
-    lines = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if not line.startswith("#")]
+LOCKS = sorted(ROOT.glob("requirements*.lock"))
+
+
+@pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.stem)
+def test_every_package_is_locked_to_one_version_and_by_hash(path):
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
     entries = re.split(r"\n(?=\S)", "\n".join(lines))
-    assert len(entries) > 100
+    assert len(entries) > {"requirements-torch": 20, "requirements-torch-cpu": 0}.get(path.stem, 100)
     for entry in entries:
         assert re.match(r"[A-Za-z0-9_.\[\],-]+==\S+", entry), entry[:80]
         assert re.search(r"--hash=sha256:[0-9a-f]{64}\b", entry), entry[:80]
-    setup = (ROOT / "tools" / "setup.sh").read_text()
-    for line in setup.splitlines():
-        if "pip install" in line and "requirements.lock" in line:
-            assert "--require-hashes" in line
+
+
+def test_what_is_installed_is_checked_by_hash_and_of_one_version():
+    installs = 0
+    for script in (ROOT / "tools").glob("*.sh"):
+        code = "\n".join(
+            line for line in script.read_text().splitlines() if "echo" not in line and "$wanted" not in line
+        )
+        for command in re.findall(r"pip install(?:[^\n]*\\\n)*[^\n]*", code):
+            installs += 1
+            assert "--require-hashes" in command, f"{script.name}: {command}"
+    assert installs == 4
+    locked: dict[tuple[str, str], set[str]] = {}
+    for path in LOCKS:
+        for name, version, marker in re.findall(r"^([\w.-]+)\S*==([^\s;+]+)\S*(.*)", path.read_text(), re.MULTILINE):
+            locked.setdefault((name, marker.strip(" \\")), set()).add(version)
+    assert {key: versions for key, versions in locked.items() if len(versions) > 1} == {}
+    assert f'"torch=={next(iter(locked["torch", ""]))}"' in (ROOT / "pyproject.toml").read_text()

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
-# Makes .venv from the lock file. PYTHON chooses the interpreter (>= 3.11).
+# Makes .venv from the lock files. PYTHON chooses the interpreter (>= 3.11), TORCH the build of torch (cpu or cuda).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-TORCH=torch==2.13.0
 
 pick() {
   for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11 python; do
@@ -26,17 +25,6 @@ echo "$uv" $hashes > .venv/uv.txt
 .venv/bin/uv pip install --quiet --python .venv/bin/python --compile-bytecode --require-hashes --requirement requirements.lock \
   --requirement requirements-tools.lock
 
-# torch comes as a CPU and as a CUDA build under one version, so it is not in the lock. Its CPU build needs nothing that
-# the lock doesn't have; the CUDA build imports only beside its libraries.
-works() { .venv/bin/python -c 'import torch; assert torch.__version__.split("+")[0] == "2.13.0"' 2>/dev/null; }
-if ! works; then
-  if command -v nvidia-smi >/dev/null 2>&1; then
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check "$TORCH"
-  else
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "$TORCH"
-    works || .venv/bin/python -m pip install --quiet --disable-pip-version-check "$TORCH"
-  fi
-fi
-works || { echo "torch 2.13.0 was installed but can't be imported: run .venv/bin/python -c 'import torch' to see why" >&2; exit 1; }
+bash tools/torch.sh .venv
 touch .venv/.made-from-lock
 echo "The environment is ready: .venv ($(.venv/bin/python --version), torch $(.venv/bin/python -c 'import torch; print(torch.__version__)'))"

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Installs torch into the environment named, by checksum: torch.sh .venv
+# One version has CPU and CUDA builds, so it is not in requirements.lock: requirements-torch.lock has PyPI's builds and
+# the CUDA libraries that some of them import, requirements-torch-cpu.lock the CPU builds that PyTorch's own index serves
+# and that need nothing more. TORCH=cpu and TORCH=cuda choose; else a CPU build is preferred where no GPU is seen.
+# A torch of the right version that is there already is left as it is, whoever built it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+environment=$1
+wanted=$(grep --only-matching '^torch==[^ ]*' requirements-torch.lock)
+version=${wanted#torch==}
+
+works() {
+  "$environment/bin/python" -c "import torch; assert torch.__version__.split('+')[0] == '$version'" 2>/dev/null
+}
+
+way_round() {
+  echo "To use a build of your own, install it and call make setup again, which leaves it as it is:" \
+    "$environment/bin/python -m pip install $wanted [--index-url ...]" >&2
+}
+
+cpu_build() {
+  local log="$environment/torch-cpu.log"
+  if "$environment/bin/python" -m pip install --disable-pip-version-check --no-deps --require-hashes \
+    --only-binary :all: --requirement requirements-torch-cpu.lock >"$log" 2>&1; then
+    return
+  fi
+  if grep --quiet "DO NOT MATCH THE HASHES" "$log"; then
+    cat "$log" >&2
+    echo "This build of torch has another checksum than those in requirements-torch-cpu.lock: refused." >&2
+    way_round
+    exit 1
+  fi
+  return 1
+}
+
+case "${TORCH:-auto}" in
+  auto) if command -v nvidia-smi >/dev/null 2>&1; then build=cuda; else build=cpu; fi ;;
+  cpu | cuda) build=$TORCH ;;
+  *)
+    echo "TORCH is '$TORCH'; it can be cpu, cuda or auto" >&2
+    exit 1
+    ;;
+esac
+
+works && exit
+if [ "$build" = cuda ] || ! cpu_build; then
+  echo "Installing torch $version from PyPI; on Linux that is the CUDA build, several GB"
+  [ "$build" = cuda ] || echo "(for the CPU build name PyTorch's index of CPU builds in PIP_EXTRA_INDEX_URL)"
+  if ! "$environment/bin/uv" pip install --quiet --python "$environment/bin/python" --compile-bytecode \
+    --require-hashes --requirement requirements-torch.lock; then
+    echo "No build of torch $version for this machine, with a checksum in requirements-torch.lock, could be installed." >&2
+    way_round
+    exit 1
+  fi
+fi
+works || {
+  echo "torch $version was installed but can't be imported: run $environment/bin/python -c 'import torch' to see why" >&2
+  exit 1
+}
