@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 STAMP := .venv/.made-from-lock
+SITES := .venv/sites/.made-from-lock
 # Of `review`, `archive` and so on: make review STUDY=smoke
 STUDY ?= study
 SLURM_TESTS ?= slurm
@@ -19,7 +20,12 @@ reproduce: setup                ## the default study: every figure, table and th
 smoke: setup                    ## the whole workflow, very small
 	snakemake reproduce all --config study=smoke
 
-test: setup                     ## all tests, the smoke study included
+$(SITES): $(STAMP)
+	rm -rf $(@D)
+	uv pip install --quiet --python .venv/bin/python --target $(@D) --require-hashes --requirement requirements-sites.lock
+	touch $@
+
+test: setup $(SITES)            ## all tests, the smoke study included
 	python -m pytest
 
 test-slurm: setup               ## the workflow through a SLURM cluster on this machine; needs root, slurm-wlm and munge
@@ -56,5 +62,7 @@ lock: setup                     ## renew the lock files, but that of PyTorch's C
 	$(COMPILE) --extra test --extra check --output-file requirements.lock
 	$(COMPILE) --extra s3 --extra ssh --extra slurm --extra publish --extra browser --extra servers --extra parallel \
 	  --constraint requirements.lock --output-file requirements-tools.lock
+	uv pip compile --group sites $(UNIVERSAL) --constraint requirements.lock --constraint requirements-tools.lock \
+	  --output-file requirements-sites.lock
 	grep --only-matching 'torch==[^"]*' pyproject.toml | uv pip compile - --no-config $(UNIVERSAL) \
 	  --constraint requirements.lock --output-file requirements-torch.lock

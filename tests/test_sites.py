@@ -16,11 +16,19 @@ REPRESENT = "results/smoke/represent/depth-one_sg-hidden4-s0.safetensors"
 SITES = ("default", "slurm", "gpu", "kubernetes", "aws-batch")
 
 
+@pytest.fixture(autouse=True)
+def plugins(root, monkeypatch):
+    """What `make test` installs apart, for this test and what it starts."""
+    apart = str(root / ".venv" / "sites")
+    monkeypatch.setattr(sys, "path", [*sys.path, apart])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), apart])))
+
+
 def installed(site):
     """Skips where the site's plugin isn't installed."""
     if site not in ("default", "gpu"):
         name = f"snakemake_executor_plugin_{site.replace('-', '_')}"
-        pytest.importorskip(name, reason=f"snakemake-executor-plugin-{site} isn't installed")
+        pytest.importorskip(name, reason=f"snakemake-executor-plugin-{site} isn't installed; make test installs it")
 
 
 def asked(root, site, *targets):
