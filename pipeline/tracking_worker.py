@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
@@ -54,6 +55,7 @@ def main() -> None:
     threading.Thread(target=_listen, args=(commands, inbox), daemon=True).start()
     code = 0
     try:
+        tempfile.tempdir = tempfile.mkdtemp(prefix="tracking-")  # W&B makes folders there and leaves them
         opening = inbox.get()
         try:
             _record(_start(opening, report), inbox, report)
@@ -63,7 +65,13 @@ def main() -> None:
     except BaseException as error:
         report("problem", f"{type(error).__name__}: {error}")
         code = 1
+    _remove_temporary()
     os._exit(code)  # W&B's own clean-up at exit may wait for a server
+
+
+def _remove_temporary() -> None:
+    if tempfile.tempdir is not None:
+        shutil.rmtree(tempfile.tempdir, ignore_errors=True)
 
 
 def _take_over() -> tuple[BinaryIO, int]:
@@ -82,6 +90,7 @@ def _listen(commands: BinaryIO, inbox: "queue.SimpleQueue[Command]") -> None:
             inbox.put(json.loads(line))
     inbox.put({"do": "finish", "code": 1})  # unless it was told to finish before, the job has failed
     time.sleep(ORPHAN_SECONDS)
+    _remove_temporary()
     os.killpg(0, signal.SIGKILL)
 
 

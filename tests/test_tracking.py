@@ -91,7 +91,8 @@ def test_an_offline_run_holds_all_that_was_recorded(tmp_path, begin, capfd):
     assert not list(files.glob("*.log")), "no console output"
     assert not list(files.glob("code*")), "no source code"
     assert not list((tmp_path / "home").rglob("*")), "nothing outside of the project"
-    assert {path.name for path in tmp_path.iterdir()} <= {"wandb", "home", "picture.png", "table.parquet"}
+    assert {path.name for path in tmp_path.iterdir()} <= {"wandb", "home", "temporary", "picture.png", "table.parquet"}
+    assert not list((tmp_path / "temporary").iterdir()), "nothing stays in the system's temporary folder"
     assert list((tmp_path / "wandb" / "data").rglob("*")), "what is staged for sending stays in the project"
 
 
@@ -124,13 +125,16 @@ def test_a_killed_job_leaves_its_numbers_and_no_process(tmp_path):
         "while not t._queue.empty(): time.sleep(0.01)\n"
         "time.sleep(0.1); print(t._process.pid, flush=True); os.kill(os.getpid(), signal.SIGTERM)\n"
     )
-    variables = {**os.environ, "PYTHONPATH": str(ROOT), "WANDB_MODE": "offline"}
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), "WANDB_MODE": "offline", "TMPDIR": str(temporary)}
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=variables, capture_output=True, text=True)
     assert done.returncode == -signal.SIGTERM
     gone(int(done.stdout))
     records = recorded(tmp_path)
     assert list(history(records)) == [0, 1, 2, 3, 4]
     assert exit_codes(records) == [1]
+    assert not list(temporary.iterdir())
 
 
 # --- online, but not reached
@@ -176,3 +180,4 @@ def test_without_a_server_the_run_is_recorded_offline(tmp_path, begin, server, c
     records = recorded(tmp_path)
     assert history(records)[4]["loss"] == 2.0
     assert exit_codes(records) == [0]
+    assert not list((tmp_path / "temporary").iterdir())

@@ -101,6 +101,7 @@ def test_a_place_that_can_not_be_written_is_named(tmp_path, begin, capfd, direct
 
 def test_disabled_means_no_process_and_no_file(tmp_path, begin, impostor, capfd):
     impostor("raise ImportError")
+    (tmp_path / "temporary").mkdir()
     before = sorted(tmp_path.rglob("*"))
     with begin(mode="disabled") as tracker:
         assert tracker._process is None

@@ -18,7 +18,9 @@ def start(place, monkeypatch, *, mode="offline", directory=None, limit=PATIENCE,
     monkeypatch.setattr(tracking, "LONGEST_SECONDS", max(limit, tracking.LONGEST_SECONDS))
     for name in [name for name in os.environ if name.startswith("WANDB_")]:
         monkeypatch.delenv(name)
-    for name, value in {"WANDB_MODE": mode, "HOME": str(place / "home"), **variables}.items():
+    temporary = place / "temporary"
+    temporary.mkdir(exist_ok=True)
+    for name, value in {"WANDB_MODE": mode, "HOME": str(place / "home"), "TMPDIR": str(temporary), **variables}.items():
         monkeypatch.setenv(name, value)
     return tracking.start(
         name="every_sg-s0", group="study-1", job_type="train", tags=["every_sg", "smoke", "t" * 100],

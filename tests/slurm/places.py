@@ -28,6 +28,8 @@ class Place:
         """Copy what a study needs; beside `smoke` there is `long`, of the same runs with more updates."""
         root = Path(__file__).parents[2]
         self.folder, self.profile = folder, profile
+        self.begun: subprocess.Popen[bytes] | None = None
+        self.said = folder / "said.txt"
         for name in COPIED:
             copy = shutil.copytree if (root / name).is_dir() else shutil.copy
             copy(root / name, folder / name)
@@ -42,18 +44,32 @@ class Place:
             "PIPELINE_CHECKPOINT_SECONDS": "1",
         }
 
-    def start(self, study: str, *more: str) -> subprocess.Popen[str]:
+    def start(self, study: str, *more: str) -> subprocess.Popen[bytes]:
         """Snakemake, in a process group of its own so that it can be killed with what it started."""
         command = [sys.executable, "-m", "snakemake", *more, "--config", f"study={study}", *self.profile]
-        return subprocess.Popen(
-            command, cwd=self.folder, env=self.environment, text=True, start_new_session=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=_heed_interrupts,
-        )  # fmt: skip
+        with self.said.open("w") as said_by_it:
+            self.begun = subprocess.Popen(
+                command, cwd=self.folder, env=self.environment, start_new_session=True, stdout=said_by_it,
+                stderr=subprocess.STDOUT, preexec_fn=_heed_interrupts,
+            )  # fmt: skip
+        return self.begun
+
+    def wait(self, *, seconds: float = 900) -> str:
+        """Wait for the Snakemake that was started last, and return what it said."""
+        assert self.begun is not None
+        try:
+            code = self.begun.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.begun.pid, signal.SIGKILL)
+            pytest.fail(f"Snakemake didn't end within {seconds:g} s:\n{self.said.read_text()}")
+        text = self.said.read_text()
+        assert code == 0, text
+        return text
 
     def make(self, study: str, *more: str) -> str:
         """Run Snakemake to its end, and return what it said."""
-        process = self.start(study, *more)
-        return finish(process)
+        self.start(study, *more)
+        return self.wait()
 
     def log(self, study: str, run: str) -> str:
         """What a training has said so far."""
@@ -80,17 +96,6 @@ class Place:
 def _heed_interrupts() -> None:
     """A shell lets what it starts in the background ignore Ctrl-C, and so what that starts."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def finish(process: subprocess.Popen[str], *, seconds: float = 900) -> str:
-    """Wait for a Snakemake, and return what it said."""
-    try:
-        text = process.communicate(timeout=seconds)[0]
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        pytest.fail(f"Snakemake didn't end within {seconds:g} s:\n{process.communicate()[0]}")
-    assert process.returncode == 0, text
-    return text
 
 
 class Watch:

@@ -10,7 +10,7 @@ import signal
 import numpy as np
 import pytest
 from cluster import said, wait_for
-from places import Place, Watch, finish, running_job
+from places import Place, Watch, running_job
 
 from pipeline import store
 
@@ -40,36 +40,38 @@ def same_bits(a: Place, b: Place, study, run):
 
 
 @pytest.fixture
-def begun(place):
-    """A long training in the cluster that has written a checkpoint; given a run's name, returns Snakemake's process."""
+def begun(place, local):
+    """A long training in the cluster that has written a checkpoint; given a run's name, returns Snakemake's process.
+
+    The same training begins outside the cluster, for `compared`.
+    """
     processes = []
 
     def begin(run):
-        process = place.start("long", target("long", run))
-        processes.append(process)
+        processes.extend(each.start("long", target("long", run)) for each in (local, place))
         wait_for(lambda: place.checkpointed("long", run), f"{run}'s first checkpoint")
-        return process
+        return processes[-1]
 
     yield begin
     for process in processes:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            process.wait()
 
 
 @pytest.fixture
-def went_on(place, local):
-    """Checks that a run that was stopped has gone on from its checkpoint, to the same bits as one that never was."""
+def compared(place, local):
+    """Checks that a run in the cluster has the bits of the same run outside; returns the step it went on after, or None."""
 
-    def check(run):
-        step = re.search(r"going on after step (\d+)", place.log("long", run))
-        assert step, place.log("long", run)
-        assert int(step[1]) > 0
-        local.make("long", target("long", run))
+    def compare(run):
+        local.wait()
         assert "going on" not in local.log("long", run)
         assert same_bits(local, place, "long", run)
+        print(place.log("long", run))
+        step = re.search(r"going on after step (\d+)", place.log("long", run))
+        return int(step[1]) if step else None
 
-    return check
+    return compare
 
 
 def test_trainings_hold_a_gpu_each_and_have_the_bits_of_a_local_run(place, local):
@@ -102,59 +104,59 @@ def test_small_runs_share_a_job_and_its_gpu(place, local):
     assert all(same_bits(local, place, "smoke", run) for run in runs)
 
 
-def test_a_cancelled_job_goes_on(place, begun, went_on):
-    process = begun("depth-backprop-hidden4-s0")
+def test_a_cancelled_job_goes_on(place, begun, compared):
+    begun("depth-backprop-hidden4-s0")
     said("scancel", running_job())
-    finish(process)
-    went_on("depth-backprop-hidden4-s0")
+    place.wait()
+    assert compared("depth-backprop-hidden4-s0")
 
 
-def test_a_requeued_job_goes_on(place, begun, went_on):
-    process = begun("depth-one_sg-hidden4-s0")
+def test_a_requeued_job_goes_on(place, begun, compared):
+    begun("depth-one_sg-hidden4-s0")
     said("scontrol", "requeue", running_job())
-    text = finish(process)
+    text = place.wait()
     assert "Trying to restart" not in text, "SLURM starts it again, not Snakemake"
-    went_on("depth-one_sg-hidden4-s0")
+    assert compared("depth-one_sg-hidden4-s0")
 
 
-def test_a_job_whose_node_is_lost_goes_on(cluster, begun, went_on):
-    process = begun("depth-every_sg-hidden4-s0")
+def test_a_job_whose_node_is_lost_goes_on(place, cluster, begun, compared):
+    begun("depth-every_sg-hidden4-s0")
     cluster.lose_node()
     cluster.start_node()
-    finish(process)
-    went_on("depth-every_sg-hidden4-s0")
+    place.wait()
+    assert compared("depth-every_sg-hidden4-s0")
 
 
-def test_a_job_at_its_time_limit_goes_on(place, begun, went_on):
+def test_a_job_at_its_time_limit_goes_on(place, begun, compared):
     """The training is held once there is a checkpoint, and the limit is moved to a minute; SLURM looks every half minute."""
     run = "depth-backprop-hidden4-s1"
-    process = begun(run)
+    begun(run)
     (training,) = place.trainings()
     os.kill(training, signal.SIGSTOP)
     said("scontrol", "update", f"JobId={running_job()}", "TimeLimit=1")
-    text = finish(process)
+    text = place.wait()
     assert "Trying to restart" in text
-    went_on(run)
+    assert compared(run)
 
 
-def test_a_new_controller_takes_up_what_runs(place, cluster, begun):
+def test_a_new_controller_takes_up_what_runs(place, cluster, begun, compared):
     run = "depth-one_sg-hidden4-s1"
-    process = begun(run)
+    begun(run)
     (before,) = place.trainings()
     cluster.stop_controller()
     cluster.start_controller()
     assert list(place.trainings()) == [before], "it ran on meanwhile"
-    finish(process)
-    assert "going on" not in place.log("long", run)
+    place.wait()
+    assert compared(run) is None
 
 
-def test_a_new_snakemake_does_nothing_twice(place, begun):
+def test_a_new_snakemake_does_nothing_twice(place, begun, compared):
     """Its predecessor was killed: what that has in the cluster is waited for, and is recognised as done."""
     run = "depth-every_sg-hidden4-s1"
     process = begun(run)
     (before,) = place.trainings()
     os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    process.wait()
     place.make("long", "--unlock")
     assert list(place.trainings()) == [before], "it runs on"
     with Watch(place) as watch:
@@ -162,19 +164,19 @@ def test_a_new_snakemake_does_nothing_twice(place, begun):
     assert "for this folder: 1. Waiting" in text
     assert "Nothing to be done" in text
     assert list(watch.seen) == [before]
-    assert "going on" not in place.log("long", run)
+    assert compared(run) is None
 
 
-def test_an_interrupted_snakemake_cancels_its_jobs_and_they_go_on(place, begun, went_on):
+def test_an_interrupted_snakemake_cancels_its_jobs_and_they_go_on(place, begun, compared):
     """Ctrl-C; at SIGTERM it would wait for them instead."""
     run = "depth-backprop-hidden2-s0"
     process = begun(run)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=300)
+    process.wait(300)
     wait_for(lambda: not said("squeue", "-h", "-t", "running,pending,completing"), "the job to end")
     assert place.checkpointed("long", run)
     place.make("long", target("long", run))
-    went_on(run)
+    assert compared(run)
 
 
 @pytest.mark.slow
@@ -183,8 +185,9 @@ def test_the_whole_study_has_the_numbers_of_a_local_run(place, local):
     small = [f"{rule}={rule}" for rule in ("tune", "train", "represent", "analyse", "draw")]
     sizes = [f"{rule.partition('=')[0]}=20" for rule in small]
     scopes = ("--resources", "gpu=1", "mem_mb=2048", "--set-resource-scopes", "gpu=local", "mem_mb=local")
+    local.start("smoke", "reproduce", "all")
     place.make("smoke", "reproduce", "all", "--groups", *small, "--group-components", *sizes, *scopes)
-    local.make("smoke", "reproduce", "all")
+    local.wait()
     assert numbers(place)
     assert numbers(place) == numbers(local)
 
