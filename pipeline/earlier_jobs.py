@@ -13,7 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 LOCKS = Path(".snakemake/locks")
-LOOKING = frozenset({"--dry-run", "--dryrun", "--unlock", "--lint", "--list", "--list-rules", "--summary", "--report"})
+LOOKING = re.compile(
+    r"-[a-zA-Z]*n[a-zA-Z]*|-S|-D|-l|--(dry-?run|unlock|lint|list|list-.*|summary|detailed-summary|report|dag|d3dag|rulegraph|"
+    r"filegraph|print-compilation)(=.*)?"
+)
 FIELDS = "%A|%k|%Z"  # id, comment, folder
 COMMENT = "rule_"  # with which the comments of the plugin's jobs begin
 SECONDS = 5.0
@@ -32,7 +35,7 @@ def wait(arguments: Sequence[str], *, seconds: float = SECONDS) -> int:
     """
     if shutil.which("squeue") is None or _only_looks(arguments) or (LOCKS.is_dir() and any(LOCKS.iterdir())):
         return 0
-    found = jobs()
+    found = jobs() or []  # where it can't be asked at all there is no SLURM to wait for
     if found:
         print(
             f"jobs of an earlier Snakemake are in SLURM's queue for this folder: {len(found)}. Waiting for them; what "
@@ -43,20 +46,21 @@ def wait(arguments: Sequence[str], *, seconds: float = SECONDS) -> int:
     left = found
     while left:
         time.sleep(seconds)
-        left = jobs()
+        now = jobs()
+        left = left if now is None else now  # a queue that answered before is only busy, or its controller restarted
     return len(found)
 
 
-def jobs() -> list[str]:
+def jobs() -> list[str] | None:
     """The ids of this user's jobs that Snakemake's plugin submitted from this folder and that haven't ended; sorted.
 
-    Where the queue can't be asked there are none: then there is no SLURM to wait for.
+    None if the queue can't be asked.
     """
     command = ["squeue", "--me", "--noheader", "--format", FIELDS]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
     except (OSError, subprocess.SubprocessError):
-        return []
+        return None
     here = Path.cwd()
     rows = [line.split("|", 2) for line in done.stdout.splitlines() if line.count("|") >= FIELDS.count("|")]
     return sorted(
@@ -65,5 +69,4 @@ def jobs() -> list[str]:
 
 
 def _only_looks(arguments: Sequence[str]) -> bool:
-    short = any(re.fullmatch(r"-[a-zA-Z]*n[a-zA-Z]*", argument) for argument in arguments)
-    return short or not LOOKING.isdisjoint(arguments)
+    return any(LOOKING.fullmatch(argument) for argument in arguments)

@@ -10,6 +10,8 @@ import pytest
 
 from pipeline import earlier_jobs
 
+DOWN = "unable"  # what SLURM says when its controller doesn't answer
+
 
 @pytest.fixture
 def queue(tmp_path, monkeypatch):
@@ -19,13 +21,13 @@ def queue(tmp_path, monkeypatch):
     tools.mkdir()
     monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
 
-    def answers(*texts, code=0):
+    def answers(*texts):
         for number, text in enumerate(texts):
             (tools / f"answer{number}").write_text(text)
         script = tools / "squeue"
         script.write_text(
             f'#!/bin/sh\ncd {tools}\necho "$@" >> calls\nn=$(($(wc -l < calls) - 1))\n'
-            f"[ -f answer$n ] || n={len(texts) - 1}\ncat answer$n\nexit {code}\n"
+            f"[ -f answer$n ] || n={len(texts) - 1}\ncat answer$n\n! grep -q {DOWN} answer$n\n"
         )
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
         return tools / "calls"
@@ -52,7 +54,9 @@ def test_jobs_of_other_folders_and_other_kinds_are_no_concern(queue, tmp_path, c
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("argument", ["--dry-run", "--unlock", "-n", "-np", "--lint"])
+@pytest.mark.parametrize(
+    "argument", ["--dry-run", "--unlock", "-n", "-np", "--lint", "--dag", "--report=x", "-S", "--list-untracked"]
+)
 def test_who_only_looks_does_not_wait(queue, tmp_path, argument):
     calls = queue(row(tmp_path))
     assert earlier_jobs.wait(["reproduce", argument]) == 0
@@ -68,8 +72,14 @@ def test_in_a_locked_folder_snakemake_has_the_word(queue, tmp_path):
 
 
 def test_a_queue_that_does_not_answer_holds_nobody_up(queue, tmp_path):
-    queue(row(tmp_path), code=1)
+    queue(f"slurm_load_jobs error: {DOWN} to contact slurm controller\n" + row(tmp_path))
     assert earlier_jobs.wait([]) == 0
+
+
+def test_a_controller_that_is_restarted_meanwhile_does_not_end_the_wait(queue, tmp_path):
+    calls = queue(row(tmp_path), f"{DOWN}\n", f"{DOWN}\n", row(tmp_path), "")
+    assert earlier_jobs.wait([], seconds=0.01) == 1
+    assert len(calls.read_text().splitlines()) == 5
 
 
 def test_without_slurm_nothing_is_asked(tmp_path, monkeypatch):
