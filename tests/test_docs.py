@@ -7,6 +7,7 @@ import sys
 import types
 import typing
 
+import fault_page
 import pytest
 import torch
 import yaml
@@ -95,6 +96,12 @@ def test_the_same_keys_stand_in_every_study(root):
     text = (root / "configs" / "README.md").read_text()
     studies = {path.name for path in (root / "configs").glob("*.yaml")} - {"claims.yaml"}
     assert studies == set(re.findall(r"^\| \[(\w+\.yaml)\]\(\1\)", text, re.MULTILINE))
+
+
+def test_every_fault_of_the_page_is_brought_about_by_a_test(root):
+    tests = "".join(path.read_text() for path in (root / "tests").glob("test_*.py"))
+    named = re.findall(r"\btold\(\"([^\"]+)\"", tests)
+    assert sorted(named) == sorted(fault_page.rows())
 
 
 @pytest.mark.parametrize("paper", PAPERS)

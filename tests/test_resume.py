@@ -7,6 +7,7 @@ import struct
 
 import numpy as np
 import pytest
+from fault_page import told
 
 from pipeline import resume, store
 
@@ -38,7 +39,9 @@ def test_a_checkpoint_of_something_else_is_refused_with_the_reason(keeper, name,
     keeper.save(state(1))
     other = resume.Keeper(keeper.path, {**ORIGIN, name: "other"}, seconds=1e9)
     assert other.newest() is None
-    assert f"from other {name}, not used" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    told("a checkpoint of other settings, code, data or versions", said)
+    assert f"from other {name}, not used" in said
     assert keeper.newest() is not None, "it is still there for whoever goes back"
 
 
@@ -60,7 +63,9 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_is_used(keeper,
     keeper.save(state(2))
     damage(keeper.path, how)
     assert keeper.newest()["step"] == 1
-    assert "damaged, set aside as r.safetensors.damaged" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    told("a damaged checkpoint", said)
+    assert "damaged, set aside as r.safetensors.damaged" in said
     assert (tmp_path / "r.safetensors.damaged").is_file()
     keeper.save(state(3))
     damage(keeper.path, how)

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from fault_page import told
 from tracked_runs import KEY, PROMISED_SECONDS, gone, one_warning, start
 
 from pipeline import tracking
@@ -96,7 +97,7 @@ def test_a_place_that_can_not_be_written_is_named(tmp_path, begin, capfd, direct
         tracker.log(1, {"loss": 2.0})
     line = one_warning(capfd)
     assert named.format(tmp_path) in line
-    assert "nothing was recorded" in line
+    told("W&B's folder can't be written to", line)
 
 
 def test_disabled_means_no_process_and_no_file(tmp_path, begin, impostor, capfd):

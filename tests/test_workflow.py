@@ -10,6 +10,7 @@ import sys
 
 import pytest
 import yaml
+from fault_page import told
 from studies import STUDY, call, commit, numbers, ran, snakemake
 
 from pipeline import store
@@ -182,6 +183,7 @@ def test_a_diverged_run_is_reported_and_the_study_goes_on(place, first):
     summary = store.read_json(place / "results" / "smoke" / "train" / "depth-every_sg-hidden4-s0" / "summary.json")
     assert summary["status"] == "diverged"
     assert re.fullmatch(r"diverged at step \d+: the batch loss was (nan|inf)", summary["message"])
+    told("a run that diverges", summary["message"])
     assert summary["message"] in (place / "results" / "smoke" / "report.html").read_text()
     config.write_text(before)
 
