@@ -7,11 +7,12 @@ SITES := .venv/sites/.made-from-lock
 STUDY ?= study
 SLURM_TESTS ?= slurm
 
-.PHONY: setup reproduce smoke test test-kills test-slurm check document verify why review archive publish lock
+.PHONY: always setup reproduce smoke test test-kills test-slurm check document verify why review archive publish lock
 
 setup: $(STAMP)                 ## the environment, from the lock file
 
-$(STAMP): $(wildcard requirements*.lock) tools/setup.sh tools/torch.sh
+# A build of torch that is asked for by name is looked at each time.
+$(STAMP): $(wildcard requirements*.lock) tools/setup.sh tools/torch.sh $(if $(TORCH),always)
 	bash tools/setup.sh
 
 reproduce: setup                ## the default study: every figure, table and the report

@@ -59,9 +59,13 @@ def test_a_choice_that_there_is_not_is_refused(environment, tmp_path):
 def test_a_build_that_is_there_is_left_as_it_is(environment, tmp_path):
     (place,) = environment.glob("lib/python3*/site-packages")
     module = place / "torch.py"
-    module.write_text(f"__version__ = '{VERSION}+ours'")
+    module.write_text(f"from types import SimpleNamespace as S\nversion = S(cuda=None)\n__version__ = '{VERSION}+ours'")
     try:
-        assert install(environment, tmp_path)[:2] == (0, "")
+        for choice in ("cpu", "auto"):
+            assert install(environment, tmp_path, TORCH=choice)[:2] == (0, "")
+        code, said, _ = install(environment, tmp_path, TORCH="cuda")
+        assert code == 1
+        assert "has another build of torch: remove" in said
         module.write_text("__version__ = '1.0'")
         assert install(environment, tmp_path)[0] == 1
     finally:

@@ -3,7 +3,8 @@
 # One version has CPU and CUDA builds, so it is not in requirements.lock: requirements-torch.lock has PyPI's builds and
 # the CUDA libraries that some of them import, requirements-torch-cpu.lock the CPU builds that PyTorch's own index serves
 # and that need nothing more. TORCH=cpu and TORCH=cuda choose; else a CPU build is preferred where no GPU is seen.
-# A torch of the right version that is there already is left as it is, whoever built it.
+# A torch of the right version that is there already is left as it is, whoever built it; one that isn't what TORCH asks for
+# is refused.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 environment=$1
@@ -43,7 +44,14 @@ case "${TORCH:-auto}" in
     ;;
 esac
 
-works && exit
+if works; then
+  kind=$("$environment/bin/python" -c 'import torch; print("cuda" if torch.version.cuda else "cpu")' 2>/dev/null)
+  if [ "${TORCH:-auto}" != auto ] && [ "$kind" != "$build" ]; then
+    echo "TORCH=$TORCH, but $environment has another build of torch: remove $environment and call make setup again" >&2
+    exit 1
+  fi
+  exit
+fi
 if [ "$build" = cuda ] || ! cpu_build; then
   echo "Installing torch $version from PyPI; on Linux that is the CUDA build, several GB"
   [ "$build" = cuda ] || echo "(for the CPU build name PyTorch's index of CPU builds in PIP_EXTRA_INDEX_URL)"

@@ -20,6 +20,14 @@ def cluster(tmp_path_factory):
         one.stop()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_runs_on(local, place):
+    """Whatever becomes of a test, no Snakemake of its own is left."""
+    yield
+    for each in (local, place):
+        each.stop()
+
+
 @pytest.fixture(scope="session")
 def local(tmp_path_factory):
     """A place whose jobs run on this machine directly: what all others are compared with."""

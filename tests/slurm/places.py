@@ -60,11 +60,17 @@ class Place:
         try:
             code = self.begun.wait(seconds)
         except subprocess.TimeoutExpired:
-            os.killpg(self.begun.pid, signal.SIGKILL)
+            self.stop()
             pytest.fail(f"Snakemake didn't end within {seconds:g} s:\n{self.said.read_text()}")
         text = self.said.read_text()
         assert code == 0, text
         return text
+
+    def stop(self) -> None:
+        """Kill the Snakemake that was started last, if it is still at work, and what it started."""
+        if self.begun is not None and self.begun.poll() is None:
+            os.killpg(self.begun.pid, signal.SIGKILL)
+            self.begun.wait()
 
     def make(self, study: str, *more: str) -> str:
         """Run Snakemake to its end, and return what it said."""

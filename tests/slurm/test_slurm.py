@@ -45,18 +45,14 @@ def begun(place, local):
 
     The same training begins outside the cluster, for `compared`.
     """
-    processes = []
 
     def begin(run):
-        processes.extend(each.start("long", target("long", run)) for each in (local, place))
+        local.start("long", target("long", run))
+        process = place.start("long", target("long", run))
         wait_for(lambda: place.checkpointed("long", run), f"{run}'s first checkpoint")
-        return processes[-1]
+        return process
 
-    yield begin
-    for process in processes:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    return begin
 
 
 @pytest.fixture
