@@ -33,28 +33,28 @@ test-slurm: setup               ## the workflow through a SLURM cluster on this 
 	python -m pytest -n 0 -m "$(SLURM_TESTS)" tests/slurm
 
 test-kills: setup               ## the smoke study, killed ten times at random moments
-	python -m pytest -n 0 -m slow tests/test_kills.py
+	python -m pytest -n 0 -m slow tests/workflow/test_kills.py
 
 verify: setup                   ## a study's numbers beside the published ones
-	python -m pipeline.verify --study $(STUDY)
+	python -m pipeline verify --study $(STUDY)
 
 why: setup                      ## why each job of the last run ran
-	python -m pipeline.why
+	python -m pipeline why
 
 check: setup                    ## format, lint, types, imports, generated files
 	bash tools/check.sh
 
 document: setup                 ## fill in README's generated parts
-	python -m pipeline.document
+	python -m pipeline document
 
 review: setup                   ## the review of a study, one page; its address is printed
-	python -m pipeline.review --study $(STUDY)
+	python -m pipeline review --study $(STUDY)
 
 archive: setup                  ## code, settings and results as one file below dist/
-	python -m pipeline.archive --study $(STUDY)
+	python -m pipeline archive --study $(STUDY)
 
 publish: setup                  ## send the offline W&B runs and build the review there; OPTIONS=--dry-run sends nothing
-	python -m pipeline.publish --study $(STUDY) $(OPTIONS)
+	python -m pipeline publish --study $(STUDY) $(OPTIONS)
 
 UNIVERSAL := --universal --python-version 3.11 --generate-hashes --no-header --quiet
 COMPILE := uv pip compile pyproject.toml --no-emit-package torch $(UNIVERSAL)

@@ -17,9 +17,11 @@ ROOT = Path(__file__).parent.parent
 os.environ.setdefault("WANDB_MODE", "offline")
 # Ground and stages have no shapes; a hook on the modules that have is enough.
 SHAPED = [
-    "pipeline.activations", "pipeline.diagnosis", "pipeline.epsilon", "pipeline.gates", "pipeline.linalg", "pipeline.linear_models",
-    "pipeline.linear_training", "pipeline.linear_problems", "pipeline.linear_rates", "pipeline.histories", "pipeline.losses", "pipeline.networks", "pipeline.optima", "pipeline.splits", "pipeline.stats", "pipeline.training",
-    "pipeline.estimators", "pipeline.measures", "pipeline.analyses",
+    f"pipeline.{name}"
+    for name in (
+        "analyses", "datasets.shared.splits", "estimators", "learning", "measures", "metrics.histories", "metrics.intervals",
+        "results.activations", "theory",
+    )
 ]  # fmt: skip
 install_import_hook(SHAPED, "beartype.beartype")
 

@@ -93,7 +93,7 @@ def become(wanted):
         os.setuid(NOBODY)
     if "die" in wanted:
         _die(*wanted["die"])
-    importlib.import_module(f"pipeline.{wanted['stage']}").main(wanted["words"])
+    importlib.import_module(f"pipeline.stages.{wanted['stage']}").main(wanted["words"])
     sys.stdout.flush()
     os._exit(0)  # taking all that was imported down again takes longer than many a job; errors go the usual way
 
@@ -112,13 +112,14 @@ def _die(count, number):
 
 def prepare():
     """Import what the jobs need, and read the code once; nothing is computed, which would start threads."""
-    for name in (*STAGES, *MEMBERS):
+    for name in (*(f"stages.{stage}" for stage in STAGES), *MEMBERS):
         importlib.import_module(f"pipeline.{name}")
-    from pipeline import config, provenance
-    from pipeline.plan import Plan
+    from pipeline.results import provenance
+    from pipeline.study.load import load_study
+    from pipeline.study.plan import Plan
 
     provenance.collect("", "", study="", settings="", code="")
-    plan = Plan(config.load("small"))
+    plan = Plan(load_study("small"))
     for run in plan.runs:
         plan.train_code(run)
 

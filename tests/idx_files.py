@@ -4,14 +4,14 @@ import hashlib
 
 import numpy as np
 
-from pipeline.datasets import _idx
+from pipeline.datasets.shared import idx
 
 GENERATOR = np.random.default_rng(0)
 CONTENT = {
-    "train-images-idx3-ubyte": _idx.encode(GENERATOR.integers(0, 256, (30, 4, 4))),
-    "train-labels-idx1-ubyte": _idx.encode(np.arange(30) % 3),
-    "t10k-images-idx3-ubyte": _idx.encode(GENERATOR.integers(0, 256, (12, 4, 4))),
-    "t10k-labels-idx1-ubyte": _idx.encode(np.arange(12) % 3),
+    "train-images-idx3-ubyte": idx.encode(GENERATOR.integers(0, 256, (30, 4, 4))),
+    "train-labels-idx1-ubyte": idx.encode(np.arange(30) % 3),
+    "t10k-images-idx3-ubyte": idx.encode(GENERATOR.integers(0, 256, (12, 4, 4))),
+    "t10k-labels-idx1-ubyte": idx.encode(np.arange(12) % 3),
 }
 FILES = tuple((name, hashlib.sha256(content).hexdigest()) for name, content in CONTENT.items())
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.activations import Activations, key
+from pipeline.results.activations import Activations, key
 
 N, WIDTH = 60, 5
 

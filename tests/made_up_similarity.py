@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from pipeline.figures._style import Style
+from pipeline.figures.shared.style import Style
 
 STYLE = Style({"bp": "backprop", "one": "one SG", "every": "SG everywhere"})
 STEPS, PIXELS = (0, 5, 100), 4

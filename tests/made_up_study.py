@@ -5,8 +5,14 @@ import shutil
 import pandas as pd
 import yaml
 
-from pipeline import config, judge, ledger, offline_runs, paths, review, store, tracking
-from pipeline.plan import Plan
+from pipeline.pages import review
+from pipeline.results import paths, store
+from pipeline.results.fingerprint import digest
+from pipeline.study.load import load_study
+from pipeline.study.plan import Plan
+from pipeline.tracking import client, reader
+from pipeline.verdicts.claims import PATH, load_claims
+from pipeline.verdicts.judge import judge_claim
 
 PLANTED = "<script>alert('x')</script>"
 NAME = "small"
@@ -23,18 +29,18 @@ GRAPH = "flowchart TB\n" + "".join(
 def make(root, place):
     """Lay out a study in the folder `place`, which is the present one; one run diverged and one has no result."""
     (place / "configs").mkdir()
-    shutil.copy(root / ledger.PATH, place / "configs")
+    shutil.copy(root / PATH, place / "configs")
     shutil.copytree(root / "workflow" / "report", place / "workflow" / "report")
     content = yaml.safe_load((root / "configs" / "smoke.yaml").read_text())
     content["title"] = f"Small {PLANTED}"
     content["methods"]["every_sg"]["label"] = PLANTED
     (place / "configs" / f"{NAME}.yaml").write_text(yaml.safe_dump(content))
-    plan = Plan(config.load(NAME))
+    plan = Plan(load_study(NAME))
     for run in plan.runs:
         if run != MISSING:
             ended(plan, run)
     metric = {"mean": 0.5, "low": 0.4, "high": 0.6, "n": 2, "values": [0.49, 0.51]}
-    claims = ledger.load()
+    claims = load_claims()
     found: dict = {}
     for claim in claims.claims:
         for part in claim.parts:
@@ -44,7 +50,7 @@ def make(root, place):
     store.write_json(paths.metrics(NAME), {"study": NAME, "metrics": found, "provenance": origin})
     figures, every = plan.study.figures, claims.comparisons()
     store.write_json(
-        paths.verdicts(NAME), [row for claim in claims.claims for row in judge.judged(claim, found, figures, every)]
+        paths.verdicts(NAME), [row for claim in claims.claims for row in judge_claim(claim, found, figures, every)]
     )
     for name in figures:
         store.write_bytes(paths.drawing(NAME, name, "svg"), DRAWING)
@@ -55,7 +61,7 @@ def make(root, place):
 def ended(plan, run, **more):
     """The results of a run."""
     origin = {
-        "settings": config.digest(plan.train_settings(run)), "code": plan.train_code(run), "inputs": {"run": run},
+        "settings": digest(plan.train_settings(run)), "code": plan.train_code(run), "inputs": {"run": run},
         "commit": "0123456789abcdef", "dirty": False, "hardware": {"cpu": "A CPU", "cores": 2, "gpu": None}, **more,
     }  # fmt: skip
     summary = {
@@ -73,9 +79,9 @@ def ended(plan, run, **more):
 def record(summary, **numbers):
     """Have W&B record a run that ended so."""
     origin = summary["provenance"]
-    with tracking.start(
+    with client.start(
         name=summary["run"], group="small", job_type="train", config={}, limit=100,
-        identity=config.digest(["train", origin["settings"], origin["inputs"]]), directory=offline_runs.folder(),
+        identity=digest(["train", origin["settings"], origin["inputs"]]), directory=reader.folder(),
     ) as tracker:  # fmt: skip
         for step, loss in ((0, 8.0), (20, 4.0), (40, 0.25)):
             tracker.log(step, {"train_loss": loss})
@@ -85,6 +91,6 @@ def record(summary, **numbers):
 def page(**seams):
     """The page of the study, as it is written; Snakemake itself isn't asked."""
     content = review.review(NAME, GRAPH, **seams)
-    html = review.review_page.render(content, review.TEMPLATE.read_text(encoding="utf-8"))
+    html = review.review_model.render(content, review.TEMPLATE.read_text(encoding="utf-8"))
     store.write_bytes(paths.review(NAME), html.encode())
     return content, html

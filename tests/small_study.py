@@ -104,7 +104,7 @@ def environment(**variables):
 def stage(place, name, *words, **variables):
     """Start a stage as its rule does, its output in one pipe."""
     return subprocess.Popen(
-        [sys.executable, "-m", f"pipeline.{name}", *words], cwd=place, env=environment(**variables),
+        [sys.executable, "-m", "pipeline", name, *words], cwd=place, env=environment(**variables),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipeline import store
+from pipeline.results import store
 
 ROOT = Path(__file__).parent.parent
 STUDY = ("--config", "study=smoke")

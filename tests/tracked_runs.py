@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import tracking
+from pipeline.tracking import client
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 PROMISED_SECONDS = 20  # what a job may lose, whatever happens
@@ -15,14 +15,14 @@ PATIENCE = 100  # where the content matters, however busy the machine is
 
 def start(place, monkeypatch, *, mode="offline", directory=None, limit=PATIENCE, **variables):
     """Start a run with no W&B settings but those given."""
-    monkeypatch.setattr(tracking, "LONGEST_SECONDS", max(limit, tracking.LONGEST_SECONDS))
+    monkeypatch.setattr(client, "LONGEST_SECONDS", max(limit, client.LONGEST_SECONDS))
     for name in [name for name in os.environ if name.startswith("WANDB_")]:
         monkeypatch.delenv(name)
     temporary = place / "temporary"
     temporary.mkdir(exist_ok=True)
     for name, value in {"WANDB_MODE": mode, "HOME": str(place / "home"), "TMPDIR": str(temporary), **variables}.items():
         monkeypatch.setenv(name, value)
-    return tracking.start(
+    return client.start(
         name="every_sg-s0", group="study-1", job_type="train", tags=["every_sg", "smoke", "t" * 100],
         config={"training": {"steps": 3}, "rate": np.float64(0.5), "root": place}, identity="abc",
         directory=directory or place / "wandb", limit=limit,

@@ -13,7 +13,7 @@ run basedpyright --level error
 run lint-imports
 run snakefmt --check Snakefile workflow
 run bash -c 'snakemake --lint --config study=smoke 2>&1 | tail -n 40; exit "${PIPESTATUS[0]}"'
-run python -m pipeline.document --check
+run python -m pipeline document --check
 if [ "${#failed[@]}" -gt 0 ]; then
   printf 'failed: %s\n' "${failed[@]}" >&2
   exit 1

@@ -18,7 +18,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from pipeline import paths, timing
+from pipeline.results import paths, timing
 
 MINUTE, HOUR, MB = 60.0, 3600.0, 1024.0**2
 HEAD = (

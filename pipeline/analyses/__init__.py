@@ -1,1 +1,1 @@
-"""Analyses: one file each, `analyse(inputs, ...) -> DataFrame`."""
+"""Family: tables and headline numbers from runs. One file per analysis, `analyse(inputs, ...) -> DataFrame`."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from pipeline.optima import CONVERGED, optimum
+from pipeline.theory.optima import CONVERGED, optimum
 
 SCOPE = "study"
 READS = None
@@ -61,7 +61,9 @@ def analyse(
     Raises:
         ValueError: if `steps` or `rates` are not as many as `hidden`, or the width is below the two outputs.
     """
-    from pipeline.analyses import _artificial_data as artificial  # torch takes 3 s to import, and few jobs need it
+    from pipeline.analyses.shared import (
+        artificial_data_training as artificial,  # torch takes 3 s to import, and few jobs need it
+    )
 
     if not len(hidden) == len(steps) == len(rates) or width < artificial.CLASSES:
         raise ValueError(

@@ -54,14 +54,16 @@ def analyse(
         function that was trained, while running statistics would mix in earlier ones. `fitted_at` is the first step
         looked at with an accuracy of `FITTED`, NaN if none. Where the loss `diverged`, it and the accuracy are NaN.
     """
-    from pipeline.analyses import _capacity  # torch takes 3 s to import, and no other job of this stage needs it
+    from pipeline.analyses.shared import (
+        capacity_training,  # torch takes 3 s to import, and no other job of this stage needs it
+    )
 
     rows = []
     for seed, stream in enumerate(generator.spawn(seeds)):
-        task = _capacity.draw_task(stream, samples=samples, inputs=inputs, classes=classes)
+        task = capacity_training.draw_task(stream, samples=samples, inputs=inputs, classes=classes)
         for loss, hidden in product(losses, depths):
             for method in _methods(hidden, loss, estimators):
-                found = _capacity.fit(
+                found = capacity_training.fit(
                     method, task, hidden=hidden, width=width, loss_name=loss, steps=steps, rate=rate,
                     look_every=look_every, fitted=FITTED,
                 )  # fmt: skip

@@ -11,8 +11,8 @@ loss that rises over an update need not be the SG's fault; trainings without SGs
 import numpy as np
 import pandas as pd
 
-from pipeline.histories import stack
-from pipeline.naming import per_seed
+from pipeline.metrics.histories import stack
+from pipeline.metrics.names import per_seed
 
 SCOPE = "runs"
 READS = "history"

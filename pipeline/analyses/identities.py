@@ -56,27 +56,31 @@ def analyse(
         `fixed_gate_error`: relative deviation of the first layer's gradient through gates with feedback alignment,
         direct feedback alignment or kickback from the chain rule written out, the largest of the three.
     """
-    from pipeline.analyses import _identities  # torch takes 3 s to import, and no other job of this stage needs it
+    from pipeline.analyses.shared import (
+        identities_training,  # torch takes 3 s to import, and no other job of this stage needs it
+    )
 
-    learned, fixed = _identities.by_kind(estimators)
+    learned, fixed = identities_training.by_kind(estimators)
     rows = []
     architectures = product(range(nets), hidden, activations, (False, True))
     for net, (_, depth, activation, batch_norm) in enumerate(architectures):
         seed, found = int(generator.integers(2**31)), []
         options = {"hidden": depth, "activation": activation, "batch_norm": batch_norm}
-        solution = _identities.zero_loss(seed, points, width, fit, **options)
+        solution = identities_training.zero_loss(seed, points, width, fit, **options)
         found.append(("zero_loss_left", "", solution.left))
         for name in learned:
             found.append(("start_moved", name, solution.moved(name, steps, from_start=True)))
             if solution.left < ZERO_LOSS:
                 found.append(("zero_loss_moved", name, solution.moved(name, steps)))
-        found.append(("exact_sg_error", "linear_sg", _identities.exact_sg(seed, points, width, **options)))
-        found.append(("fixed_gate_error", "", _identities.fixed_gates(seed, points, width, fixed, activation)))
+        found.append(("exact_sg_error", "linear_sg", identities_training.exact_sg(seed, points, width, **options)))
+        found.append(("fixed_gate_error", "", identities_training.fixed_gates(seed, points, width, fixed, activation)))
         rows += [(statement, net, depth, activation, batch_norm, name, value) for statement, name, value in found]
     smooth = product(range(nets), hidden, ("linear", *(each for each in activations if each != "relu")))
     for net, (_, depth, activation) in enumerate(smooth):
         seed = int(generator.integers(2**31))
-        gradient, residual = _identities.critical_point(seed, many, narrow, fit, hidden=depth, activation=activation)
+        gradient, residual = identities_training.critical_point(
+            seed, many, narrow, fit, hidden=depth, activation=activation
+        )
         rows.append(("critical_gradient", net, depth, activation, False, "", gradient))
         if gradient < CRITICAL:
             rows.append(("critical_residual", net, depth, activation, False, "linear_sg", residual))

@@ -18,9 +18,9 @@ import pandas as pd
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from pipeline import plugins
-from pipeline.splits import Points
-from pipeline.stats import rank_correlation
+from pipeline import members
+from pipeline.datasets.shared.splits import Points
+from pipeline.metrics.intervals import rank_correlation
 
 SCOPE = "study"
 READS = None
@@ -82,18 +82,20 @@ def analyse(
         `r2`, `rank` and `antisymmetric_share` are NaN where they have no meaning: a surface is constant, as the
         implied one is at step 0 where each SG is zero, or training diverged.
     """
-    from pipeline.analyses import _implied_loss  # torch takes 3 s to import, and few jobs of this stage need it
+    from pipeline.analyses.shared import (
+        implied_loss_training,  # torch takes 3 s to import, and few jobs of this stage need it
+    )
 
-    (estimator,), grid = estimators, plugins.load("datasets", *datasets)
-    setting = _implied_loss.Setting(estimator, hidden, width, placement, steps, looks, rate, gate_rate)
-    kept = {_implied_loss.nearest_look(share, setting) for share in pictured}
+    (estimator,), grid = estimators, members.load("datasets", *datasets)
+    setting = implied_loss_training.Setting(estimator, hidden, width, placement, steps, looks, rate, gate_rate)
+    kept = {implied_loss_training.nearest_look(share, setting) for share in pictured}
     rows = []
     for seed, stream in enumerate(generator.spawn(seeds)):
         start = int(stream.integers(MOST))
         for kind, coins in zip(labels, stream.spawn(len(labels)), strict=True):
             points = grid.draw(side, labels=kind, generator=coins)
             for name in losses:
-                for look in _implied_loss.follow(points, name, start, setting, classes=grid.CLASSES):
+                for look in implied_loss_training.follow(points, name, start, setting, classes=grid.CLASSES):
                     found = _compare(look, points, grid.CLASSES, surfaces=seed == 0 and look.step in kept)
                     rows += [(name, kind, seed, layer, look.step, *rest) for layer, *rest in found]
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pipeline.histories import stack
-from pipeline.naming import per_seed
+from pipeline.metrics.histories import stack
+from pipeline.metrics.names import per_seed
 
 SCOPE = "runs"
 READS = "history"

@@ -9,8 +9,8 @@ Departure: sizes, rates, noises and numbers of iterations are ours, and so is th
 import numpy as np
 import pandas as pd
 
-from pipeline.linear_comparison import compare, headline, rules
-from pipeline.linear_problems import Model, require_positive
+from pipeline.theory.comparison import compare, headline, rules
+from pipeline.theory.problems import Model, require_positive
 
 SCOPE = "study"
 READS = None

@@ -15,8 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pipeline.activations import Activations
-from pipeline.naming import per_seed
+from pipeline.metrics.names import per_seed
+from pipeline.results.activations import Activations
 
 SCOPE = "run"
 READS = "activations"

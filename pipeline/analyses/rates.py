@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pipeline.naming import per_seed
+from pipeline.metrics.names import per_seed
 
 SCOPE = "runs"
 READS = "trials"

@@ -5,9 +5,9 @@ import pandas as pd
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from pipeline import linalg
-from pipeline.activations import Activations
-from pipeline.naming import per_seed
+from pipeline.measures.shared import factors
+from pipeline.metrics.names import per_seed
+from pipeline.results.activations import Activations
 
 SCOPE = "run"
 READS = "activations"
@@ -50,7 +50,7 @@ def analyse(
     for place, start in enumerate(np.flatnonzero(np.diff(labels, prepend=labels[:1] - 1))):
         rows.append((0, "class_start", start * min(pixels / len(labels), 1), place, NOWHERE))
     for layer in range(1, activations.layers + 1):
-        matrix = linalg.dissimilarities(activations.layer(SAMPLE, layer))
+        matrix = factors.dissimilarities(activations.layer(SAMPLE, layer))
         numbers = class_structure(matrix, labels)
         rows += [(layer, quantity, value, NOWHERE, NOWHERE) for quantity, value in numbers.items()]
         if layer in shown:
@@ -65,11 +65,11 @@ def class_structure(matrix: Float[ndarray, "n n"], labels: Int[ndarray, " n"]) -
     `class_correlation` is Pearson's correlation between the two over all pairs of points: 0 without class structure,
     1 for the ideal. NaN if there is a single class, or all dissimilarities are equal.
     """
-    other = linalg.upper(np.not_equal.outer(labels, labels).astype(np.float64))
-    found = linalg.upper(matrix)
+    other = factors.upper(np.not_equal.outer(labels, labels).astype(np.float64))
+    found = factors.upper(matrix)
     defined = np.isfinite(found)
     found, other = found[defined], other[defined]
-    varies = len(found) > 0 and np.ptp(other) > 0 and np.ptp(found) > len(labels) * linalg.EPSILON
+    varies = len(found) > 0 and np.ptp(other) > 0 and np.ptp(found) > len(labels) * factors.EPSILON
     return {
         "class_correlation": float(np.corrcoef(found, other)[0, 1]) if varies else np.nan,
         "within": _mean(found[other == 0]),

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from pipeline.histories import stack
-from pipeline.naming import per_seed
-from pipeline.stats import rank_correlation
+from pipeline.metrics.histories import stack
+from pipeline.metrics.intervals import rank_correlation
+from pipeline.metrics.names import per_seed
 
 SCOPE = "runs"
 READS = "history"

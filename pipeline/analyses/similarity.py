@@ -5,11 +5,11 @@ import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
 
-from pipeline import plugins
-from pipeline.activations import Activations
-from pipeline.analyses import _similarity
-from pipeline.analyses._similarity import SAMPLE
-from pipeline.naming import metric
+from pipeline import members
+from pipeline.analyses.shared import similarity
+from pipeline.analyses.shared.similarity import SAMPLE
+from pipeline.metrics.names import metric
+from pipeline.results.activations import Activations
 
 SCOPE = "pair"
 READS = "activations"
@@ -44,13 +44,13 @@ def analyse(
         which a singular value counts as zero), n (points). The value is NaN where a layer is constant.
     """
     rows = []
-    orders = _similarity.orders(len(a.labels(SAMPLE)), permutations, generator)
+    orders = similarity.orders(len(a.labels(SAMPLE)), permutations, generator)
     layers_a, layers_b = _layers(a), _layers(b)
     for name in measures:
-        module = plugins.load("measures", name)
+        module = members.load("measures", name)
         others = [module.prepare(h) for h in layers_b]
         for layer, first in enumerate(map(module.prepare, layers_a), start=1):
-            found = _similarity.against_chance(module, first, others, orders)
+            found = similarity.against_chance(module, first, others, orders)
             rows += [
                 (name, layer, other, *numbers, first.rank, second.rank, max(first.cut, second.cut), first.n)
                 for other, (numbers, second) in enumerate(zip(found, others, strict=True), start=1)

@@ -6,12 +6,12 @@ After Raghu et al., *SVCCA: singular vector canonical correlation analysis* (201
 import numpy as np
 import pandas as pd
 
-from pipeline import plugins
-from pipeline.activations import Activations
-from pipeline.analyses import _similarity
-from pipeline.analyses._similarity import SAMPLE
-from pipeline.naming import per_seed
-from pipeline.stats import rank_correlation
+from pipeline import members
+from pipeline.analyses.shared import similarity
+from pipeline.analyses.shared.similarity import SAMPLE
+from pipeline.metrics.intervals import rank_correlation
+from pipeline.metrics.names import per_seed
+from pipeline.results.activations import Activations
 
 SCOPE = "run"
 READS = "activations"
@@ -39,14 +39,14 @@ def analyse(
         where a layer is constant.
     """
     rows = []
-    orders = _similarity.orders(len(activations.labels(SAMPLE)), permutations, generator)
+    orders = similarity.orders(len(activations.labels(SAMPLE)), permutations, generator)
     for layer in range(1, activations.layers + 1):
         states = [activations.layer(SAMPLE, layer, step=step) for step in activations.steps]
         for name in measures:
-            module = plugins.load("measures", name)
+            module = members.load("measures", name)
             prepared = [module.prepare(h) for h in states]
             end = prepared[-1]
-            found = _similarity.against_chance(module, end, prepared, orders)
+            found = similarity.against_chance(module, end, prepared, orders)
             rows += [
                 (name, layer, step, *numbers, now.rank, end.rank, max(now.cut, end.cut), now.n)
                 for step, numbers, now in zip(activations.steps, found, prepared, strict=True)

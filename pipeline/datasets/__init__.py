@@ -1,1 +1,1 @@
-"""Data sets: one file each, `load(root) -> Splits`."""
+"""Family: the data. One file per data set, `load(root) -> Dataset`."""

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import download
-from pipeline.datasets import _idx
-from pipeline.splits import Dataset
+from pipeline.datasets.shared import download, idx
+from pipeline.datasets.shared.splits import Dataset
 
 LICENCE = "CC BY 4.0"
 SOURCE = "Alpaydin and Kaynak: Optical recognition of handwritten digits. UCI Machine Learning Repository, 1998"
@@ -38,7 +37,7 @@ class ScikitLearn:
         arrays = (images[:TRAIN], labels[:TRAIN], images[TRAIN:], labels[TRAIN:])
         for (name, _), array in zip(FILES, arrays, strict=True):
             if name in wanted:
-                yield name, BufferedReader(BytesIO(_idx.encode(array)))
+                yield name, BufferedReader(BytesIO(idx.encode(array)))
 
 
 SOURCES = (ScikitLearn(),)
@@ -60,4 +59,4 @@ def load(root: Path) -> Dataset:
         FileNotFoundError: if it was not fetched.
         store.DamagedFileError: if a file is not what was published.
     """
-    return _idx.load(root, FILES, peak=PEAK, classes=CLASSES)
+    return idx.load(root, FILES, peak=PEAK, classes=CLASSES)

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from pipeline import download, sources
-from pipeline.datasets import _idx
-from pipeline.splits import Dataset
+from pipeline.datasets.shared import download, idx, sources
+from pipeline.datasets.shared.splits import Dataset
 
 LICENCE = "MIT"
 SOURCE = (
@@ -44,4 +43,4 @@ def load(root: Path) -> Dataset:
         FileNotFoundError: if it was not fetched.
         store.DamagedFileError: if a file is not what was published.
     """
-    return _idx.load(root, FILES, peak=PEAK, classes=CLASSES)
+    return idx.load(root, FILES, peak=PEAK, classes=CLASSES)

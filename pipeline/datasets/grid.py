@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import seeds
-from pipeline.splits import Dataset, Points
+from pipeline import random_streams
+from pipeline.datasets.shared.splits import Dataset, Points
 
 LICENCE = "none needed: made by this code"
 SOURCE = "this project"
@@ -56,7 +56,7 @@ def load(root: Path, *, labels: str = "separable") -> Dataset:
         root: not used: there are no files.
         labels: as in `draw`. With "random" nothing about the test points can be learned.
     """
-    whole = draw(SIDE, labels=labels, generator=seeds.numpy_stream("dataset", "grid", labels))
+    whole = draw(SIDE, labels=labels, generator=random_streams.numpy_stream("dataset", "grid", labels))
     row, column = np.divmod(np.arange(SIDE**2), SIDE)
     black = (row + column) % 2 == 0
     train, test = (Points(whole.inputs[part], whole.labels[part]) for part in (black, ~black))

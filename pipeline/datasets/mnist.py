@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from pipeline import download, sources
-from pipeline.datasets import _idx
-from pipeline.splits import Dataset
+from pipeline.datasets.shared import download, idx, sources
+from pipeline.datasets.shared.splits import Dataset
 
 LICENCE = "CC BY-SA 3.0"
 SOURCE = "LeCun, Bottou, Bengio and Haffner: Gradient-based learning applied to document recognition. Proc. IEEE, 1998"
@@ -40,4 +39,4 @@ def load(root: Path) -> Dataset:
         FileNotFoundError: if it was not fetched.
         store.DamagedFileError: if a file is not what was published.
     """
-    return _idx.load(root, FILES, peak=PEAK, classes=CLASSES)
+    return idx.load(root, FILES, peak=PEAK, classes=CLASSES)

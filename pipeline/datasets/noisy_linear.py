@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets import _artificial
-from pipeline.splits import Dataset, Points
+from pipeline.datasets.shared import artificial
+from pipeline.datasets.shared.splits import Dataset, Points
 
 FILES = ()
 SOURCES = ()
-LICENCE = _artificial.LICENCE
-SOURCE = _artificial.SOURCE
-CLASSES = _artificial.CLASSES
+LICENCE = artificial.LICENCE
+SOURCE = artificial.SOURCE
+CLASSES = artificial.CLASSES
 FLIPPED = 0.1  # probability that a label is flipped, the same everywhere
 
 
@@ -26,17 +26,17 @@ def draw(samples: int, *, inputs: int, generator: np.random.Generator) -> Points
         inputs: dimensions.
         generator: draws the plane, the points, then which labels are flipped.
     """
-    normal = _artificial.directions(1, inputs=inputs, generator=generator)
-    x = _artificial.normal(samples, inputs=inputs, generator=generator)
+    normal = artificial.directions(1, inputs=inputs, generator=generator)
+    x = artificial.normal(samples, inputs=inputs, generator=generator)
     flipped = generator.random(samples) < FLIPPED
-    return _artificial.points(x, ((x @ normal)[:, 0] > 0) ^ flipped)
+    return artificial.points(x, ((x @ normal)[:, 0] > 0) ^ flipped)
 
 
 def fetch(root: Path) -> list[str]:
     """A line that says that there is nothing to fetch."""
-    return _artificial.nothing_to_fetch(root)
+    return artificial.nothing_to_fetch(root)
 
 
 def load(root: Path, *, inputs: int = 2) -> Dataset:
     """The data set in `inputs` dimensions; nothing is read from `root`."""
-    return _artificial.dataset("noisy_linear", draw, inputs=inputs)
+    return artificial.dataset("noisy_linear", draw, inputs=inputs)

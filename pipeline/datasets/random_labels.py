@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets import _artificial
-from pipeline.splits import Dataset, Points
+from pipeline.datasets.shared import artificial
+from pipeline.datasets.shared.splits import Dataset, Points
 
 FILES = ()
 SOURCES = ()
-LICENCE = _artificial.LICENCE
-SOURCE = _artificial.SOURCE
-CLASSES = _artificial.CLASSES
+LICENCE = artificial.LICENCE
+SOURCE = artificial.SOURCE
+CLASSES = artificial.CLASSES
 
 
 def draw(samples: int, *, inputs: int, generator: np.random.Generator) -> Points:
@@ -22,15 +22,15 @@ def draw(samples: int, *, inputs: int, generator: np.random.Generator) -> Points
         inputs: dimensions.
         generator: draws the points, then the labels.
     """
-    x = _artificial.normal(samples, inputs=inputs, generator=generator)
-    return _artificial.points(x, generator.integers(2, size=samples) == 1)
+    x = artificial.normal(samples, inputs=inputs, generator=generator)
+    return artificial.points(x, generator.integers(2, size=samples) == 1)
 
 
 def fetch(root: Path) -> list[str]:
     """A line that says that there is nothing to fetch."""
-    return _artificial.nothing_to_fetch(root)
+    return artificial.nothing_to_fetch(root)
 
 
 def load(root: Path, *, inputs: int = 2) -> Dataset:
     """The data set in `inputs` dimensions; nothing is read from `root`."""
-    return _artificial.dataset("random_labels", draw, inputs=inputs)
+    return artificial.dataset("random_labels", draw, inputs=inputs)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets import _artificial
-from pipeline.splits import Dataset, Points
+from pipeline.datasets.shared import artificial
+from pipeline.datasets.shared.splits import Dataset, Points
 
 FILES = ()
 SOURCES = ()
-LICENCE = _artificial.LICENCE
-SOURCE = _artificial.SOURCE
-CLASSES = _artificial.CLASSES
+LICENCE = artificial.LICENCE
+SOURCE = artificial.SOURCE
+CLASSES = artificial.CLASSES
 
 
 def draw(samples: int, *, inputs: int, generator: np.random.Generator) -> Points:
@@ -28,14 +28,14 @@ def draw(samples: int, *, inputs: int, generator: np.random.Generator) -> Points
     Raises:
         ValueError: for fewer than 2 inputs.
     """
-    both = _artificial.directions(2, inputs=inputs, generator=generator)
-    x = _artificial.normal(samples, inputs=inputs, generator=generator)
-    return _artificial.points(x, np.prod(x @ both, axis=1) < 0)
+    both = artificial.directions(2, inputs=inputs, generator=generator)
+    x = artificial.normal(samples, inputs=inputs, generator=generator)
+    return artificial.points(x, np.prod(x @ both, axis=1) < 0)
 
 
 def fetch(root: Path) -> list[str]:
     """A line that says that there is nothing to fetch."""
-    return _artificial.nothing_to_fetch(root)
+    return artificial.nothing_to_fetch(root)
 
 
 def load(root: Path, *, inputs: int = 2) -> Dataset:
@@ -44,4 +44,4 @@ def load(root: Path, *, inputs: int = 2) -> Dataset:
     Raises:
         ValueError: for fewer than 2 inputs.
     """
-    return _artificial.dataset("xor", draw, inputs=inputs)
+    return artificial.dataset("xor", draw, inputs=inputs)

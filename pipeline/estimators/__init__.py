@@ -1,1 +1,1 @@
-"""Gradient estimators: one file each, `build(units, classes, ...) -> nn.Module`."""
+"""Family: what replaces the gradient. One file per estimator, `build(units, classes, ...) -> nn.Module`."""

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pipeline.estimators._mlp import MLP
+from pipeline.estimators.shared.mlp import MLP
 
 LABEL = "unconditioned SG"
 LEARNED = True

@@ -1,1 +1,1 @@
-"""Figures: one file each, `draw(tables, ...) -> Figure`."""
+"""Family: pictures of tables. One file per figure, `draw(tables, ...) -> (Figure, DataFrame)`."""

@@ -11,9 +11,9 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from pipeline.figures._maps import ABSENT
-from pipeline.figures._style import COLOURS, DIVERGING, Style, blank, legend, panels, pick, summarise
-from pipeline.optima import CONVERGED
+from pipeline.figures.shared.maps import ABSENT
+from pipeline.figures.shared.style import COLOURS, DIVERGING, Style, blank, legend, panels, pick, summarise
+from pipeline.theory.optima import CONVERGED
 
 READS = ("artificial_data",)
 TITLE = "Optima on artificial data"

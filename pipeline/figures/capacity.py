@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from pipeline import plugins
-from pipeline.figures._style import Style, blank, legend, panels, pick, points, summarise
+from pipeline import members
+from pipeline.figures.shared.style import Style, blank, legend, panels, pick, points, summarise
 
 READS = ("capacity",)
 TITLE = "Random labels at growing depth"
@@ -59,7 +59,7 @@ def _label(method: str) -> str:
     if method in CONTROLS or method == "backprop":
         return CONTROLS.get(method, method)
     place, _, name = method.partition("_")
-    label = plugins.constants("estimators", name)["LABEL"]
+    label = members.constants("estimators", name)["LABEL"]
     return f"one {label}" if place == "one" else f"{label} everywhere"
 
 

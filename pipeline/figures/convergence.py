@@ -5,8 +5,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.figures._style import COLOURS, DASHES, MARKERS, Style, blank, legend, panels, pick, summarise
-from pipeline.linear_training import CONVERGED, RESOLVED
+from pipeline.figures.shared.style import COLOURS, DASHES, MARKERS, Style, blank, legend, panels, pick, summarise
+from pipeline.theory.training import CONVERGED, RESOLVED
 
 READS = ("linear_convergence", "deep_linear_convergence")
 TITLE = "Convergence of linear models"

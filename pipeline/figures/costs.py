@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-from pipeline.figures._style import Style, blank, by_setting, panels, pick, summarise
+from pipeline.figures.shared.style import Style, blank, by_setting, panels, pick, summarise
 
 READS = ("learning",)
 TITLE = "Accuracy and cost of an update"

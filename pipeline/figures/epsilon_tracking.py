@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from pipeline.figures._style import (
+from pipeline.figures.shared.style import (
     COLOURS,
     DASHES,
     LABEL_LETTERS,

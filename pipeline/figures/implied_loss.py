@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.figures._style import HEAT, MARKERS, Style, blank, legend, panels, pick, summarise
+from pipeline.figures.shared.style import HEAT, MARKERS, Style, blank, legend, panels, pick, summarise
 
 READS = ("implied_loss",)
 TITLE = "Implied against true loss"

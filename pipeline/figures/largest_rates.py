@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from pipeline.figures._style import COLOURS, MARKERS, Style, blank, legend, panels, pick, summarise
+from pipeline.figures.shared.style import COLOURS, MARKERS, Style, blank, legend, panels, pick, summarise
 
 READS = ("linear_convergence", "deep_linear_convergence")
 TITLE = "Largest rates and error tracking of linear models"

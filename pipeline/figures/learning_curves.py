@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from pipeline.figures._style import Style, band, blank, by_setting, few_ticks, legend, panels, pick, summarise
+from pipeline.figures.shared.style import Style, band, blank, by_setting, few_ticks, legend, panels, pick, summarise
 
 READS = ("learning",)
 TITLE = "Learning curves"

@@ -7,7 +7,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from pipeline.figures._style import HEAT, Style, blank, panels, pick, wide
+from pipeline.figures.shared.style import HEAT, Style, blank, panels, pick, wide
 
 READS = ("implied_loss",)
 TITLE = "True and implied loss over the plane"

@@ -4,7 +4,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.figures._style import Style, band, blank, by_setting, layer_axis, legend, panels, pick, points, summarise
+from pipeline.figures.shared.style import (
+    Style,
+    band,
+    blank,
+    by_setting,
+    layer_axis,
+    legend,
+    panels,
+    pick,
+    points,
+    summarise,
+)
 
 READS = ("norms",)
 TITLE = "Weight norms by layer"

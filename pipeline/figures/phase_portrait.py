@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from pipeline.figures._style import COLOURS, Style, blank, panels, pick
+from pipeline.figures.shared.style import COLOURS, Style, blank, panels, pick
 
 READS = ("counter_example",)
 TITLE = "Critical points that a poor SG adds"

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from pipeline.figures._style import Style, band, blank, by_setting, layer_axis, legend, panels, pick, summarise
+from pipeline.figures.shared.style import Style, band, blank, by_setting, layer_axis, legend, panels, pick, summarise
 
 READS = ("probes",)
 TITLE = "Linear classifier probes"

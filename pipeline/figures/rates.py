@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.figures._style import Style, blank, by_setting, legend, panels, pick
+from pipeline.figures.shared.style import Style, blank, by_setting, legend, panels, pick
 
 READS = ("rates",)
 TITLE = "Choice of learning rates"

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.figures._maps import ABSENT, narrow
-from pipeline.figures._style import HEAT, Style, blank, by_setting, panels, pick, wide
+from pipeline.figures.shared.maps import ABSENT, narrow
+from pipeline.figures.shared.style import HEAT, Style, blank, by_setting, panels, pick, wide
 
 READS = ("rdm",)
 TITLE = "Representational dissimilarity matrices"

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pipeline.figures._style import Style, band, blank, by_setting, layer_axis, legend, panels, pick, summarise
+from pipeline.figures.shared.style import Style, band, blank, by_setting, layer_axis, legend, panels, pick, summarise
 
 READS = ("rdm",)
 TITLE = "Class structure by layer"

@@ -9,7 +9,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from pipeline.figures._style import (
+from pipeline.figures.shared.style import (
     DIVERGING,
     LABEL_LETTERS,
     Style,

@@ -4,10 +4,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.figures import _pairs
-from pipeline.figures._pairs import BOTH, METHODS, SEEDS
-from pipeline.figures._style import Style, band, blank, by_setting, layer_axis, legend, panels, pick
-from pipeline.wording import words
+from pipeline.figures.shared import pairs
+from pipeline.figures.shared.pairs import BOTH, METHODS, SEEDS
+from pipeline.figures.shared.style import Style, band, blank, by_setting, layer_axis, legend, panels, pick
+from pipeline.metrics.formatting import words
 
 READS = ("similarity",)
 TITLE = "Similarity layer by layer"
@@ -24,9 +24,9 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
     the pairs of the mean and the maximum over permutations).
     """
     table = tables["similarity"]
-    shown = table if table.empty else _pairs.shown(table[table["layer_a"] == table["layer_b"]], style)
+    shown = table if table.empty else pairs.shown(table[table["layer_a"] == table["layer_b"]], style)
     if shown.empty:
-        columns = [*_pairs.BY, "mean", "low", "high", "n", "null_mean", "null_high"]
+        columns = [*pairs.BY, "mean", "low", "high", "n", "null_mean", "null_high"]
         return blank("no similarity: fewer than two runs finished"), pd.DataFrame(columns=columns)
     first = style.present(pd.concat([shown["method_a"], shown["method_b"]]))[0]
     measures, parts = list(dict.fromkeys(table["measure"])), by_setting(shown)
@@ -44,8 +44,8 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
             panel.set_xlabel("hidden layer")
         row[0].set_ylabel(f"{words(measure)}\n{title}")
     for panel, other in zip(axes[0], others, strict=True):
-        pairs = pick(shown, other=other)["n"].max()
-        panel.set_title(f"{WORDS[other].format(style.label(first))}\nn = {pairs} pair{'' if pairs == 1 else 's'}")
+        count = pick(shown, other=other)["n"].max()
+        panel.set_title(f"{WORDS[other].format(style.label(first))}\nn = {count} pair{'' if count == 1 else 's'}")
     axes[0, 0].plot([], [], color="grey", linestyle=":", linewidth=1, label="chance")
     legend(figure, style)
     return figure, shown

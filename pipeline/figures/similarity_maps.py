@@ -5,10 +5,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from pipeline.figures import _maps, _pairs
-from pipeline.figures._pairs import BOTH, METHODS, SEEDS
-from pipeline.figures._style import Style, blank, by_setting, layer_ticks, panels, pick
-from pipeline.wording import words
+from pipeline.figures.shared import maps, pairs
+from pipeline.figures.shared.pairs import BOTH, METHODS, SEEDS
+from pipeline.figures.shared.style import Style, blank, by_setting, layer_ticks, panels, pick
+from pipeline.metrics.formatting import words
 
 READS = ("similarity",)
 TITLE = "Similarity between layers"
@@ -28,25 +28,25 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
     table = tables["similarity"]
     if not table.empty:
         table = table[table["hidden"] == table["hidden"].max()]
-    shown = table if table.empty else _pairs.shown(table, style)
+    shown = table if table.empty else pairs.shown(table, style)
     if shown.empty:
-        columns = [*_pairs.BY, "mean", "low", "high", "n", "null_mean", "null_high"]
+        columns = [*pairs.BY, "mean", "low", "high", "n", "null_mean", "null_high"]
         return blank("no similarity: fewer than two runs finished"), pd.DataFrame(columns=columns)
     parts = by_setting(shown)
     rows = [(title, pair) for title, part in parts.items() for pair in _kinds(part, style)]
     measures = list(dict.fromkeys(table["measure"]))
     figure, axes = panels(len(rows), len(measures), height=0.9 + HEIGHT * len(rows))
-    norms = {measure: _maps.scale(pick(shown, measure=measure)["mean"]) for measure in measures}
+    norms = {measure: maps.scale(pick(shown, measure=measure)["mean"]) for measure in measures}
     for row, (title, pair) in zip(axes, rows, strict=True):
         for panel, measure in zip(row, measures, strict=True):
             _map(panel, pick(pair, measure=measure), norms[measure])
         a, b, other = pair[["method_a", "method_b", "other"]].iloc[0]
         said = f"{title}: {style.label(a)} (up) with {style.label(b)} (across), {SEED[other]}"
-        _maps.row_title(row, said)
+        maps.row_title(row, said)
         row[0].set_ylabel("hidden layer")
     for column, measure in zip(axes.T, measures, strict=True):
         column[-1].set_xlabel(f"{column[-1].get_xlabel()}\nhidden layer".strip())
-        _maps.colour_bar(figure, column, norms[measure], words(measure))
+        maps.colour_bar(figure, column, norms[measure], words(measure))
     return figure, shown
 
 
@@ -62,9 +62,9 @@ def _kinds(part: pd.DataFrame, style: Style) -> list[pd.DataFrame]:
 def _map(axes: Axes, cells: pd.DataFrame, norm: Normalize) -> None:
     """One map, with n and the mean chance level."""
     if cells.empty:
-        axes.set_facecolor(_maps.ABSENT)
+        axes.set_facecolor(maps.ABSENT)
         return
-    _maps.heat(axes, cells.pivot(index="layer_a", columns="layer_b", values="mean"), norm)
+    maps.heat(axes, cells.pivot(index="layer_a", columns="layer_b", values="mean"), norm)
     axes.set_xticks(layer_ticks(int(cells["layer_b"].max())))
-    said = f"{_maps.chance(cells['null_mean'])}, n = {cells['n'].max()}"
-    axes.set_xlabel(said, fontsize=_maps.NOTE["fontsize"])  # beside it, the note would take the map's width
+    said = f"{maps.chance(cells['null_mean'])}, n = {cells['n'].max()}"
+    axes.set_xlabel(said, fontsize=maps.NOTE["fontsize"])  # beside it, the note would take the map's width

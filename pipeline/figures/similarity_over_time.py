@@ -5,9 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from pipeline.figures import _maps
-from pipeline.figures._style import Style, blank, by_setting, panels, pick, summarise
-from pipeline.wording import words
+from pipeline.figures.shared import maps
+from pipeline.figures.shared.style import Style, blank, by_setting, panels, pick, summarise
+from pipeline.metrics.formatting import words
 
 READS = ("similarity_over_time",)
 TITLE = "Which layers converge first"
@@ -38,27 +38,27 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
     ]  # fmt: skip
     measures = list(dict.fromkeys(table["measure"]))
     figure, axes = panels(len(rows), len(measures), height=1.1 + 1.6 * len(rows))
-    norms = {measure: _maps.scale(pick(shown, measure=measure)["mean"]) for measure in measures}
+    norms = {measure: maps.scale(pick(shown, measure=measure)["mean"]) for measure in measures}
     for row, (title, part) in zip(axes, rows, strict=True):
         for panel, measure in zip(row, measures, strict=True):
             _map(panel, pick(part, measure=measure), norms[measure])
         row[0].set_ylabel("hidden layer")
-        _maps.row_title(row, title)
+        maps.row_title(row, title)
     for column, measure in zip(axes.T, measures, strict=True):
         column[-1].set_xlabel("step")
-        _maps.colour_bar(figure, column, norms[measure], f"{words(measure)} with the end")
+        maps.colour_bar(figure, column, norms[measure], f"{words(measure)} with the end")
     return figure, shown
 
 
 def _map(axes: Axes, cells: pd.DataFrame, norm: Normalize) -> None:
     """One map, its checkpoints equally wide, with n and the mean chance level."""
     if cells.empty:
-        axes.set_facecolor(_maps.ABSENT)
+        axes.set_facecolor(maps.ABSENT)
         return
     values = cells.pivot(index="layer", columns="step", values="mean")
-    _maps.heat(axes, values, norm)
+    maps.heat(axes, values, norm)
     steps = list(values.columns)
     every = -(-len(steps) // MOST_STEPS)
     axes.set_xticks(range(1, len(steps) + 1, every), [str(step) for step in steps[::every]])
-    said = f"{_maps.chance(cells['null_mean'])}, n = {cells['n'].max()}"
-    axes.annotate(said, (0.02, 0.98), color="white", **{**_maps.NOTE, "va": "top"})
+    said = f"{maps.chance(cells['null_mean'])}, n = {cells['n'].max()}"
+    axes.annotate(said, (0.02, 0.98), color="white", **{**maps.NOTE, "va": "top"})

@@ -1,1 +1,1 @@
-"""Similarity measures between representations: one file each, `measure(a, b) -> float`."""
+"""Family: how similar two layers are. One file per measure, `prepare(x, ...)`."""

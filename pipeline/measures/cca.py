@@ -4,8 +4,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from pipeline import linalg
-from pipeline.linalg import Factors
+from pipeline.measures.shared import factors
+from pipeline.measures.shared.factors import Factors
 
 LABEL = "CCA"
 REFERENCE = "Hotelling, Relations between two sets of variates (1936); mean over layers' units: Raghu et al. (2017)"
@@ -23,8 +23,8 @@ def prepare(x: Float[ndarray, "n d"], *, cut: float | None = None) -> Factors:
     Raises:
         ValueError: unless there are more samples than units and all values are finite.
     """
-    linalg.check_tall(x)
-    return linalg.factorise(x, cut=cut)
+    factors.check_tall(x)
+    return factors.factorise(x, cut=cut)
 
 
 def compare(a: Factors, b: Factors) -> float:
@@ -33,7 +33,7 @@ def compare(a: Factors, b: Factors) -> float:
     Invariant to invertible affine maps of either layer. Unrelated layers reach about sqrt(rank / n), so it means
     nothing without its null. NaN if a layer is constant (rank 0).
     """
-    found = linalg.canonical_correlations(a, b)
+    found = factors.canonical_correlations(a, b)
     return float(found.mean()) if len(found) else np.nan
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from pipeline import linalg
-from pipeline.linalg import Factors
+from pipeline.measures.shared import factors
+from pipeline.measures.shared.factors import Factors
 
 LABEL = "CCA (held out)"
 REFERENCE = "Hotelling (1936); cross-validation of it is ours"
@@ -56,9 +56,9 @@ def prepare(x: Float[ndarray, "n d"], *, cut: float | None = None) -> Halves:
         ValueError: unless half of the samples are more than the units and all values are finite.
     """
     first, second = x[0::2], x[1::2]
-    linalg.check_tall(second)
-    linalg.check_finite(second)
-    found = linalg.factorise(first, cut=cut)
+    factors.check_tall(second)
+    factors.check_finite(second)
+    found = factors.factorise(first, cut=cut)
     return Halves(found, (second - second.mean(axis=0)) @ (found.directions.T / found.scales))
 
 
@@ -68,10 +68,10 @@ def compare(a: Halves, b: Halves) -> float:
     About 0 for unrelated layers whatever n is. Invariant to invertible affine maps. A pair of which a variate doesn't
     vary on the other half counts as 0: nothing found there holds. NaN if a layer is constant (rank 0).
     """
-    linalg.check_paired(a, b)
+    factors.check_paired(a, b)
     if min(a.rank, b.rank) == 0:
         return np.nan
-    left, _, right = np.linalg.svd(linalg.overlap(a.found, b.found), full_matrices=False)
+    left, _, right = np.linalg.svd(factors.overlap(a.found, b.found), full_matrices=False)
     p, q = a.tested @ left, b.tested @ right.T
     size_p, size_q = np.linalg.norm(p, axis=0), np.linalg.norm(q, axis=0)  # on the first half all are 1
     vary = (size_p > a.cut) & (size_q > b.cut)

@@ -6,8 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from pipeline import linalg
-from pipeline.linalg import Factors
+from pipeline.measures.shared.factors import EPSILON, Factors, factorise, overlap
 
 LABEL = "CKA (debiased)"
 REFERENCE = "Kornblith et al. (2019); unbiased HSIC: Song et al., Feature selection via dependence maximization (2012)"
@@ -56,11 +55,11 @@ def prepare(x: Float[ndarray, "n d"], *, cut: float | None = None) -> Kernel:
     """
     if len(x) < FEWEST:
         raise ValueError(f"found {len(x)} samples; expected at least {FEWEST}: unbiased HSIC divides by n - 3")
-    factors = linalg.factorise(x, cut=cut)
+    factors = factorise(x, cut=cut)
     diagonal = factors.basis**2 @ factors.scales**2
     trace = float(np.sum(factors.scales**4))  # tr(K K) of K = U S² Uᵀ
     own = _unbiased(trace, diagonal, diagonal)
-    return Kernel(factors, diagonal, own if own > len(x) * linalg.EPSILON * trace else 0.0)
+    return Kernel(factors, diagonal, own if own > len(x) * EPSILON * trace else 0.0)
 
 
 def compare(a: Kernel, b: Kernel) -> float:
@@ -72,7 +71,7 @@ def compare(a: Kernel, b: Kernel) -> float:
     """
     if min(a.rank, b.rank) == 0 or min(a.own, b.own) <= 0:
         return np.nan
-    product = a.factors.scales[:, None] * linalg.overlap(a.factors, b.factors) * b.factors.scales
+    product = a.factors.scales[:, None] * overlap(a.factors, b.factors) * b.factors.scales
     shared = _unbiased(float(np.sum(product**2)), a.diagonal, b.diagonal)
     return shared / float(np.sqrt(a.own) * np.sqrt(b.own))
 

@@ -4,8 +4,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from pipeline import linalg
-from pipeline.linalg import Factors
+from pipeline.measures.shared import factors
+from pipeline.measures.shared.factors import Factors
 
 LABEL = "Procrustes"
 REFERENCE = "Schönemann (1966); as a similarity of layers: Williams et al. (2021), Ding, Denain and Steinhardt (2021)"
@@ -23,7 +23,7 @@ def prepare(x: Float[ndarray, "n d"], *, cut: float | None = None) -> Factors:
     Raises:
         ValueError: if a value is not finite.
     """
-    return linalg.factorise(x, cut=cut)
+    return factors.factorise(x, cut=cut)
 
 
 def compare(a: Factors, b: Factors) -> float:
@@ -34,7 +34,7 @@ def compare(a: Factors, b: Factors) -> float:
     """
     if min(a.rank, b.rank) == 0:
         return np.nan
-    product = a.scales[:, None] * linalg.overlap(a, b) * b.scales
+    product = a.scales[:, None] * factors.overlap(a, b) * b.scales
     nuclear = np.linalg.svd(product, compute_uv=False).sum()
     return float(min(nuclear / (np.linalg.norm(a.scales) * np.linalg.norm(b.scales)), 1))
 

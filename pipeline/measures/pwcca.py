@@ -4,8 +4,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from pipeline import linalg
-from pipeline.linalg import Factors
+from pipeline.measures.shared import factors
+from pipeline.measures.shared.factors import Factors
 
 LABEL = "PWCCA"
 REFERENCE = "Morcos, Raghu and Bengio, Insights on representational similarity with canonical correlation (2018)"
@@ -23,8 +23,8 @@ def prepare(x: Float[ndarray, "n d"], *, cut: float | None = None) -> Factors:
     Raises:
         ValueError: unless there are more samples than units and all values are finite.
     """
-    linalg.check_tall(x)
-    return linalg.factorise(x, cut=cut)
+    factors.check_tall(x)
+    return factors.factorise(x, cut=cut)
 
 
 def compare(a: Factors, b: Factors) -> float:
@@ -37,7 +37,7 @@ def compare(a: Factors, b: Factors) -> float:
     """
     if min(a.rank, b.rank) == 0:
         return np.nan
-    left, correlations, _ = np.linalg.svd(linalg.overlap(a, b), full_matrices=False)
+    left, correlations, _ = np.linalg.svd(factors.overlap(a, b), full_matrices=False)
     weights = np.abs(left.T @ (a.scales[:, None] * a.directions)).sum(axis=1)
     return float(np.average(np.clip(correlations, 0, 1), weights=weights))
 

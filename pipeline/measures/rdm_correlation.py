@@ -9,7 +9,7 @@ from numpy import ndarray
 from scipy.spatial.distance import squareform
 from scipy.stats import rankdata
 
-from pipeline import linalg
+from pipeline.measures.shared import factors
 
 LABEL = "RDM correlation"
 REFERENCE = "Kriegeskorte, Mur and Bandettini, Representational similarity analysis (2008)"
@@ -32,7 +32,7 @@ class Dissimilarities:
     def permuted(self, rows: Int[ndarray, " n"]) -> "Dissimilarities":
         """The dissimilarities of the samples in another order."""
         square = squareform(self.scores, checks=False)
-        return replace(self, scores=linalg.upper(square[np.ix_(rows, rows)]))
+        return replace(self, scores=factors.upper(square[np.ix_(rows, rows)]))
 
 
 def prepare(x: Float[ndarray, "n d"], *, method: Literal["spearman", "pearson"] = "spearman") -> Dissimilarities:
@@ -45,13 +45,13 @@ def prepare(x: Float[ndarray, "n d"], *, method: Literal["spearman", "pearson"] 
     Raises:
         ValueError: if a value is not finite.
     """
-    matrix = linalg.dissimilarities(x)
+    matrix = factors.dissimilarities(x)
     usable = int(np.isfinite(np.diag(matrix)).sum())
-    values = linalg.upper(matrix)
+    values = factors.upper(matrix)
     whole = usable == len(x)
     scores = _ranks(values) if method == "spearman" else values
     return Dissimilarities(
-        _standardised(scores) if whole else scores, method, whole, len(x), usable, linalg.constancy(x.shape[1])
+        _standardised(scores) if whole else scores, method, whole, len(x), usable, factors.constancy(x.shape[1])
     )
 
 
@@ -61,7 +61,7 @@ def compare(a: Dissimilarities, b: Dissimilarities) -> float:
     Invariant to what leaves each sample's activation vector alike up to scale and offset over units, and to permuted
     units. Pairs undefined in either layer are left out. NaN if fewer than two pairs are left, or all are equal.
     """
-    linalg.check_paired(a, b)
+    factors.check_paired(a, b)
     if a.whole and b.whole:
         return float(np.clip(a.scores @ b.scores, -1, 1))
     shared = np.isfinite(a.scores) & np.isfinite(b.scores)
@@ -88,6 +88,6 @@ def _standardised(values: Float[ndarray, " pairs"]) -> Float[ndarray, " pairs"]:
     """Centred and of unit norm, so that a correlation is a product; NaN if there is no variation."""
     centred = values - values.mean()
     norm = np.linalg.norm(centred)
-    if norm <= len(values) * linalg.EPSILON * np.abs(values).max():
+    if norm <= len(values) * factors.EPSILON * np.abs(values).max():
         return np.full_like(values, np.nan)
     return centred / norm

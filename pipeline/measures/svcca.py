@@ -4,8 +4,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from pipeline import linalg
-from pipeline.linalg import Factors
+from pipeline.measures.shared import factors
+from pipeline.measures.shared.factors import Factors
 
 LABEL = "SVCCA"
 REFERENCE = "Raghu et al., SVCCA: singular vector canonical correlation analysis (2017)"
@@ -27,8 +27,8 @@ def prepare(x: Float[ndarray, "n d"], *, variance: float = VARIANCE, cut: float 
     """
     if not 0 < variance <= 1:
         raise ValueError(f"found variance={variance}; expected a share in (0, 1], such as {VARIANCE}")
-    linalg.check_tall(x)
-    whole = linalg.factorise(x, cut=cut)
+    factors.check_tall(x)
+    whole = factors.factorise(x, cut=cut)
     held = np.cumsum(whole.scales**2)
     return whole.leading(int(np.searchsorted(held, variance * held[-1])) + 1) if whole.rank else whole
 
@@ -39,7 +39,7 @@ def compare(a: Factors, b: Factors) -> float:
     Invariant to rotation, isotropic scale and shift. How many components are kept falls with depth in trained
     networks, and with it the chance level: compare with the null and with CCA. NaN if a layer is constant.
     """
-    found = linalg.canonical_correlations(a, b)
+    found = factors.canonical_correlations(a, b)
     return float(found.mean()) if len(found) else np.nan
 
 

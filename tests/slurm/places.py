@@ -89,7 +89,7 @@ class Place:
     def trainings(self) -> dict[int, dict[str, str]]:
         """The trainings that run below this folder, by process id, with their environments."""
         found = {}
-        for pid in said("pgrep", "-f", "^[^ ]*python[^ ]* -m pipeline.train ").split():
+        for pid in said("pgrep", "-f", "^[^ ]*python[^ ]* -m pipeline train ").split():
             try:
                 if Path(f"/proc/{pid}/cwd").resolve() == self.folder:
                     pairs = Path(f"/proc/{pid}/environ").read_text().split("\0")

@@ -12,7 +12,7 @@ import pytest
 from cluster import said, wait_for
 from places import Place, Watch, running_job
 
-from pipeline import store
+from pipeline.results import store
 
 pytestmark = pytest.mark.slurm
 ONE, OTHER = "depth-backprop-hidden2-s0", "depth-one_sg-hidden2-s0"

@@ -17,5 +17,5 @@ rule analyse:
         settings=analyse_settings,
         code=analyse_code,
     shell:
-        "python -m pipeline.analyse --study {wildcards.study} --analysis {wildcards.analysis}"
+        "python -m pipeline analyse --study {wildcards.study} --analysis {wildcards.analysis}"
         " --job {wildcards.job} > {log} 2>&1"

@@ -14,26 +14,22 @@ measuring.BENCHMARK_INTERVAL_SHORT = 4
 shell.prefix(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; ')
 sys.path.insert(0, str(workflow.basedir))
 
-from pipeline import config as settings
-from pipeline import (
-    earlier_jobs,
-    leftovers,
-    needs,
-    packed_records,
-    paths,
-    plugins,
-    prepare,
-    store,
-)
-from pipeline.plan import Plan
+from pipeline import members
+from pipeline.machine import resources as needs
+from pipeline.machine import slurm as earlier_jobs
+from pipeline.results import leftovers, packed_records, paths, store
+from pipeline.datasets.shared.unpack import unpack
+from pipeline.study.errors import ConfigError
+from pipeline.study.load import load_study
+from pipeline.study.plan import Plan
 
 if workflow.is_main_process:
     earlier_jobs.wait(sys.argv[1:])
 
 STUDY = str(config.get("study", "study"))
 try:
-    PLAN = Plan(settings.load(STUDY))
-except settings.ConfigError as error:
+    PLAN = Plan(load_study(STUDY))
+except ConfigError as error:
     raise WorkflowError(f"The study can't be run, nothing was started.\n{error}")
 
 REPORT = str(paths.report(STUDY))
@@ -75,7 +71,7 @@ wildcard_constraints:
 # Data that came packed with the results are put in place before the jobs are planned: where a rule would have to make them,
 # Snakemake would take all that was ever made from them for stale.
 for dataset in PLAN.datasets():
-    prepare.unpack(dataset)
+    unpack(dataset)
 # So do Snakemake's records of results that were pulled.
 try:
     packed_records.restore(STUDY)
@@ -87,7 +83,7 @@ except (store.DamagedFileError, OSError) as error:
 def data_files(dataset):
     return [
         ancient(str(paths.data(dataset) / name))
-        for name, _ in plugins.constants("datasets", dataset)["FILES"]
+        for name, _ in members.constants("datasets", dataset)["FILES"]
     ]
 
 

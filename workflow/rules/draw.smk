@@ -20,4 +20,4 @@ rule draw:
         settings=draw_settings,
         code=draw_code,
     shell:
-        "python -m pipeline.draw --study {wildcards.study} --figure {wildcards.figure} > {log} 2>&1"
+        "python -m pipeline draw --study {wildcards.study} --figure {wildcards.figure} > {log} 2>&1"

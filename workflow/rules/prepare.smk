@@ -10,4 +10,4 @@ rule prepare:
     conda:
         "../envs/pipeline.yaml"
     shell:
-        "python -m pipeline.prepare --dataset {wildcards.dataset} --root data/{wildcards.dataset} > {log} 2>&1"
+        "python -m pipeline prepare --dataset {wildcards.dataset} --root data/{wildcards.dataset} > {log} 2>&1"

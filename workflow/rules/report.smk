@@ -11,7 +11,7 @@ rule summarise:
         settings=PLAN.settings_hash(),
         code=PLAN.stage_code("summarise"),
     shell:
-        "python -m pipeline.summarise --study {wildcards.study} > {log} 2>&1"
+        "python -m pipeline summarise --study {wildcards.study} > {log} 2>&1"
 
 
 rule judge:
@@ -28,7 +28,7 @@ rule judge:
         figures=list(PLAN.study.figures),
         code=PLAN.stage_code("judge"),
     shell:
-        "python -m pipeline.judge --study {wildcards.study} > {log} 2>&1"
+        "python -m pipeline judge --study {wildcards.study} > {log} 2>&1"
 
 
 rule report:
@@ -40,7 +40,7 @@ rule report:
         "results/{study}/verdicts.json",
         captions=CAPTIONS,
         published=PUBLISHED,
-        page="pipeline/templates/report.html.j2",
+        page="pipeline/pages/templates/report.html.j2",
     output:
         "results/{study}/report.html",
     log:
@@ -51,7 +51,7 @@ rule report:
         settings=PLAN.settings_hash(),
         code=PLAN.stage_code("report"),
     shell:
-        "python -m pipeline.report --study {wildcards.study} > {log} 2>&1"
+        "python -m pipeline report --study {wildcards.study} > {log} 2>&1"
 
 
 rule track:
@@ -69,4 +69,4 @@ rule track:
         settings=PLAN.settings_hash(),
         code=PLAN.stage_code("track"),
     shell:
-        "python -m pipeline.track --study {wildcards.study} > {log} 2>&1"
+        "python -m pipeline track --study {wildcards.study} > {log} 2>&1"

@@ -18,4 +18,4 @@ rule represent:
         settings=represent_settings,
         code=represent_code,
     shell:
-        "python -m pipeline.represent --study {wildcards.study} --run {wildcards.run} > {log} 2>&1"
+        "python -m pipeline represent --study {wildcards.study} --run {wildcards.run} > {log} 2>&1"

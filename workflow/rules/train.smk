@@ -22,4 +22,4 @@ rule train:
         settings=train_settings,
         code=train_code,
     shell:
-        "python -m pipeline.train --study {wildcards.study} --run {wildcards.run} > {log} 2>&1"
+        "python -m pipeline train --study {wildcards.study} --run {wildcards.run} > {log} 2>&1"

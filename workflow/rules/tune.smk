@@ -19,4 +19,4 @@ rule tune:
         settings=tune_settings,
         code=tune_code,
     shell:
-        "python -m pipeline.tune --study {wildcards.study} --cell {wildcards.cell} > {log} 2>&1"
+        "python -m pipeline tune --study {wildcards.study} --cell {wildcards.cell} > {log} 2>&1"

@@ -1,0 +1,1 @@
+"""Whether files, records and code agree; why jobs ran."""

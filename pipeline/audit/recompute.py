@@ -1,0 +1,117 @@
+"""What a study's last files state, computed again from the files that they were made from."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline import members
+from pipeline.audit.findings import Finding
+from pipeline.metrics.summary import summarise
+from pipeline.results import paths, store
+from pipeline.study import tables
+from pipeline.study.plan import Plan
+from pipeline.verdicts.claims import load_claims
+from pipeline.verdicts.judge import judge_claim
+
+TOLERANCE = 1e-9  # relative: another machine's numpy may differ in a last digit
+
+
+def metrics(plan: Plan, study: str) -> Iterator[Finding]:
+    """The headline numbers are those of the tables; an analysis whose tables aren't all here is passed over."""
+    path = paths.metrics(study)
+    stated = _read(path, "metrics")
+    if stated is None:
+        return
+    for analysis in plan.study.analyses:
+        files = [paths.table(study, analysis, job) for job in plan.jobs(analysis)]
+        module = members.load("analyses", plan.member(analysis))
+        if not hasattr(module, "metrics") or not all(file.is_file() for file in files):
+            continue
+        try:
+            present = _plain(summarise(dict(sorted(module.metrics(tables.of(plan, study, analysis)).items()))))
+        except (store.DamagedFileError, KeyError, ValueError) as error:
+            yield _finding(study, path, analysis, "tables that can be read", str(error))
+            continue
+        yield from _differences(study, path, f"{analysis}/", present, stated.get(analysis) or {})
+
+
+def verdicts(plan: Plan, study: str) -> Iterator[Finding]:
+    """The verdicts are those that the headline numbers give by the ledger."""
+    path, numbers = paths.verdicts(study), _read(paths.metrics(study), "metrics")
+    if not path.is_file() or numbers is None:
+        return
+    claims = load_claims()
+    try:
+        rows = [
+            row
+            for claim in claims.claims
+            for row in judge_claim(claim, numbers, plan.study.figures, claims.comparisons())
+        ]
+        stated = {row["id"]: row for row in store.read_json(path)}
+    except (store.DamagedFileError, KeyError, TypeError, ValueError, AttributeError) as error:
+        yield _finding(study, path, "all", "headline numbers and verdicts that fit the ledger", str(error))
+        return
+    yield from _differences(study, path, "", _plain({row["id"]: row for row in rows}), stated)
+
+
+def pages(plan: Plan, study: str) -> Iterator[Finding]:
+    """The report and the record of what was tracked name the present settings."""
+    whole = plan.settings_hash()
+    report, tracked = paths.report(study), paths.tracked(study)
+    if report.is_file() and whole not in report.read_text(encoding="utf-8"):
+        yield Finding(str(report), "settings", whole, "a page without this hash", _anew(study, report))
+    if tracked.is_file():
+        group = _read(tracked, "group")
+        if group != f"{study}-{whole}":
+            yield Finding(str(tracked), "settings", f"{study}-{whole}", str(group), _anew(study, tracked))
+
+
+def _differences(
+    study: str, path: Path, prefix: str, present: Mapping[str, Any], stated: Mapping[str, Any]
+) -> Iterator[Finding]:
+    """A finding for each entry that differs, which names the first of its parts that does."""
+    for name in sorted(present.keys() | stated.keys()):
+        expected, found = present.get(name), stated.get(name)
+        if same(expected, found):
+            continue
+        part = ""
+        if isinstance(expected, dict) and isinstance(found, dict):
+            first = next(
+                key for key in sorted(expected.keys() | found.keys()) if not same(expected.get(key), found.get(key))
+            )
+            part, expected, found = f" {first}", expected.get(first), found.get(first)
+        yield _finding(study, path, f"{prefix}{name}{part}", json.dumps(expected), json.dumps(found))
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two values of JSON are the same, numbers but for rounding."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, int | float) and isinstance(b, int | float) and bool not in (type(a), type(b)):
+        return math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=TOLERANCE**2)
+    return type(a) is type(b) and a == b
+
+
+def _finding(study: str, path: Path, what: str, expected: str, found: str) -> Finding:
+    return Finding(str(path), "recomputed", f"{what}: {expected}", found, _anew(study, path))
+
+
+def _anew(study: str, path: Path) -> str:
+    return f"rm {path} && snakemake reproduce all --config study={study}"
+
+
+def _read(path: Path, key: str) -> Any:
+    """An entry of a JSON file; None if it isn't there or is no JSON, which others tell."""
+    try:
+        content = store.read_json(path) if path.is_file() else {}
+    except store.DamagedFileError:
+        return None
+    return content.get(key) if isinstance(content, dict) else None
+
+
+def _plain(content: Any) -> Any:
+    return json.loads(json.dumps(content))

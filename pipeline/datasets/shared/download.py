@@ -1,0 +1,116 @@
+"""Get a data set's files from the first place that has them; none gets its name before its sha256 is right."""
+
+import gzip
+import hashlib
+import http.client
+import lzma
+import tarfile
+import zlib
+from collections.abc import Iterator
+from io import BufferedReader
+from pathlib import Path
+from typing import Protocol
+
+from pipeline.results import store
+
+MAX_BYTES = 64 << 20  # of one file, decompressed; MNIST's largest has 47 MB
+BLOCK = 1 << 20
+OPENERS = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\x00": lzma.open}  # by the bytes with which a packed file begins
+# What can go wrong in reading from a source. Anything else is a mistake of ours and is not swallowed.
+READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, http.client.HTTPException)
+
+
+class DownloadError(RuntimeError):
+    """The files could not be had; the message lists all that was tried and what to do."""
+
+
+class Source(Protocol):
+    """A place that may have the files. Its `str` names it in reports."""
+
+    def read(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, BufferedReader]]:
+        """Offer (name, content) of the wanted files that it has, plain, as gz or as xz; some more than once."""
+        ...
+
+
+def fetch(root: Path, files: tuple[tuple[str, str], ...], sources: tuple[Source, ...]) -> list[str]:
+    """Make sure that `root` has all files; whatever is missing or damaged is taken from the first source that has it.
+
+    A damaged file is replaced when a good one is there, not before.
+
+    Args:
+        root: the folder of the files.
+        files: (name, sha256 of the decompressed content) of each.
+        sources: asked in this order, and only while something is missing.
+
+    Returns:
+        A line for each file that says where it came from.
+
+    Raises:
+        DownloadError: if a file can't be had; the others are kept.
+        OSError: if `root` can't be made.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    missing, done, tried = {}, [], []
+    for name, expected in files:
+        found = store.sha256(root / name) if (root / name).is_file() else None
+        if found == expected:
+            done.append(f"{root / name}: already there")
+            continue
+        missing[name] = expected
+        if found:
+            tried.append(f"{root / name}: damaged: found sha256 {found}, expected {expected}")
+    for source in sources:
+        if missing:
+            got, faults = _take(source, root, missing)
+            done += [f"{root / name}: from {source}" for name in got]
+            tried += faults
+    if missing:
+        raise DownloadError(
+            f"could not get {', '.join(missing)}. Tried:\n  "
+            + "\n  ".join(tried or ["nothing: the data set names no source"])
+            + f"\nPut these files into {root}, or set PIPELINE_DATA to a folder that has them (plain or .gz)."
+        )
+    return done
+
+
+def _take(source: Source, root: Path, missing: dict[str, str]) -> tuple[list[str], list[str]]:
+    """Take from one source what is `missing` and strike it out there; the names got, and what went wrong."""
+    got, faults, offered = [], [], set()
+    try:
+        for name, content in source.read(tuple(missing)):
+            offered.add(name)
+            if name not in missing:
+                continue
+            try:
+                _keep(content, root / name, missing[name])
+            except (DownloadError, *READ_ERRORS) as error:
+                faults.append(f"{source}: {name}: {_say(error)}")
+            else:
+                got.append(name)
+                del missing[name]
+    except READ_ERRORS as error:
+        faults.append(f"{source}: {_say(error)}")
+    else:
+        faults += [f"{source}: {name}: not found there" for name in missing if name not in offered]
+    return got, faults
+
+
+def _keep(content: BufferedReader, path: Path, expected: str) -> None:
+    """Write what `content` has, decompressed, if its sha256 is right and it is not too large."""
+    begins = content.peek(max(map(len, OPENERS)))
+    plain = next((unpack(content) for magic, unpack in OPENERS.items() if begins.startswith(magic)), content)
+    digest, size = hashlib.sha256(), 0
+    with store.atomic(path) as partial:
+        with partial.open("wb") as file:
+            while block := plain.read(BLOCK):
+                size += len(block)
+                if size > MAX_BYTES:
+                    raise DownloadError(f"found more than {MAX_BYTES} bytes: no file of ours is that large")
+                digest.update(block)
+                file.write(block)
+        if digest.hexdigest() != expected:
+            raise DownloadError(f"found sha256 {digest.hexdigest()} ({size} bytes), expected {expected}")
+
+
+def _say(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

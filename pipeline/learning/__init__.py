@@ -1,0 +1,1 @@
+"""The learning rule: gates, networks, the trainer. No files, no settings."""

@@ -1,0 +1,82 @@
+"""What is recorded along a run: losses, accuracies, the quality of the estimates, the size of the weights."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from pipeline.learning.gate import Gate
+from pipeline.learning.losses import accuracy, loss
+from pipeline.learning.network import Network, true_gradients
+
+QUANTITIES = (
+    "batch_loss", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss",
+    "test_accuracy", "weight_norm", "distance_from_start", "sg_loss", "cosine", "norm_ratio",
+    "tracking_error", "tracking_jacobian", "tracking_gradient", "tracking_parameter_error", "tracking_cosine",
+    "tracking_falls", "update_flops", "samples",
+)  # fmt: skip
+Rows = list[tuple[int, str, float]]  # layer (0: the whole network), quantity, value
+EVALUATION_BATCH = 1000
+MATRIX_PRODUCTS = frozenset({"aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm"})
+
+
+@torch.no_grad()
+def evaluate(
+    network: Network, x: Float[Tensor, "n inputs"], y: Float[Tensor, "n k"], labels: Int[Tensor, " n"], name: str
+) -> tuple[float, float]:
+    """Loss `name` and accuracy in evaluation mode, over all of `x`."""
+    total, right = 0.0, 0.0
+    for start in range(0, len(x), EVALUATION_BATCH):
+        part = slice(start, start + EVALUATION_BATCH)
+        p = network(x[part], mode="evaluate")
+        total += loss(name, p, y[part]).item() * len(p)
+        right += accuracy(p, labels[part]).item() * len(p)
+    return total / len(x), right / len(x)
+
+
+def estimates(
+    network: Network, gates: Mapping[int, Gate], x: Float[Tensor, "n inputs"], y: Float[Tensor, "n k"], name: str
+) -> Rows:
+    """How good each gate's estimate is on a batch, against the true end-to-end gradient of the loss `name`.
+
+    `cosine` is that between the two n x units matrices as vectors, `norm_ratio` is |estimate| / |true|, `sg_loss` the
+    squared error per sample against the gate's own target. Nothing in the network or the gates is changed.
+    """
+    if not gates:
+        return []
+    true = true_gradients(network, sorted(gates), x, y, name)
+    loss(name, network(x, mode="measure", gates=gates, y=y), y).backward()
+    rows: Rows = []
+    for layer, gate in sorted(gates.items()):
+        assert gate.estimate is not None
+        estimate = gate.estimate.detach()
+        size, right = estimate.norm().item(), true[layer].norm().item()
+        # No direction: a zero estimate has cosine 0 with everything, and nothing is measured against a zero gradient.
+        cosine = (estimate * true[layer]).sum().item() / (size * right) if size * right > 0 else 0.0
+        rows += [(layer, "cosine", cosine), (layer, "sg_loss", gate.loss().item())]
+        rows += [(layer, "norm_ratio", size / right)] if right > 0 else []
+    for module in (network, *gates.values()):
+        module.zero_grad()
+    return rows
+
+
+def weights(network: Network, start: list[Tensor]) -> Rows:
+    """Frobenius norm of every layer's weights, and of what training has added to the `start` values."""
+    rows: Rows = []
+    for layer, (weight, before) in enumerate(zip(network.weights(), start, strict=True), start=1):
+        rows.append((layer, "weight_norm", weight.detach().norm().item()))
+        rows.append((layer, "distance_from_start", (weight.detach() - before).norm().item()))
+    return rows
+
+
+def counted(update: Callable[[], float]) -> tuple[float, int]:
+    """What `update` returns, and its operations: those of matrix products, two for each multiply-add.
+
+    torch's counter proper, `FlopCounterMode`, agrees, but imports a compiler that takes longer than many a run. The
+    profiler's events are read as they are: making Python objects of them all takes as long as a hundred updates.
+    """
+    with torch.autograd.profiler.profile(with_flops=True) as profile:
+        value = update()
+    events = profile.kineto_results.events()  # pyright: ignore[reportOptionalMemberAccess]
+    return value, sum(event.flops() for event in events if event.name() in MATRIX_PRODUCTS)

@@ -1,0 +1,1 @@
+"""What jobs ask of a machine: time, memory, a GPU; waiting for SLURM jobs."""

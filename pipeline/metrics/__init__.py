@@ -1,0 +1,1 @@
+"""Headline numbers: names, intervals, summaries, and how numbers are written."""

@@ -1,0 +1,1 @@
+"""Pages for readers: report, review, the generated parts of README."""

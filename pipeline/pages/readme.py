@@ -1,0 +1,241 @@
+"""Stage: fill in the generated parts of README.md. `python -m pipeline document`, or `--check` to change nothing.
+
+A part stands between `<!-- begin NAME -->` and `<!-- end NAME -->`. What can't be made here, because there are no
+results, is left as it stands.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline import members
+from pipeline.metrics import formatting
+from pipeline.pages import report_model
+from pipeline.results import paths, store, timing
+from pipeline.study.load import load_study
+from pipeline.verdicts import claim_rows
+
+README = Path("README.md")
+PICTURES = Path("docs")
+CAPTIONS = Path("workflow/report")
+STUDY = "study"
+TIMED = ("smoke", STUDY)
+FIGURE = "learning_curves"
+# The headline numbers that README shows, by analysis, in this order; the report shows all. A number is named by a part
+# of its name, or by several that it must all have.
+HEADLINES = {
+    "learning": (("test_accuracy",),),
+    "tuned_learning": (("test_accuracy",),),
+    "estimators_learning": (("test_accuracy",),),
+    "estimators_quality": (("cosine",),),
+    "probes": (("probe_train_min",),),
+    "rdm": (("class_structure_low",), ("class_structure_last",)),
+    "similarity": (("cka_gap", "backprop"),),
+    "artificial_data": (
+        ("converged_share", "one_linear_sg", "regular"),
+        ("converged_share", "one_linear_sg", "exception"),
+    ),
+    "capacity": (("also_fitted", "one_linear_sg"),),
+    "linear_convergence": (("log10_gap", "by_line_search"),),
+    "deep_linear_convergence": (("log10_gap", "by_line_search"),),
+    "counter_example": (("added_critical_share",),),
+}
+# In words that need no report.
+PHRASES = {
+    "test_accuracy": "test accuracy",
+    "cosine": "cosine of synthetic and true gradient, mean over the gated layers",
+    "probe_train_min": "lowest training accuracy of a linear probe, from the second hidden layer on",
+    "class_structure_low": "correlation of the RDM with that of the classes, a quarter of the way up",
+    "class_structure_last": "correlation of the RDM with that of the classes, last hidden layer",
+    "cka_gap": "CKA between two seeds of the first less CKA between the two, mean over the layers",
+    "converged_share": "share of the cases solved by backprop that it solves too",
+    "regular": "all cases but the exceptional one",
+    "exception": "logistic regression on separable data",
+    "also_fitted": "share of the depths fitted by backprop that it fits too",
+    "log10_gap": "log10 of the relative gap to the optimum",
+    "by_line_search": "synthetic gradient fitted by line search",
+    "added_critical_share": "share of the plane where only training with the synthetic gradient stands still",
+}
+Row = tuple[str, str, Mapping[str, formatting.Estimate]]  # analysis, number, cells by column
+SHORT = 12  # characters of a commit's hash
+RULEGRAPH = ("-m", "snakemake", "reproduce", "all", "--rulegraph", "mermaid-js")
+UNCHECKED = ("times",)  # every run takes another time; that alone makes nothing out of date
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Fill in every part, or with `--check` exit 1 and list those that are out of date."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if a part is out of date")
+    check = parser.parse_args(argv).check
+    text = before = README.read_text(encoding="utf-8")
+    renewed = []
+    parts = {"verdicts": verdicts, "findings": findings, "figure": figure, "times": times, "workflow": workflow}
+    for name, make in parts.items():
+        content = make()
+        filled = text if content is None else fill(text, name, content)
+        if filled != text:
+            renewed.append(name)
+        text = filled
+    source, copy = paths.drawing(STUDY, FIGURE, "png"), PICTURES / f"{FIGURE}.png"
+    if source.is_file() and not (copy.is_file() and copy.read_bytes() == source.read_bytes()):
+        renewed.append(copy.as_posix())
+    if check:
+        stale = [name for name in renewed if name not in UNCHECKED]
+        sys.exit(f"{README}: out of date: {', '.join(stale)}; run `make document`" if stale else 0)
+    if copy.as_posix() in renewed:
+        store.write_bytes(copy, source.read_bytes())
+    if text != before:
+        store.write_bytes(README, text.encode())
+    print(f"{README}: {', '.join(renewed) or 'nothing'} renewed")
+
+
+def fill(text: str, name: str, content: str) -> str:
+    """`text` with `content` between the marks of the part `name`.
+
+    Raises:
+        ValueError: if the text doesn't have the part exactly once.
+    """
+    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+    found = re.findall(f"{re.escape(begin)}.*?{re.escape(end)}", text, re.DOTALL)
+    if len(found) != 1:
+        raise ValueError(f"{README}: expected the part {begin} … {end} once, found it {len(found)} times")
+    return text.replace(found[0], f"{begin}\n{content}\n{end}")
+
+
+def verdicts() -> str | None:
+    """Every claim as a whole, with its verdict and the sentence that decides it."""
+    path = paths.verdicts(STUDY)
+    if not path.is_file():
+        return None
+    rows = [claim.whole for claim in claim_rows.by_claim(store.read_json(path))]
+    return table(
+        ["Claim", "In our words", "Source", "Verdict", "Deciding evidence"],
+        [[row["id"], row["claim"], row["source"], f"**{row['verdict']}**", _evidence(row)] for row in rows],
+    )
+
+
+def _evidence(row: Mapping[str, Any]) -> str:
+    """Of several parts, how many are replicated; then the sentence on the one that decides."""
+    several = row["statistic"] is not None and row["interval"] is None
+    count = f"{row['statistic']} of {row['n']} parts replicated. " if several else ""
+    return count + formatting.capitalise(row["evidence"])
+
+
+def findings() -> str | None:
+    """The main numbers, methods side by side, and what they come from."""
+    path = paths.metrics(STUDY)
+    if not path.is_file():
+        return None
+    content = store.read_json(path)
+    labels = {name: method.label for name, method in load_study(STUDY).methods.items()}
+    rows = []
+    for analysis, wanted in HEADLINES.items():
+        metrics = content["metrics"].get(analysis, {})
+        chosen = {name: value for name, value in metrics.items() if _among(name, wanted)}
+        grid = report_model.grid(chosen, labels, PHRASES)
+        rows += [(formatting.capitalise(formatting.words(analysis)), row, cells) for row, cells in grid.rows.items()]
+    origin = content[store.PROVENANCE]
+    commit = (origin.get("commit") or "unknown")[:SHORT] + (" with uncommitted changes" if origin.get("dirty") else "")
+    groups = _groups(rows, ["", *labels.values()])
+    tables = [
+        *(_side_by_side(group, columns) for columns, group in groups),
+        "Mean over seeds, its 95 % confidence interval, and the number n of seeds; runs that diverged are not in it.\n"
+        f"From `{path.as_posix()}`, made at commit `{commit}` with settings `{origin.get('settings')}`.",
+    ]
+    return "\n\n".join(part for part in tables if part)
+
+
+def _among(name: str, wanted: Sequence[Sequence[str]]) -> bool:
+    return any(set(parts) <= set(formatting.parts(name)) for parts in wanted)
+
+
+def _groups(rows: Sequence[Row], labels: Sequence[str]) -> list[tuple[list[str], list[Row]]]:
+    """Rows for one table each, with the columns that it needs: as few tables as there are sets of methods compared.
+
+    The table with most rows comes first, numbers without a method come last.
+    """
+    present: dict[str, set[str]] = {}
+    for analysis, _, cells in rows:
+        present.setdefault(analysis, set()).update(cells)
+    found: list[tuple[set[str], list[Row]]] = []
+    for analysis in sorted(present, key=lambda name: -len(present[name])):
+        mine = [row for row in rows if row[0] == analysis]
+        wider = next((group for columns, group in found if present[analysis] <= columns), None)
+        if wider is None:
+            found.append((present[analysis], mine))
+        else:
+            wider += mine
+    found.sort(key=lambda pair: ("" in pair[0], -len(pair[1])))
+    return [([label for label in labels if label in columns], group) for columns, group in found]
+
+
+def _side_by_side(rows: Sequence[Row], columns: list[str]) -> str:
+    """A table of analysis, number and one column a method; nothing without rows."""
+    head = ["Analysis", "Number", *(column or "Value" for column in columns)]
+    content = [[analysis, row, *(_cell(cells.get(c)) for c in columns)] for analysis, row, cells in rows]
+    return table(head, content) if rows else ""
+
+
+def _cell(estimate: formatting.Estimate | None) -> str:
+    if estimate is None:
+        return formatting.MISSING
+    return f"{formatting.mean(estimate)} {formatting.bounds(estimate)}, n = {estimate.n}"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    marks = ["---"] * len(head)
+    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in (head, marks, *rows))
+
+
+def figure() -> str | None:
+    """The one figure, with its caption."""
+    if not paths.drawing(STUDY, FIGURE, "png").is_file():
+        return None
+    caption = " ".join((CAPTIONS / f"{FIGURE}.rst").read_text(encoding="utf-8").split())
+    title = members.constants("figures", FIGURE)["TITLE"]
+    return f"![{title}. {formatting.first_sentence(caption)}]({PICTURES.as_posix()}/{FIGURE}.png)\n\n{caption}"
+
+
+def times() -> str | None:
+    """What each study took, and on which machine."""
+    head = ["Study", "Jobs", "One after another", "Longest job", "Most memory of a job", "Machine"]
+    rows = []
+    for study in TIMED:
+        cost = timing.total(timing.costs(study).values())
+        if cost.jobs and paths.metrics(study).is_file():
+            machine = store.read_json(paths.metrics(study))[store.PROVENANCE]["hardware"]
+            rows.append([
+                f"`{study}`", str(cost.jobs), formatting.duration(cost.wall), formatting.duration(cost.longest),
+                f"{cost.memory:.0f} MB", f"{machine['cpu']}, {machine['cores']} cores",
+            ])  # fmt: skip
+    return table(head, rows) if rows else None
+
+
+def workflow() -> str:
+    """The rules of the workflow, as Snakemake itself tells them.
+
+    Raises:
+        RuntimeError: with what Snakemake said, if it can't.
+    """
+    done = subprocess.run([sys.executable, *RULEGRAPH], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"`snakemake {' '.join(RULEGRAPH[2:])}` failed:\n{done.stderr.strip()}")
+    return f"```mermaid\n{diagram(done.stdout)}\n```"
+
+
+def diagram(text: str) -> str:
+    """Snakemake's Mermaid diagram without its colours, and in an order that is the same every time."""
+    names = dict(re.findall(r"^\s*(id\d+)\[(.+?)\]\s*$", text, re.MULTILINE))
+    arrows = re.findall(r"^\s*(id\d+) --> (id\d+)\s*$", text, re.MULTILINE)
+    lines = sorted(f"    {names[a]} --> {names[b]}" for a, b in arrows)
+    alone = sorted(f"    {name}" for key, name in names.items() if not any(key in arrow for arrow in arrows))
+    return "\n".join(["flowchart TB", *lines, *alone])
+
+
+if __name__ == "__main__":
+    main()

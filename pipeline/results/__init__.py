@@ -1,0 +1,1 @@
+"""Files on disk: paths, safe reading and writing, provenance, fingerprints of code."""

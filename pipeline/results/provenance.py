@@ -1,0 +1,98 @@
+"""Where a result comes from: code, settings, data, environment, machine."""
+
+import functools
+import importlib.metadata
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.results import store
+
+PACKAGES = ("dvc", "matplotlib", "numpy", "pandas", "scikit-learn", "scipy", "snakemake", "torch", "wandb")
+LOCK = Path("requirements.lock")
+
+
+def collect(
+    stage: str, job: str, *, study: str, settings: str, code: str, inputs: Iterable[Path] = (), **more: Any
+) -> dict[str, Any]:
+    """The provenance of one result.
+
+    Args:
+        stage: the stage that makes it.
+        job: what tells it from the stage's other results.
+        study: the study's name.
+        settings: hash of the settings that it depends on.
+        code: fingerprint of the code that it depends on.
+        inputs: files that it was made from; their sha256 is recorded.
+        more: whatever else belongs to it, such as the seed.
+    """
+    return {
+        "stage": stage,
+        "job": job,
+        "study": study,
+        "settings": settings,
+        "code": code,
+        "inputs": {str(path): store.sha256(path) for path in inputs},
+        "lock": store.sha256(LOCK) if LOCK.is_file() else None,
+        "versions": versions(),
+        "hardware": hardware(),
+        **commit(),
+        **more,
+    }
+
+
+@functools.cache
+def versions() -> Mapping[str, str]:
+    """Versions of Python and of the packages that decide numbers or freshness."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+@functools.cache
+def hardware() -> Mapping[str, Any]:
+    """Processor, number of usable cores, graphics card."""
+    return {
+        "cpu": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "gpu": _card(),
+        "system": platform.system(),
+    }
+
+
+@functools.cache
+def commit() -> Mapping[str, Any]:
+    """The commit, and whether tracked files differ from it; both None outside a git checkout."""
+    head = _output("git", "rev-parse", "HEAD")
+    return {
+        "commit": head,
+        "dirty": bool(_output("git", "status", "--porcelain", "--untracked-files=no")) if head else None,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _card() -> str | None:
+    listed = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+    return listed.splitlines()[0] if listed else None
+
+
+def _output(*command: str) -> str | None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

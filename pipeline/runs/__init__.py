@@ -1,0 +1,1 @@
+"""One training run: built from settings, tuned, trained, resumed, its activations extracted."""

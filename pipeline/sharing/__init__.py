@@ -1,0 +1,1 @@
+"""What travels: packed data and records, archives."""

@@ -1,0 +1,1 @@
+"""What is asked: settings, sweeps, runs, and the jobs that they need."""

@@ -1,0 +1,216 @@
+"""A study's settings as frozen, strict models: no unknown keys, no silent conversion."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+
+from pipeline import members
+from pipeline.results.paths import NAME
+
+
+def _name(text: str) -> str:
+    """Names become file names and words on a command line: nothing else than these characters may be in them."""
+    if not NAME.fullmatch(text):
+        raise ValueError("a name has lower-case letters, digits and underscores only, and begins with no underscore")
+    return text
+
+
+def _member(family: str) -> Callable[[str], str]:
+    return lambda name: members.check(family, name)
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Dataset = Annotated[str, AfterValidator(_member("datasets"))]
+Estimator = Annotated[str, AfterValidator(_member("estimators"))]
+Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Strict(BaseModel):
+    """Frozen, no unknown keys, no silent conversion."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
+
+
+class Data(Strict):
+    """What is learned, and how it is split.
+
+    `settings` is what the data set takes (artificial ones have a number of inputs, say). With `labels: random` each
+    point gets a class by chance in place of its own.
+    """
+
+    dataset: Dataset
+    settings: dict[str, Any] = {}
+    labels: Literal["given", "random"] = "given"
+    train: Count | None
+    validation: Count
+    test: Count | None
+    split_seed: int
+
+
+class Samples(Strict):
+    """The fixed points at which all networks are compared."""
+
+    rdm: Count
+    cca: Count
+    probe: Count
+
+
+class Optimiser(Strict):
+    """One optimiser; `drops` are steps at which the rate is multiplied by `drop_factor`."""
+
+    name: Literal["adam", "sgd"]
+    rate: Rate
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    drops: tuple[Count, ...]
+    drop_factor: Rate
+
+
+class Network(Strict):
+    """The network, without its inputs and outputs."""
+
+    hidden: Annotated[int, Field(ge=0, le=50)]
+    width: Count
+    activation: Literal["relu", "sigmoid", "linear"]
+    batch_norm: bool
+    shift: float
+    gain: Rate
+
+
+class Gates(Strict):
+    """How synthetic gradients are learned and used."""
+
+    optimiser: Optimiser
+    update: Literal["simultaneous", "sequential"]
+    apply: bool
+    target: Literal["arrived", "true"]
+
+
+class Training(Strict):
+    """One training, but for its data, method and seed."""
+
+    network: Network
+    loss: Literal["cross_entropy", "mse"]
+    batch: Count
+    steps: Count
+    optimiser: Optimiser
+    gates: Gates
+    log_every: Count
+    log_points: Count
+    log_tracking: bool
+    checkpoints: Count
+
+
+class Tuning(Strict):
+    """How rates are chosen: every method gets the same trials, on the validation part and on seeds never reported.
+
+    A trial is a run of `steps` updates, its drops moved in proportion, at one of `rates` for the network and its
+    synthetic gradients alike; the rate with the lowest mean of `chosen_by` over `seeds` is taken.
+    """
+
+    rates: tuple[Rate, ...]
+    seeds: tuple[int, ...]
+    steps: Count
+    chosen_by: Literal["validation_loss"]
+
+
+class EveryKth(Strict):
+    """Gates after the layers whose number `every` divides."""
+
+    every: Count
+
+
+Placement = Literal["none", "middle", "every"] | EveryKth | tuple[Count, ...]
+
+
+def _within(placement: Placement, info: ValidationInfo) -> Placement:
+    """A gate needs its layer; a run's depth is known before its placement is read."""
+    training = info.data.get("training")
+    hidden = training.network.hidden if training else 0
+    if isinstance(placement, str) or not hidden:
+        return placement
+    wanted = (placement.every,) if isinstance(placement, EveryKth) else placement
+    wrong = [layer for layer in wanted if layer > hidden]
+    if wrong:
+        raise ValueError(f"no layer {', '.join(map(str, wrong))} in a network with {hidden} hidden layers")
+    return placement
+
+
+class Method(Strict):
+    """A method: an estimator, where its gates stand, and which of the sweeps that take all methods it joins."""
+
+    label: str
+    estimator: Estimator
+    settings: dict[str, Any]
+    placement: Placement
+    set: dict[str, Any]
+    sweeps: Literal["all"] | tuple[Name, ...] = "all"
+
+
+class Sweep(Strict):
+    """All combinations of methods, seeds and varied settings; with `tuned`, each at the rate that tuning chose."""
+
+    methods: Literal["all"] | tuple[Name, ...]
+    seeds: tuple[int, ...]
+    tuned: bool = False
+    set: dict[str, Any]
+    vary: dict[str, tuple[Any, ...]]
+
+
+class Analysis(Strict):
+    """One analysis: which member of the family, over which runs (of one sweep or several), with which settings."""
+
+    analysis: str | None = None
+    sweep: Name | tuple[Name, ...] | None = None
+    where: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
+
+    @property
+    def sweeps(self) -> tuple[str, ...]:
+        """The sweeps whose runs are analysed."""
+        return (self.sweep,) if isinstance(self.sweep, str) else self.sweep or ()
+
+
+class Figure(Strict):
+    """One figure: which member of the family, with which settings.
+
+    `tables` names other entries under `analyses` to read in place of those that the figure asks for, and `title` and
+    `note` say for readers what is drawn instead.
+    """
+
+    figure: str | None = None
+    title: str | None = None
+    note: str = ""
+    tables: dict[Name, Name] = {}
+    settings: dict[str, Any] = {}
+
+
+class Run(Strict):
+    """One training, named; everything that it depends on but code."""
+
+    name: str
+    sweep: Name
+    method: Name
+    seed: int
+    tuned: bool = False
+    varied: dict[str, Any]
+    data: Data
+    training: Training
+    estimator: Estimator
+    estimator_settings: dict[str, Any]
+    placement: Annotated[Placement, AfterValidator(_within)]
+
+
+class Study(Strict):
+    """A whole study."""
+
+    title: str
+    data: Data
+    samples: Samples
+    training: Training
+    tuning: Tuning | None = None
+    methods: dict[Name, Method]
+    sweeps: dict[Name, Sweep]
+    analyses: dict[Name, Analysis]
+    figures: dict[Name, Figure]

@@ -1,0 +1,91 @@
+"""Sweeps unfolded into named runs, and selections of runs."""
+
+import itertools
+import json
+import re
+from typing import Any
+
+import pydantic
+
+from pipeline import members
+from pipeline.study.errors import ConfigError, explain
+from pipeline.study.schema import Analysis, Run, Study
+
+
+def unfold_all(study: Study) -> dict[str, Run]:
+    """Every run of every sweep, by name.
+
+    Raises:
+        ConfigError: where a method's, a sweep's or a varied setting doesn't fit, or two runs have one name.
+    """
+    runs = [run for sweep in study.sweeps for run in unfold(study, sweep)]
+    found = {run.name: run for run in runs}
+    if len(found) != len(runs):
+        raise ConfigError(f"sweeps: {len(runs)} runs but only {len(found)} names: a value stands twice in a `vary`")
+    return found
+
+
+def unfold(study: Study, sweep: str) -> list[Run]:
+    """The runs of one sweep; what is varied wins over what the sweep sets, and that over what the method sets.
+
+    Raises:
+        ConfigError: where a setting doesn't fit.
+    """
+    plan = study.sweeps[sweep]
+    methods = joining(study, sweep) if plan.methods == "all" else list(plan.methods)
+    runs = []
+    for values in itertools.product(*plan.vary.values()):
+        varied = dict(zip(plan.vary, values, strict=True))
+        for method, seed in itertools.product(methods, plan.seeds):
+            chosen = study.methods[method]
+            where = f"sweeps.{sweep} with method {method}"
+            base = {"training": study.training.model_dump(), "data": study.data.model_dump()}
+            for path, value in {**chosen.set, **plan.set, **varied}.items():
+                _put(base, path, value, where)
+            label = "".join(f"-{path.rpartition('.')[2]}{value}" for path, value in varied.items())
+            content = {
+                "name": re.sub(r"[^A-Za-z0-9_.-]", "_", f"{sweep}-{method}{label}-s{seed}"),
+                "sweep": sweep, "method": method, "seed": seed, "tuned": plan.tuned, "varied": varied, **base,
+                "estimator": chosen.estimator, "estimator_settings": chosen.settings,
+                "placement": chosen.model_dump()["placement"],
+            }  # fmt: skip
+            try:
+                runs.append(Run.model_validate_json(json.dumps(content)))
+            except pydantic.ValidationError as error:
+                raise ConfigError(explain(error, where, model=Run)) from None
+    return runs
+
+
+def joining(study: Study, sweep: str) -> list[str]:
+    """The methods that a sweep over all of them has."""
+    return [name for name, method in study.methods.items() if method.sweeps == "all" or sweep in method.sweeps]
+
+
+def _put(settings: dict[str, Any], path: str, value: Any, where: str) -> None:
+    """Set `path` (such as `network.hidden`, below `training`, or `data.dataset`) to `value`."""
+    *folders, key = path.split(".") if path.startswith("data.") else ["training", *path.split(".")]
+    place = settings
+    for folder in folders:
+        place = place.get(folder, {}) if isinstance(place, dict) else {}
+    if not isinstance(place, dict) or key not in place:
+        hint = members.nearest(path, _paths(settings["training"]) + [f"data.{name}" for name in settings["data"]])
+        raise ConfigError(f"{where}: no setting {path!r} ({hint})")
+    place[key] = value
+
+
+def _paths(settings: dict[str, Any]) -> list[str]:
+    found = []
+    for key, value in settings.items():
+        found += [f"{key}.{path}" for path in _paths(value)] if isinstance(value, dict) else [key]
+    return found
+
+
+def select(runs: list[Run], wanted: Analysis) -> list[Run]:
+    """The runs that an analysis asks for, in the order of the sweep."""
+    return [run for run in runs if run.sweep in wanted.sweeps and _matches(run, wanted.where)]
+
+
+def _matches(run: Run, where: dict[str, Any]) -> bool:
+    """Does a run fit a selection? Keys are `method`, `seed` or a varied setting; a list means "one of these"."""
+    has = {"method": run.method, "seed": run.seed, **run.varied}
+    return all(has.get(key) in (value if isinstance(value, list) else [value]) for key, value in where.items())

@@ -1,0 +1,1 @@
+"""Claims, criteria, the verdicts on them, and published values to compare with."""

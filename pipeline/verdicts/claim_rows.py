@@ -1,0 +1,62 @@
+"""The rows of verdicts.json as readers see them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from pipeline.metrics import formatting
+from pipeline.metrics.formatting import Estimate
+from pipeline.verdicts import criteria
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim as a whole, and its parts."""
+
+    whole: Row
+    parts: list[Row]
+
+
+def by_claim(rows: Sequence[Row]) -> list[Judged]:
+    """The rows of verdicts.json, each claim with its parts; a part's id is its claim's, a full stop and a letter."""
+    return [
+        Judged(whole, [row for row in rows if row["id"].startswith(f"{whole['id']}.")])
+        for whole in rows
+        if "." not in whole["id"]
+    ]
+
+
+def multiple(parts: Sequence[Row]) -> dict[str, int]:
+    """How many criteria are on random numbers, how many of them hold, and how many if their number is corrected for."""
+    random = [part for part in parts if not part["exact"]]
+    return {
+        "criteria": len(random),
+        "exact": len(parts) - len(random),
+        "hold": sum(part["verdict"] == criteria.REPLICATED for part in random),
+        "corrected": sum(part["holds_corrected"] is True for part in random),
+    }
+
+
+def student(row: Row) -> Estimate:
+    """A verdict's number with its t interval."""
+    low, high = row["interval"] or (None, None)
+    return Estimate(row["statistic"], low, high, row["n"])
+
+
+def resampled(row: Row) -> Estimate:
+    """A verdict's number with its bootstrap interval."""
+    low, high = row["bootstrap"] or (None, None)
+    return Estimate(row["statistic"], low, high, row["n"])
+
+
+def evidence(row: Row, titles: Mapping[str, str]) -> Markup:
+    """A verdict's sentence, the figure in it a link if the page has that figure."""
+    sentence, name = formatting.capitalise(row["evidence"]), row["figure"]
+    before, mention, after = sentence.rpartition(f"(figure {name})")
+    if not mention or name not in titles:
+        return escape(sentence)
+    return Markup('{}(figure <a href="#figure-{}">{}</a>){}').format(before, name, titles[name], after)

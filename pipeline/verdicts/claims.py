@@ -1,0 +1,96 @@
+"""The ledger of claims: `configs/claims.yaml`, read as if it were wrong."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pydantic
+import yaml
+from pydantic import AfterValidator, Field
+
+from pipeline.study.errors import ConfigError, explain
+from pipeline.study.schema import Strict
+from pipeline.verdicts.criteria import Criterion
+
+PATH = Path("configs/claims.yaml")
+
+
+class Part(Strict):
+    """One measurable part of a claim, its criterion, and its figure if that isn't the claim's."""
+
+    id: Annotated[str, Field(pattern=r"^[CF]\d+\.[a-z]$")]
+    says: str
+    metric: str
+    minus: str | None = None
+    above: float | None = None
+    below: float | None = None
+    exact: bool = False
+    figure: str | None = None
+
+    @property
+    def criterion(self) -> Criterion:
+        """The criterion that `above` or `below` states."""
+        if self.above is not None:
+            return Criterion("above", self.above, self.exact)
+        assert self.below is not None
+        return Criterion("below", self.below, self.exact)
+
+
+def _one_bound(part: Part) -> Part:
+    if (part.above is None) == (part.below is None):
+        raise ValueError(f"{part.id}: expected one of `above` and `below`")
+    return part
+
+
+class Claim(Strict):
+    """A claim in our words, and where it stands.
+
+    Attributes:
+        id: by which code, configs, figures and report call it.
+        claim: in our words.
+        source: see README.
+        figure: the figure of its parts.
+        tested_by: the tests that show it where it is a statement of algebra.
+        departs: where this project's test departs from the paper's.
+        needs: what a test would need, where there is none.
+        parts: what is measured.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[CF]\d+$")]
+    claim: str
+    source: Literal["A", "S", "R", "ours"]
+    figure: str | None = None
+    tested_by: str | None = None
+    departs: str | None = None
+    needs: str | None = None
+    parts: tuple[Annotated[Part, AfterValidator(_one_bound)], ...]
+
+
+class Ledger(Strict):
+    """All claims, and the version of their criteria."""
+
+    version: int
+    claims: tuple[Claim, ...]
+
+    def comparisons(self) -> int:
+        """How many criteria are on numbers that have randomness in them: each may come out so by chance."""
+        return sum(not part.exact for claim in self.claims for part in claim.parts)
+
+
+def load_claims(path: Path = PATH) -> Ledger:
+    """The ledger.
+
+    Raises:
+        ConfigError: naming every fault, a claim that stands twice among them.
+    """
+    try:
+        ledger = Ledger.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")), strict=False)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML: {error}") from None
+    except pydantic.ValidationError as error:
+        raise ConfigError(explain(error, str(path), model=Ledger)) from None
+    ids = [each.id for claim in ledger.claims for each in (claim, *claim.parts)]
+    twice = sorted({id for id in ids if ids.count(id) > 1})
+    strange = [part.id for claim in ledger.claims for part in claim.parts if part.id.partition(".")[0] != claim.id]
+    if twice or strange:
+        raise ConfigError(f"{path}: ids that stand twice: {twice}; parts under another claim: {strange}")
+    return ledger

@@ -1,0 +1,157 @@
+"""Compare a run with the published values: `python -m pipeline verify --study smoke`.
+
+`--publish` makes the run's values the published ones. `--against FOLDER` compares with other published values, or with
+the results of another run, such as `results/smoke` of a second copy. Exit 0 if nothing differs, 1 if something does, 2
+if the two can't be compared.
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.metrics import formatting
+from pipeline.results import paths, store
+from pipeline.study.errors import ConfigError
+from pipeline.study.load import load_study
+from pipeline.study.plan import Plan
+from pipeline.verdicts import published
+from pipeline.verdicts.claims import load_claims
+from pipeline.verdicts.published import Comparison, Published
+
+SHOWN = 40  # numbers on the terminal; `--json` gives all
+SHORT = 12  # characters of a commit's hash
+DIFFERENT, IMPOSSIBLE = 1, 2  # exit codes
+
+
+class NothingToCompareError(RuntimeError):
+    """There is nothing to compare, or it was made with other settings; the message says what to do."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Compare or publish."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--study", required=True)
+    parser.add_argument("--against", type=Path, default=paths.PUBLISHED, metavar="FOLDER")
+    parser.add_argument("--publish", action="store_true", help="make this run's values the published ones")
+    parser.add_argument("--json", action="store_true", help="everything as JSON")
+    asked = parser.parse_args(argv)
+    try:
+        metrics, verdicts = run(paths.metrics(asked.study), paths.verdicts(asked.study))
+        _expect(metrics[store.PROVENANCE]["settings"], asked.study, paths.metrics(asked.study))
+        if asked.publish:
+            print(publish(metrics, verdicts))
+            return
+        reference, source = known(asked.study, asked.against)
+        _expect(reference.settings, asked.study, source)
+        compared = published.compare(reference, metrics, verdicts, published.rests_on(load_claims()))
+    except (NothingToCompareError, store.DamagedFileError, ConfigError, ValueError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(IMPOSSIBLE)
+    print(as_json(compared) if asked.json else "\n".join(lines(compared, reference, source)))
+    sys.exit(DIFFERENT if compared.off or compared.changed else 0)
+
+
+def run(numbers: Path, verdicts: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A run's metrics.json and verdicts.json.
+
+    Raises:
+        NothingToCompareError: if one isn't there.
+        DamagedFileError: if one isn't what the workflow writes.
+    """
+    for path in (numbers, verdicts):
+        if not path.is_file():
+            raise NothingToCompareError(f"{path} is not there: run the study first (`snakemake reproduce all`)")
+    found, rows = store.read_json(numbers), store.read_json(verdicts)
+    whole = isinstance(found, dict) and {"study", "metrics", store.PROVENANCE} <= found.keys()
+    if not whole or "settings" not in found[store.PROVENANCE]:
+        raise store.DamagedFileError(f"{numbers}: no headline numbers with provenance; run `summarise` again")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and {"id", "verdict"} <= row.keys() for row in rows):
+        raise store.DamagedFileError(f"{verdicts}: no rows with an id and a verdict; run `judge` again")
+    return found, rows
+
+
+def known(study: str, folder: Path) -> tuple[Published, Path]:
+    """What to compare with, and its file: the study's published values in a folder, or the run whose results it holds.
+
+    Raises:
+        NothingToCompareError: if the folder has neither.
+    """
+    source = folder / paths.published(study).name
+    if source.is_file():
+        return published.read(source), source
+    numbers, verdicts = folder / paths.metrics(study).name, folder / paths.verdicts(study).name
+    if numbers.is_file():
+        return published.gather(*run(numbers, verdicts)), numbers
+    raise NothingToCompareError(
+        f"{folder} has neither {source.name} nor {numbers.name}: give the folder of published values or of a run's "
+        f"results, or publish this run's values (`python -m pipeline verify --study {study} --publish`)"
+    )
+
+
+def _expect(settings: str, study: str, source: Path) -> None:
+    """Refuse numbers that were made with other settings than the study's file now has."""
+    wanted = Plan(load_study(study)).settings_hash()
+    if settings != wanted:
+        raise NothingToCompareError(
+            f"{source} was made with settings {settings}, configs/{study}.yaml now has {wanted}: go back to the commit "
+            f"that {source} comes from, or run the study and, if the change is meant, publish anew (`--publish`)"
+        )
+
+
+def publish(metrics: dict[str, Any], verdicts: list[dict[str, Any]]) -> str:
+    """Write a run's values as the published ones, and say so."""
+    values = published.gather(metrics, verdicts)
+    path = published.write(values)
+    dirty = "; note that they were made with uncommitted changes" if values.dirty else ""
+    return f"{path}: {len(values.numbers)} numbers and {len(values.verdicts)} verdicts{dirty}"
+
+
+def as_json(compared: Comparison) -> str:
+    """The whole comparison."""
+    return json.dumps({"counts": compared.counts, **dataclasses.asdict(compared)}, indent=1, allow_nan=False)
+
+
+def lines(compared: Comparison, reference: Published, source: Path) -> Iterator[str]:
+    """The comparison for a terminal: counts, claims, the numbers that differ."""
+    commit = (reference.commit or "unknown")[:SHORT]
+    yield f"Against {source} (commit {commit}): " + (
+        "another platform" if compared.platform else "the same platform, so that equal code gives equal bits"
+    )
+    yield from (f"  {line}" for line in compared.platform)
+    yield "Numbers: " + ", ".join(f"{count} {ruling}" for ruling, count in compared.counts.items())
+    same = len(compared.claims) - len(compared.changed)
+    yield f"Verdicts: {same} of {len(compared.claims)} the same or new, {len(compared.changed)} differ"
+    rows = [(claim.id, _verdict(claim), claim.numbers or formatting.MISSING)
+            for claim in compared.claims
+            if "." not in claim.id or claim.ruling == published.DIFFERS]  # fmt: skip
+    yield from table(("claim", "verdict", "worst of its numbers"), rows)
+    if compared.off:
+        rows = [
+            (number.name, *map(formatting.number, (number.published, number.found, number.tolerance)), number.why)
+            for number in compared.off[:SHOWN]
+        ]
+        yield from table(("number that differs", "published", "here", "tolerance", "why"), rows)
+    if len(compared.off) > SHOWN:
+        yield f"and {len(compared.off) - SHOWN} more (`--json` gives all)"
+
+
+def _verdict(claim: published.Claim) -> str:
+    if claim.ruling == published.DIFFERS:
+        return f"{claim.published}, here {claim.found or 'missing'}"
+    return f"{claim.found}, {'new' if claim.ruling == published.NEW else 'the same'}"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table as aligned lines, after an empty one."""
+    widths = [max(len(row[place]) for row in (head, *rows)) for place in range(len(head))]
+    yield ""
+    for row in (head, *rows):
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+if __name__ == "__main__":
+    main()

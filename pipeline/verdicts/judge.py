@@ -1,0 +1,110 @@
+"""A verdict on a claim, from the headline numbers."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from pipeline.metrics.summary import finite
+from pipeline.verdicts import criteria
+from pipeline.verdicts.claims import Claim, Part
+from pipeline.verdicts.criteria import Found
+
+Row = dict[str, Any]
+
+
+def judge_claim(claim: Claim, metrics: Mapping[str, Any], figures: Collection[str], comparisons: int) -> list[Row]:
+    """A row for a claim as a whole, and one for each of its parts.
+
+    The statistic of a whole is the number of its parts that are replicated and `n` the number of its parts; a claim of
+    one part has that part's.
+
+    Args:
+        claim: of the ledger.
+        metrics: headline numbers by analysis and name.
+        figures: those of the study.
+        comparisons: how many criteria on random numbers the ledger has.
+    """
+    parts = [_part(claim, part, metrics, figures, comparisons) for part in claim.parts]
+    shown = parts[0] if len(parts) == 1 else {
+        "statistic": sum(part["verdict"] == criteria.REPLICATED for part in parts) if parts else None,
+        "interval": None, "bootstrap": None, "n": len(parts), "holds_corrected": None, "exact": None,
+    }  # fmt: skip
+    whole = {
+        **shown, "id": claim.id, "claim": claim.claim, "source": claim.source, "criterion": _criterion(parts),
+        "verdict": criteria.overall([part["verdict"] for part in parts]), "evidence": _reason(claim, parts),
+        "figure": _decisive(parts)["figure"] if parts else _known(claim.figure, figures),
+        "departs": claim.departs, "needs": claim.needs,
+    }  # fmt: skip
+    return [whole, *parts]
+
+
+def _criterion(parts: Sequence[Row]) -> str:
+    if not parts:
+        return "none stated"
+    if len(parts) == 1:
+        return f"its one part, {parts[0]['id']}: {parts[0]['criterion']}"
+    return f"all of its parts: {', '.join(part['id'] for part in parts)}"
+
+
+def _decisive(parts: Sequence[Row]) -> Row:
+    """The part that decides: the first that was tested and is not replicated, or wasn't tested, or else the first."""
+    missed = [part for part in parts if part["verdict"] != criteria.REPLICATED]
+    tested = [part for part in missed if part["verdict"] != criteria.NOT_TESTED]
+    return next(iter([*tested, *missed, *parts]))
+
+
+def _reason(claim: Claim, parts: Sequence[Row]) -> str:
+    """One sentence: the numbers of the part that decides, and what else shows the claim or is missing."""
+    said = [f"{(part := _decisive(parts))['id']}, {part['evidence'].removesuffix('.')}"] if parts else []
+    if not parts and not claim.needs:
+        said.append("no analysis of this project measures it yet")
+    if claim.needs and criteria.overall([part["verdict"] for part in parts]) == criteria.NOT_TESTED:
+        said.append(f"a test would need {claim.needs}")
+    if claim.tested_by:
+        said.append(f"the algebra is held by {claim.tested_by}")
+    return "; ".join(said) + "."
+
+
+def _part(claim: Claim, part: Part, metrics: Mapping[str, Any], figures: Collection[str], comparisons: int) -> Row:
+    found, missing = _measured(part, metrics)
+    (mean, low, high, n), figure = found.student, _known(part.figure or claim.figure, figures)
+    number = f"{_number(found)}, claimed {part.criterion.bounds()}"
+    if missing:
+        number = f"this study has no {' and no '.join(missing)}"
+    return {
+        "id": part.id, "claim": part.says, "source": claim.source, "criterion": part.criterion.words(),
+        "verdict": criteria.judge(part.criterion, found), "exact": part.exact, "statistic": finite(mean),
+        "interval": [finite(low), finite(high)], "bootstrap": [finite(bound) for bound in found.bootstrap], "n": n,
+        "holds_corrected": criteria.holds_corrected(part.criterion, found, comparisons), "figure": figure,
+        "evidence": f"{part.says}: {number}"
+        + (f" (figure {figure})." if figure else "."),
+    }  # fmt: skip
+
+
+def _measured(part: Part, metrics: Mapping[str, Any]) -> tuple[Found, list[str]]:
+    """What was measured of a part, and the names of the numbers that are missing."""
+    names = [name for name in (part.metric, part.minus) if name]
+    numbers = {name: values for name in names if (values := _values(metrics, name)) is not None}
+    missing = [name for name in names if name not in numbers]
+    try:
+        return criteria.measured(*([[]] if missing else [numbers[name] for name in names])), missing
+    except ValueError as error:
+        raise ValueError(f"{part.id}: {error}") from None
+
+
+def _known(figure: str | None, figures: Collection[str]) -> str | None:
+    return figure if figure in figures else None
+
+
+def _values(metrics: Mapping[str, Any], name: str) -> list[float | None] | None:
+    analysis, _, metric = name.partition("/")
+    return metrics.get(analysis, {}).get(metric, {}).get("values")
+
+
+def _number(found: Found) -> str:
+    mean, low, high, n = found.student
+    if n == 0:
+        return "no seed has a value"
+    spread = (
+        f" [{low:.3g}, {high:.3g}], bootstrap [{found.bootstrap[0]:.3g}, {found.bootstrap[1]:.3g}]" if n > 1 else ""
+    )
+    return f"{mean:.3g}{spread}, n = {n}"

@@ -1,0 +1,79 @@
+"""One GPU for one job: pretended devices, real processes, real kills."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pipeline.machine import gpu
+
+JOB = "import sys, time; from pipeline.machine import gpu; print(gpu.gpu(), flush=True); time.sleep(float(sys.argv[1]))"
+
+
+@pytest.fixture
+def start(root, tmp_path):
+    """Starts jobs that take a lease and hold it."""
+    processes = []
+
+    def begin(*, seconds=60, devices="0,1", jobs="1"):
+        environment = {**os.environ, gpu.DEVICES: devices, gpu.JOBS: jobs, gpu.FOLDER: str(tmp_path)}
+        process = subprocess.Popen(
+            [sys.executable, "-c", JOB, str(seconds)], cwd=root, env=environment, stdout=subprocess.PIPE, text=True
+        )
+        processes.append(process)
+        return process
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def device(process):
+    return process.stdout.readline().strip()
+
+
+def test_jobs_at_once_each_get_a_device_of_their_own(start):
+    assert {device(start()), device(start())} == {"0", "1"}
+
+
+def test_a_killed_jobs_device_is_free_again(start):
+    first, second = start(), start()
+    had = device(first)
+    assert device(second) != had
+    third = start()
+    time.sleep(3 * gpu.LOOK_SECONDS)
+    os.kill(first.pid, signal.SIGKILL)
+    assert device(third) == had
+
+
+def test_more_jobs_a_device_spread_over_the_devices_first(start):
+    jobs = [start(jobs="2") for _ in range(4)]
+    assert sorted(map(device, jobs)) == ["0", "0", "1", "1"]
+
+
+def test_many_short_jobs_never_share_a_device(start, tmp_path):
+    jobs = [start(seconds=0, devices="a,b") for _ in range(6)]
+    assert {device(job) for job in jobs} <= {"a", "b"}
+    assert all(job.wait(60) == 0 for job in jobs)
+
+
+def test_without_the_variable_nothing_is_done(monkeypatch):
+    monkeypatch.delenv(gpu.DEVICES, raising=False)
+    monkeypatch.setenv(gpu.VISIBLE, "7")
+    assert gpu.gpu() is None
+    assert os.environ[gpu.VISIBLE] == "7"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [(gpu.DEVICES, "0;1"), (gpu.JOBS, "none"), (gpu.JOBS, "0"), (gpu.DEVICES, "$(x)")]
+)
+def test_a_variable_without_sense_is_named(monkeypatch, tmp_path, variable, value):
+    monkeypatch.setenv(gpu.DEVICES, "0")
+    monkeypatch.setenv(gpu.FOLDER, str(tmp_path))
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ValueError, match=f"{variable}: found"):
+        gpu.gpu()

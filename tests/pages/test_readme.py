@@ -1,0 +1,190 @@
+"""README's generated parts: filled from results, the same every time, and known to be out of date when they are."""
+
+import re
+
+import pytest
+import yaml
+
+from pipeline.metrics import formatting
+from pipeline.pages import readme
+from pipeline.results import paths, store
+from pipeline.study.load import load_study
+from pipeline.verdicts import claims
+from pipeline.verdicts.claims import load_claims
+
+SNAKEFILE = """
+rule all:
+    input: "b.txt"
+rule reproduce:
+    input: "a.txt"
+rule first:
+    output: "a.txt"
+    shell: "touch {output}"
+rule second:
+    input: "a.txt"
+    output: "b.txt"
+    shell: "touch {output}"
+"""
+DIAGRAM = """```mermaid
+flowchart TB
+    first --> reproduce
+    first --> second
+    second --> all
+```"""
+DASH = "\N{EN DASH}"
+EMPTY = "".join(
+    f"<!-- begin {name} -->\nold {name}\n<!-- end {name} -->\n\n"
+    for name in ("findings", "figure", "times", "workflow")
+)
+ORIGIN = {"commit": "0123456789abcdef", "dirty": False, "settings": "5e77", "hardware": {"cpu": "A CPU", "cores": 2}}
+
+
+@pytest.fixture
+def place(root, tmp_path, monkeypatch):
+    """A folder with a README, a small workflow and no results."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "README.md").write_text(f"# Title\n\n{EMPTY}End.\n")
+    (tmp_path / "Snakefile").write_text(SNAKEFILE)
+    content = yaml.safe_load((root / "configs" / "smoke.yaml").read_text())
+    content |= {"analyses": {}, "figures": {}}
+    content["methods"]["one_sg"]["label"] = "one | SG"
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "study.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    return tmp_path
+
+
+@pytest.fixture
+def results(place):
+    """Results of the study, made up here."""
+    values = [{"mean": m, "low": m - 0.01, "high": m + 0.01, "n": 3} for m in (0.95, 0.94)]
+    metrics = {
+        "learning": {
+            "test_accuracy.backprop.hidden20": values[0],
+            "test_accuracy.one_sg.hidden20": values[1],
+            "test_accuracy.one_sg.hidden3": {"mean": 0.9, "low": None, "high": None, "n": 1},
+            "test_loss.one_sg.hidden3": values[0],
+        },
+        "another_learning": {"test_accuracy.one_sg.hidden3": values[0]},
+        "capacity": {"also_fitted.every_linear_sg.mse": values[0]},
+        "linear_convergence": {"log10_gap.by_line_search": values[0]},
+        "deep_linear_convergence": {"log10_gap.by_line_search": values[1]},
+    }
+    store.write_json(paths.metrics("study"), {"study": "study", "metrics": metrics, "provenance": ORIGIN})
+    store.write_bytes(paths.drawing("study", readme.FIGURE, "png"), b"picture")
+    (place / "workflow" / "report").mkdir(parents=True)
+    (place / "workflow" / "report" / f"{readme.FIGURE}.rst").write_text("What is\nshown. More.\n")
+    timing = "s\tmax_rss\tcpu_time\n60\t300\t50\n"
+    store.write_bytes(paths.results("study") / "timing" / "train" / "a.tsv", timing.encode())
+    return place
+
+
+def part(name):
+    return re.search(f"<!-- begin {name} -->\n(.*?)\n<!-- end {name} -->", readme.README.read_text(), re.DOTALL)[1]
+
+
+def test_without_results_only_the_workflow_is_filled_in(place):
+    readme.main([])
+    assert part("workflow") == DIAGRAM
+    assert [part(name) for name in ("findings", "figure", "times")] == ["old findings", "old figure", "old times"]
+    assert readme.README.read_text().startswith("# Title\n\n<!-- begin findings")
+    assert readme.README.read_text().endswith("<!-- end workflow -->\n\nEnd.\n")
+
+
+def check():
+    """What `--check` says of each part that is out of date; nothing if none is."""
+    with pytest.raises(SystemExit) as end:
+        readme.main(["--check"])
+    return end.value.code
+
+
+def test_parts_follow_from_the_results_and_check_knows(results):
+    picture, before = results / "docs" / f"{readme.FIGURE}.png", readme.README.read_bytes()
+    said = "README.md: out of date: findings, figure, workflow, docs/learning_curves.png; run `make document`"
+    assert check() == said
+    assert readme.README.read_bytes() == before
+    assert not picture.exists()
+    readme.main([])
+    after = readme.README.read_bytes()
+    assert picture.read_bytes() == b"picture"
+    assert part("times").splitlines()[2] == "| `study` | 1 | 1 min 00 s | 1 min 00 s | 300 MB | A CPU, 2 cores |"
+    # Every run takes another time: that alone makes nothing out of date. Another picture does.
+    timing = paths.results("study") / "timing" / "train" / "a.tsv"
+    timing.write_text(timing.read_text().replace("50", "70"))
+    assert check() == 0
+    assert readme.README.read_bytes() == after
+    picture.write_bytes(b"another")
+    assert check() == "README.md: out of date: docs/learning_curves.png; run `make document`"
+
+
+def test_findings_are_shown_side_by_side(results):
+    found = readme.findings().split("\n\n")
+    assert found[0].splitlines() == [
+        r"| Analysis | Number | backprop | one \| SG |",
+        "| --- | --- | --- | --- |",
+        f"| Learning | test accuracy, 3 hidden layers | {DASH} | 0.9000 {DASH}, n = 1 |",
+        "| Learning | test accuracy, 20 hidden layers | 0.9500 [0.9400, 0.9600], n = 3 | 0.9400 [0.9300, 0.9500], n = 3 |",
+    ]
+    gap = "log10 of the relative gap to the optimum, synthetic gradient fitted by line search"
+    assert found[1].splitlines()[2:] == [
+        f"| Linear convergence | {gap} | 0.9500 [0.9400, 0.9600], n = 3 |",
+        f"| Deep linear convergence | {gap} | 0.9400 [0.9300, 0.9500], n = 3 |",
+    ]
+    assert len(found) == 3  # the rest is in the report
+    assert found[2].endswith("From `results/study/metrics.json`, made at commit `0123456789ab` with settings `5e77`.")
+
+
+def test_verdicts_have_the_evidence_that_decides(place):
+    part = {"id": "C1.a", "claim": "part", "criterion": "above 0"}
+    whole = {"id": "C1", "claim": "a | b", "source": "S", "verdict": "partly", "criterion": "all of its parts"}
+    several = {**whole, "statistic": 1, "interval": None, "n": 3, "evidence": "C1.b, two: 0.9 [0.8, 1]."}
+    single = {**whole, "id": "C2", "statistic": 0.5, "interval": [0.4, 0.6], "n": 3, "evidence": "one: 0.5."}
+    none = {**whole, "id": "C3", "statistic": None, "interval": None, "n": 0, "evidence": "a test would need more."}
+    store.write_json(paths.verdicts("study"), [several, part, single, none])
+    assert readme.verdicts().splitlines() == [
+        "| Claim | In our words | Source | Verdict | Deciding evidence |",
+        "| --- | --- | --- | --- | --- |",
+        r"| C1 | a \| b | S | **partly** | 1 of 3 parts replicated. C1.b, two: 0.9 [0.8, 1]. |",
+        r"| C2 | a \| b | S | **partly** | One: 0.5. |",
+        r"| C3 | a \| b | S | **partly** | A test would need more. |",
+    ]
+
+
+def test_readme_shows_few_numbers_of_the_real_study(root):
+    """Every number that the ledger judges, at all its depths: README keeps to what can be read."""
+    assert readme.HEADLINES.keys() <= load_study("study", root).analyses.keys()
+    judged = {
+        tuple(name.split("/")) for claim in load_claims(root / claims.PATH).claims for part in claim.parts
+        for name in (part.metric, part.minus) if name
+    }  # fmt: skip
+    labels = {name: method.label for name, method in load_study("study", root).methods.items()}
+    rows = {
+        (analysis, formatting.place(metric, labels)[0]) for analysis, metric in judged
+        if readme._among(metric, readme.HEADLINES.get(analysis, ()))
+    }  # fmt: skip
+    assert 15 <= len(rows) <= 25
+
+
+def test_the_figure_has_its_words(results):
+    assert readme.figure() == "![Learning curves. What is shown.](docs/learning_curves.png)\n\nWhat is shown. More."
+
+
+@pytest.mark.parametrize("text", ["nothing here", EMPTY + EMPTY])
+def test_a_part_must_be_there_once(text):
+    with pytest.raises(ValueError, match=r"expected the part <!-- begin times --> … <!-- end times --> once, found it"):
+        readme.fill(text, "times", "x")
+
+
+def test_what_is_filled_in_may_hold_anything():
+    assert readme.fill(EMPTY, "times", r"\1 \g<0>").count(r"\1 \g<0>") == 1
+
+
+def test_snakemakes_complaint_is_passed_on(place):
+    (place / "Snakefile").write_text("rule broken")
+    with pytest.raises(RuntimeError, match=r"`snakemake reproduce all --rulegraph mermaid-js` failed:(.|\n)*Snakefile"):
+        readme.main([])
+
+
+def test_the_diagram_does_not_depend_on_snakemakes_numbering():
+    one = "flowchart TB\n\tid0[b]\n\tid1[a]\n\tid2[alone]\n\tstyle id0 fill:#57BFD9\n\tid1 --> id0\n"
+    other = "---\ntitle: DAG\n---\nflowchart TB\n\tid0[alone]\n\tid1[a]\n\tid2[b]\n\tid1 --> id2\n"
+    assert readme.diagram(one) == readme.diagram(other) == "flowchart TB\n    a --> b\n    alone"

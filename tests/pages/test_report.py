@@ -1,0 +1,433 @@
+"""The report: everything is there, nothing is loaded from elsewhere, and what is planted in a name stays text."""
+
+import itertools
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+import yaml
+
+from pipeline import members
+from pipeline.metrics import formatting
+from pipeline.pages import report as gathering
+from pipeline.pages import report_model
+from pipeline.results import paths, store, timing
+from pipeline.stages import report
+from pipeline.study.load import load_study
+from pipeline.study.plan import Plan
+from pipeline.verdicts import published
+from pipeline.verdicts.claims import PATH, load_claims
+from pipeline.verdicts.judge import judge_claim
+
+PLANTED = "<script>alert('x')</script>"
+VOID = {"meta", "link", "img", "br"}
+HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
+
+
+class Page(HTMLParser):
+    """A page's elements (tag, attributes), its text, and whether its tags are closed in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.text, self.open = [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def all(self, tag):
+        return [attributes for found, attributes in self.elements if found == tag]
+
+    @property
+    def said(self):
+        return " ".join(" ".join(self.text).split())
+
+
+@pytest.fixture
+def study(root, tmp_path, monkeypatch):
+    """A small study with two depths, two methods and two seeds, one of them diverged; results made up here."""
+    monkeypatch.chdir(tmp_path)
+    content = yaml.safe_load((root / "configs" / "smoke.yaml").read_text())
+    content["title"] = "Small & <b>bold</b>"
+    content["methods"] = {name: content["methods"][name] for name in ("backprop", "every_sg")}
+    content["methods"]["every_sg"]["label"] = PLANTED
+    content["sweeps"] = {"depth": content["sweeps"]["depth"]}
+    for method in content["methods"].values():
+        method["sweeps"] = "all"
+    content["analyses"] = {
+        name: {**entry, "sweep": entry["sweep"] and "depth"}
+        for name, entry in content["analyses"].items()
+        if name in members.members("analyses") and entry["sweep"] in (None, "depth", ["depth", "depth_more"])
+    }
+    content["figures"] = {
+        name: value
+        for name, value in content["figures"].items()
+        if name in members.members("figures")
+        and {*members.constants("figures", name)["READS"], *value.get("tables", {}).values()} <= {*content["analyses"]}
+    }
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "small.yaml").write_text(yaml.safe_dump(content))
+    plan = Plan(load_study("small"))
+    origin = {
+        "commit": "0123456789abcdef", "dirty": False, "settings": plan.settings_hash(), "study": "small",
+        "versions": {"python": "3.11.7", "torch": "2.13.0"}, "hardware": {"cpu": "A CPU", "cores": 2, "gpu": None},
+    }  # fmt: skip
+    for run in plan.runs.values():
+        bad = run.name == "depth-every_sg-hidden4-s1"
+        final = {"test_accuracy": 0.9 - 0.1 * run.seed, "test_loss": None if bad else 0.25}
+        outcome = {
+            "run": run.name, "status": "diverged" if bad else "finished", "step": 37 if bad else 120,
+            "message": f"diverged at step 37 {PLANTED}" if bad else None, "final": final, "provenance": origin,
+        }  # fmt: skip
+        store.write_json(paths.summary("small", run.name), outcome)
+    value = {"mean": 0.85, "low": 0.2, "high": 1.5, "n": 2}
+    metrics = {"learning": {f"test_accuracy.{method}.hidden4": value for method in content["methods"]}}
+    store.write_json(paths.metrics("small"), {"study": "small", "metrics": metrics, "provenance": origin})
+    for name in content["figures"]:
+        store.write_bytes(paths.drawing("small", name, "svg"), b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+        store.write_bytes(paths.drawing("small", name, "png"), b"\x89PNG")
+        store.write_bytes(paths.drawing("small", name, "csv"), b"x\n1\n")
+        caption = tmp_path / "workflow" / "report" / f"{name}.rst"
+        caption.parent.mkdir(parents=True, exist_ok=True)
+        caption.write_text(f'About "{name}", e.g. ``h``.\nMore of it.\n\nAnd {PLANTED}.\n')
+    for analysis in content["analyses"]:
+        for job in plan.jobs(analysis):
+            store.write_table(paths.table("small", analysis, job), pd.DataFrame({"run": ["a", "b"]}), origin)
+    return plan
+
+
+def made():
+    report.main(["--study", "small"])
+    return Page(paths.report("small").read_text(encoding="utf-8"))
+
+
+def test_what_was_run_is_said(study):
+    said = made().said
+    for text in (
+        "Small & <b>bold</b>", study.settings_hash(), "8 of 8", "0123456789ab", "python 3.11.7, torch 2.13.0",
+        "A CPU, 2 cores, no GPU",
+    ):  # fmt: skip
+        assert text in said
+    assert "0123456789abc" not in said
+
+
+def test_sections_stand_in_order(study):
+    found = [a["id"] for tag, a in made().elements if tag == "h2"]
+    assert found == ["run", "diverged", "figures", "numbers", "tables", "departures", "settings"]
+
+
+def test_nothing_is_loaded_from_elsewhere(study):
+    html = made()
+    assert not {"script", "iframe", "object", "embed", "video", "audio", "form", "base"} & {
+        tag for tag, _ in html.elements
+    }
+    ids = {attributes["id"] for _, attributes in html.elements if "id" in attributes}
+    assert all(image["src"].startswith("data:image/") for image in html.all("img"))
+    for link in (attributes["href"] for _, attributes in html.elements if "href" in attributes):
+        if link.startswith("#"):
+            assert link[1:] in ids
+        elif link != "data:,":
+            assert re.fullmatch(r"draw/[a-z0-9_]+\.csv", link)
+            assert (paths.results("small") / link).is_file()
+    assert not any("style" in attributes or "srcset" in attributes for _, attributes in html.elements)
+    source = paths.report("small").read_text()
+    assert "@import" not in source
+    assert "url(" not in source
+
+
+def test_no_attribute_runs_code(study):
+    assert not [name for _, attributes in made().elements for name in attributes if name.startswith("on")]
+
+
+def test_what_is_planted_stays_text(study):
+    html = made()
+    assert not html.all("script")
+    assert not html.all("b")
+    assert html.said.count(PLANTED) > len(study.runs)
+    assert PLANTED not in paths.report("small").read_text()
+
+
+def test_every_figure_has_its_words(study):
+    html = made()
+    assert len(html.all("img")) == len(study.study.figures)
+    for name in study.study.figures:
+        title = members.constants("figures", name)["TITLE"]
+        assert f'{title}. About "{name}", e.g. ``h``.' in [image["alt"] for image in html.all("img")]
+        assert {"href": f"draw/{name}.csv"} in html.all("a")
+        assert ", ".join(members.constants("figures", name)["CLAIMS"]) in html.said
+    assert "More of it." in html.said
+    assert html.all("code")
+
+
+def test_tables_and_headings_are_made_for_readers_of_every_kind(study):
+    html = made()
+    tags = [tag for tag, _ in html.elements]
+    assert tags.count("caption") == tags.count("table") >= 4
+    assert all(attributes.get("scope") in {"col", "row"} for attributes in html.all("th"))
+    assert tags.count("h1") == tags.count("main") == 1
+    levels = [int(tag[1]) for tag in tags if re.fullmatch(r"h[1-6]", tag)]
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
+    assert html.all("html")[0]["lang"] == "en-GB"
+    assert html.all("a")[0] == {"class": "skip", "href": "#content"}
+    ids = [attributes["id"] for _, attributes in html.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_a_diverged_run_is_told_and_left_out_of_the_means(study):
+    said = made().said
+    assert "1 of 8 runs diverged" in said
+    assert f"depth-every_sg-hidden4-s1 37 diverged at step 37 {PLANTED}" in said
+    assert f"4 {PLANTED} 0.9000 {formatting.MISSING} 1 of 2" in said
+    assert "2 backprop 0.850 [0.215, 1.485] 2 of 2" in said
+    rows = [report_model.Run(f"r{s}", "m", s, 4, "", "diverged" if s == 2 else "finished", final={"accuracy": a})
+            for s, a in enumerate([0.9, 0.8, 0.1])]  # fmt: skip
+    (final,) = report_model.finals(rows)
+    assert (final.runs, final.finished) == (3, 2)
+    assert final.estimates["accuracy"].mean == pytest.approx(0.85)
+    assert final.estimates["accuracy"].n == 2
+    assert final.estimates["accuracy"].high == pytest.approx(0.85 + 12.7062047 * 0.05, abs=1e-6)
+
+
+def test_that_none_diverged_is_said_too(study):
+    path = paths.summary("small", "depth-every_sg-hidden4-s1")
+    store.write_json(path, {**store.read_json(path), "status": "finished", "message": None})
+    assert "None: 8 of 8 runs finished." in made().said
+
+
+def test_headline_numbers_stand_side_by_side(study):
+    said = made().said
+    cell = "0.850 [0.200, 1.500], n = 2"
+    assert f"Number backprop {PLANTED} Test accuracy, 4 hidden layers {cell} {cell}" in said
+
+
+def test_a_half_finished_study_has_a_report(study):
+    paths.metrics("small").unlink()
+    for run in list(study.runs)[1:]:
+        paths.summary("small", run).unlink()
+    figure = next(iter(study.study.figures))
+    for ending in ("svg", "png", "csv"):
+        paths.drawing("small", figure, ending).unlink()
+    analysis = next(iter(study.study.analyses))
+    for job in study.jobs(analysis):
+        paths.table("small", analysis, job).unlink()
+    said = made().said
+    assert "metrics.json is not there" in said
+    assert "7 of 8 runs have no result yet" in said
+    assert "None: 1 of 8 runs finished." in said
+    assert "This figure has not been drawn yet." in said
+    assert "This analysis has not been run yet." in said
+
+
+def test_numbers_of_other_settings_are_noticed(study):
+    assert "run the workflow again" not in made().said
+    content = store.read_json(paths.metrics("small"))
+    content["provenance"] |= {"settings": "0" * 12, "dirty": True}
+    store.write_json(paths.metrics("small"), content)
+    said = made().said
+    assert f"made with settings {'0' * 12}, but the study's file now has {study.settings_hash()}" in said
+    assert "with uncommitted changes" in said
+
+
+def test_a_large_svg_is_shown_as_png(study, monkeypatch):
+    name = next(iter(study.study.figures))
+    kinds = [image["src"].partition(";")[0] for image in made().all("img")]
+    assert set(kinds) == {"data:image/svg+xml"}
+    store.write_bytes(paths.drawing("small", name, "svg"), b" " * (gathering.LARGEST_SVG + 1))
+    kinds = [image["src"].partition(";")[0] for image in made().all("img")]
+    assert sorted(kinds)[0] == "data:image/png"
+    assert kinds.count("data:image/png") == 1
+
+
+def test_the_compute_budget(study):
+    said = made().said
+    assert "CPU time, at least not recorded" in said
+    for name, row in (("a", "100.5\t-\t300\t1\t1\t1\t0\t0\t9\t90.5"), ("b", "3700\t-\t500\t1\t1\t1\t0\t0\t9\t3600")):
+        store.write_bytes(paths.results("small") / "timing" / "train" / f"{name}.tsv", f"{HEAD}{row}\n".encode())
+    short = "0.4\t0:00:00\t-\t-\t-\t-\t-\t-\t-\tNA"
+    store.write_bytes(paths.results("small") / "timing" / "analyse" / "norms" / "runs.tsv", f"{HEAD}{short}\n".encode())
+    found = timing.costs("small")
+    assert found["train"] == timing.Cost(jobs=2, wall=3800.5, cpu=3690.5, longest=3700, memory=500)
+    assert found["analyse"] == timing.Cost(jobs=1, wall=0.4, cpu=0, longest=0.4, memory=0)
+    assert timing.total(found.values()).wall == pytest.approx(3800.9)
+    said = made().said
+    assert "CPU time, at least 1 h 01 min" in said
+    assert "all 3 1 h 01 min 1 h 03 min 1 h 01 min 500 MB" in said
+
+
+def test_departures_are_found_in_the_code(tmp_path):
+    package = tmp_path / "package" / "family"
+    package.mkdir(parents=True)
+    (package / "member.py").write_text(
+        '"""A.\n\nDeparture: one\nand more.\n\nNot this.\n"""\n# Departure: no docstring\n'
+        'class A:\n    """B.\n\n    Departure: two.\n    """\n    def f(self):\n        """Departure: three."""\n'
+    )
+    found = [(d.place, d.text) for d in gathering.departures(tmp_path / "package")]
+    assert found == [("package/family/member.py", text) for text in ("One and more.", "Two.", "Three.")]
+
+
+PART = {
+    "id": "C1.a", "claim": f"one {PLANTED}", "source": "S", "criterion": "above 0 with both 95 % intervals",
+    "verdict": "not replicated", "exact": False, "statistic": -0.123456, "interval": [-0.2, -0.05],
+    "bootstrap": [-0.15, -0.11], "n": 3, "holds_corrected": None, "figure": "norms",
+    "evidence": f"one {PLANTED}: -0.123 (figure norms).",
+}  # fmt: skip
+WHOLE = {
+    **PART, "id": "C1", "claim": f"All {PLANTED}", "criterion": "all of its parts: C1.a, C1.b", "verdict": "partly",
+    "statistic": 1, "interval": None, "bootstrap": None, "n": 2, "evidence": f"C1.a, {PART['evidence']}",
+    "departs": f"Elsewhere {PLANTED}.", "needs": None,
+}  # fmt: skip
+
+
+def judged(*rows):
+    """The page with these verdicts."""
+    paths.verdicts("small").write_text(json.dumps(rows))
+    return made()
+
+
+def test_verdicts_come_first_each_claim_with_its_parts(study):
+    better = {**PART, "id": "C1.b", "verdict": "replicated", "holds_corrected": True}
+    exact = {**PART, "id": "C2.a", "verdict": "replicated", "exact": True, "interval": [None, None], "n": 1}
+    html = judged(WHOLE, PART, better, {**exact, "id": "C2", "departs": None, "needs": None}, exact)
+    assert next(a["id"] for tag, a in html.elements if tag == "h2") == "verdicts"
+    rows = [a["id"] for tag, a in html.elements if tag == "tr" and a.get("id", "").startswith("claim-")]
+    assert rows == ["claim-C1", "claim-C1.a", "claim-C1.b", "claim-C2", "claim-C2.a"]
+    said = html.said
+    assert "Of 2 claims as a whole: 1 replicated, 1 partly, 0 not replicated, 0 not tested here." in said
+    assert "2 criteria are on numbers with randomness in them" in said
+    assert "1 of them hold at 95 % each, 1 also with the t interval" in said
+    assert "(Bonferroni: 1 \N{MINUS SIGN} 0.05/2 each). 1 more is on a number without randomness." in said
+    assert f"C1 partly All {PLANTED} Source: S." in said
+    assert "1 of 2 parts" in said
+    assert f"C1.a, one {PLANTED}: -0.123 (figure " in said
+    assert f"Departs from the paper: Elsewhere {PLANTED}." in said
+    assert said.count("The 2 parts of C1") == said.count("The part of C2") == 1
+    assert "-0.1235 [-0.2000, -0.0500] [-0.1500, -0.1100] 3 \N{EN DASH}" in said
+    assert "Criterion: above 0 with both 95 % intervals." in said
+    assert "3 holds" in said
+    assert [a for a in html.all("a") if a.get("href") == "#figure-norms"]
+    details = [tag for tag, _ in html.elements].count("details")
+    assert details == 3  # two claims, and the settings
+
+
+def test_what_was_not_tested_is_told_without_numbers(study):
+    none = {
+        "statistic": None,
+        "interval": [None, None],
+        "bootstrap": [None, None],
+        "n": 0,
+        "verdict": "not tested here",
+    }
+    part = {**PART, **none, "evidence": f"one {PLANTED}: this study has no a/b."}
+    whole = {**WHOLE, **none, "id": "C3", "interval": None, "bootstrap": None, "evidence": "nothing yet."}
+    said = judged(WHOLE, part, {**part, "id": "C1.b"}, whole).said
+    assert f"One {PLANTED}: this study has no a/b. Criterion" in said
+    assert "Nothing yet." in said
+    assert "of C3" not in said
+
+
+def test_the_real_verdicts_can_be_shown(study, root):
+    claims = load_claims(root / PATH)
+    rows = [row for claim in claims.claims for row in judge_claim(claim, {}, study.study.figures, claims.comparisons())]
+    html = judged(*rows)
+    assert f"{claims.comparisons()} criteria are on numbers with randomness in them" in html.said
+    shown = {a["id"] for tag, a in html.elements if tag == "tr" and a.get("id", "").startswith("claim-")}
+    assert shown == {f"claim-{row['id']}" for row in rows}
+
+
+def published_then(root, before, after, verdict="replicated", **origin):
+    """Publish some values with the verdict `replicated`, and make the page of a run with others."""
+    shutil.copy(root / PATH, PATH)
+    content = store.read_json(paths.metrics("small"))
+    numbers = {f"{PLANTED}{i}": {"values": [value], "mean": value, "low": None, "high": None, "n": 1}
+               for i, value in enumerate(before)}  # fmt: skip
+    first = {**content, "metrics": {"learning": numbers}, "provenance": {**content["provenance"], **origin}}
+    published.write(published.gather(first, [{**PART, "verdict": "replicated"}]))
+    changed = {name: {**number, "values": [value], "mean": value}
+               for (name, number), value in zip(numbers.items(), after, strict=True)}  # fmt: skip
+    store.write_json(paths.metrics("small"), {**content, "metrics": {"learning": changed}})
+    return judged({**PART, "id": "C1", "verdict": "replicated", "departs": None}, {**PART, "verdict": verdict})
+
+
+def test_a_run_stands_beside_the_published_values(study, root):
+    html = published_then(root, [1.0, 2.0], [1.0, 2.5], verdict="partly")
+    said = html.said
+    assert "published" in [a["id"] for tag, a in html.elements if tag == "h2"]
+    assert "1 identical, 0 within tolerance, 0 new, 1 differs, of 2 headline numbers" in said
+    assert "1 of 2 verdicts differs : C1.a (replicated, here partly)" in said.replace("differs:", "differs :")
+    assert f"learning/{PLANTED}1 2.000 2.500 {formatting.MISSING} one seed" in said
+    assert f"learning/{PLANTED}0 1.000" not in said
+
+
+def test_another_platform_is_named_and_many_numbers_are_cut(study, root):
+    said = published_then(root, [1.0] * 43, [2.0] * 43, hardware={"cpu": "Another CPU"}).said
+    assert "published with cpu: Another CPU, here A CPU" in said
+    assert said.count("one seed") == 40
+    assert "And 3 more" in said
+
+
+def test_published_values_of_other_settings_are_not_compared(study, root):
+    said = published_then(root, [1.0], [2.0], settings="f" * 12).said
+    assert "The published values were made with other settings (ffffffffffff)." in said
+    assert "one seed" not in said
+
+
+def test_without_published_values_nothing_is_said_of_them(study):
+    assert "published values" not in made().said
+
+
+def test_methods_are_compared_in_one_table(study):
+    content = store.read_json(paths.metrics("small"))
+    number = {"low": None, "high": None, "n": 2}
+    content["metrics"]["learning"] |= {
+        "update_flops.backprop.hidden4": {**number, "mean": 4e6},
+        "update_flops.every_sg.hidden4": {**number, "mean": 5e6},
+    }
+    content["metrics"]["sg_quality"] = {"cosine.every_sg.hidden4": {"mean": 0.5, "low": 0.25, "high": 0.75, "n": 2}}
+    store.write_json(paths.metrics("small"), content)
+    said = made().said
+    assert "The last three columns are measured (4 hidden layers; analyses: learning and SG quality)." in said
+    assert (
+        f"backprop fixed arrived no the loss itself 1.00\N{MULTIPLICATION SIGN} {formatting.MISSING} 0.850 [0.200, 1.500]"
+        in said
+    )
+    assert (
+        f"{PLANTED} learned h, y yes quadratic in h 1.25\N{MULTIPLICATION SIGN} 0.5000 [0.2500, 0.7500] 0.850 [0.200, 1.500]"
+        in said
+    )
+
+
+def test_methods_without_numbers_have_no_columns_for_them(study):
+    paths.metrics("small").unlink()
+    said = made().said
+    assert "The last three columns" not in said
+    assert "backprop fixed arrived no the loss itself" in said
+    assert "Cosine" not in said
+
+
+def test_backticks_are_code_and_the_rest_is_escaped():
+    assert str(report_model.marked("a `b<i>` & ``c`` `d")) == "a <code>b&lt;i&gt;</code> &amp; <code>c</code> `d"
+
+
+def test_categories_keep_their_order():
+    figures = [
+        report_model.Figure(name, name, kind, (), [], None, None)
+        for name, kind in (("a", "Mine"), ("b", "Learning"), ("c", "Mine"))
+    ]
+    assert {name: [f.name for f in group] for name, group in report_model.by_category(figures).items()} == {
+        "Learning": ["b"],
+        "Mine": ["a", "c"],
+    }
+    assert next(iter(report_model.by_category(figures))) == "Learning"

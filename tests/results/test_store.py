@@ -1,0 +1,105 @@
+"""Files are whole or not there, checksummed, carry their provenance, and loading one never runs code."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.results import store
+
+ORIGIN = {"stage": "test", "commit": "abc"}
+TABLE = pd.DataFrame({"step": [1, 2], "value": [0.5, np.nan], "name": ["a", "ü"]})
+ARRAYS = {"a/b": np.arange(12, dtype=np.float32).reshape(3, 4), "c": np.array(7), "d": np.zeros((0, 3))}
+
+
+def test_tables_come_back(tmp_path):
+    path = tmp_path / "deep" / "t.parquet"
+    store.write_table(path, TABLE, ORIGIN)
+    pd.testing.assert_frame_equal(store.read_table(path), TABLE)
+    assert store.provenance_of(path) == ORIGIN
+
+
+def test_an_empty_table_comes_back(tmp_path):
+    store.write_table(tmp_path / "t.parquet", pd.DataFrame(), ORIGIN)
+    assert store.read_table(tmp_path / "t.parquet").empty
+
+
+def test_arrays_come_back(tmp_path):
+    path = tmp_path / "a.safetensors"
+    store.write_arrays(path, ARRAYS, ORIGIN)
+    found = store.read_arrays(path)
+    assert found.keys() == ARRAYS.keys()
+    for name, array in ARRAYS.items():
+        np.testing.assert_array_equal(found[name], array)
+        assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
+    assert list(store.read_arrays(path, ["c"])) == ["c"]
+    assert store.array_names(path) == sorted(ARRAYS)
+    assert store.provenance_of(path) == ORIGIN
+
+
+def test_equal_content_gives_equal_bytes(tmp_path):
+    for name in [f"copy{number}" for number in range(8)]:
+        store.write_arrays(tmp_path / f"{name}.safetensors", ARRAYS, ORIGIN)
+        store.write_table(tmp_path / f"{name}.parquet", TABLE, ORIGIN)
+        store.write_json(tmp_path / f"{name}.json", {"b": 1, "a": [1.5]})
+    for ending in ("safetensors", "parquet", "json"):
+        assert len({store.sha256(path) for path in tmp_path.glob(f"*.{ending}")}) == 1
+
+
+def test_an_unknown_array_is_named(tmp_path):
+    store.write_arrays(tmp_path / "a.safetensors", ARRAYS, ORIGIN)
+    with pytest.raises(KeyError, match="no array 'x'"):
+        store.read_arrays(tmp_path / "a.safetensors", ["x"])
+
+
+@pytest.mark.parametrize("position", [-1, -20])
+def test_an_altered_array_is_found(tmp_path, position):
+    path = tmp_path / "a.safetensors"
+    store.write_arrays(path, ARRAYS, ORIGIN)
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(store.DamagedFileError, match=r"a\.safetensors: array '.*checksum differs"):
+        store.read_arrays(path)
+
+
+def test_an_altered_table_is_found(tmp_path):
+    path = tmp_path / "t.parquet"
+    store.write_table(path, pd.DataFrame({"value": np.random.default_rng(0).normal(size=1000)}), ORIGIN)
+    content = bytearray(path.read_bytes())
+    content[3000] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(store.DamagedFileError, match=r"t\.parquet: expected a parquet table"):
+        store.read_table(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"half", pickle.dumps({"a": 1})])
+def test_truncated_and_foreign_files_are_refused(tmp_path, content):
+    for ending, read in [("safetensors", store.read_arrays), ("parquet", store.read_table), ("json", store.read_json)]:
+        path = tmp_path / f"x.{ending}"
+        path.write_bytes(content)
+        with pytest.raises(store.DamagedFileError, match=rf"x\.{ending}: expected"):
+            read(path)
+
+
+def test_a_failed_write_leaves_nothing_and_loses_nothing(tmp_path):
+    path = tmp_path / "x.json"
+    store.write_json(path, {"old": 1})
+    with pytest.raises(ValueError, match="Out of range"):
+        store.write_json(path, {"new": float("nan")})
+
+    def break_off():
+        with store.atomic(path) as partial:
+            partial.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        break_off()
+    assert store.read_json(path) == {"old": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_a_missing_file_is_a_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        store.read_arrays(tmp_path / "no.safetensors")

@@ -1,0 +1,156 @@
+"""The stages that need no workflow: a training session, its resumption, and the activations taken from it."""
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from sessions import stopped
+
+from pipeline.datasets.shared import splits
+from pipeline.learning.trainer import load_model
+from pipeline.results import store
+from pipeline.runs import build
+from pipeline.runs.extract import checkpointed, choose, extract
+from pipeline.stages.train import Session
+from pipeline.study.load import parse_study
+from pipeline.study.plan import Plan
+from pipeline.study.schema import Run, Samples
+
+CLASSES = 3
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Three clouds of points, as a data set."""
+    generator = np.random.default_rng(0)
+    centres = generator.normal(size=(CLASSES, 6)) * 2
+
+    def points(n):
+        labels = np.arange(n) % CLASSES
+        return splits.Points((centres[labels] + generator.normal(size=(n, 6))).astype(np.float32), labels)
+
+    return splits.Splits(points(240), points(60), points(150), CLASSES)
+
+
+@pytest.fixture
+def run(root):
+    """Makes a short run with some settings changed."""
+    content = yaml.safe_load((root / "configs" / "smoke.yaml").read_text())
+
+    def make(method="one_sg", **changes):
+        content["analyses"] = content["figures"] = {}
+        content["training"] |= {"steps": 30, "batch": 20, "log_every": 10, "log_points": 50}
+        content["methods"][method]["set"] = {key.replace("__", "."): value for key, value in changes.items()}
+        return Plan(parse_study(yaml.safe_dump(content), source="x")).runs[f"depth-{method}-hidden4-s0"]
+
+    return make
+
+
+def session(run: Run, data) -> Session:
+    return Session(run, data, torch.device("cpu"), lambda step, numbers: None)
+
+
+def finished(run, data):
+    one = session(run, data)
+    one.go(lambda: None)
+    return one
+
+
+@pytest.mark.parametrize("method", ["backprop", "one_sg", "every_sg"])
+def test_a_run_records_what_it_promises(run, data, method):
+    one = finished(run(method), data)
+    assert one.status == "finished"
+    table = one.history()
+    assert sorted(set(table["step"])) == [0, 10, 17, 20, 30]
+    gated = {"backprop": set(), "one_sg": {2}, "every_sg": {1, 2, 3, 4}}[method]
+    for name in ("cosine", "sg_loss", "norm_ratio"):
+        assert set(table[table["quantity"] == name]["layer"]) == gated
+    for name in ("weight_norm", "distance_from_start"):
+        assert set(table[table["quantity"] == name]["layer"]) == {1, 2, 3, 4, 5}
+    last = table[table["step"] == 30].set_index(["quantity", "layer"])["value"]
+    assert last["test_accuracy", 0] > 0.5
+    assert one.final()["test_accuracy"] == last["test_accuracy", 0]
+    start = table[table["step"] == 0].set_index(["quantity", "layer"])["value"]
+    assert start["distance_from_start", 1] == 0
+    assert checkpointed(list(one.models)) == [0, 10, 17, 30]
+
+
+def test_the_last_entry_is_the_networks(run, data):
+    one = finished(run(), data)
+    x, y, labels = one.x[one.shown], one.y[one.shown], one.labels[one.shown]
+    with torch.no_grad():
+        p = one.trainer.network(x, mode="evaluate")
+    table = one.history()
+    value = table[(table["step"] == 30) & (table["quantity"] == "train_loss")]["value"].item()
+    assert value == pytest.approx(torch.nn.functional.cross_entropy(p, y).item(), rel=1e-5)
+    value = table[(table["step"] == 30) & (table["quantity"] == "train_accuracy")]["value"].item()
+    assert value == pytest.approx((p.argmax(1) == labels).double().mean().item())
+
+
+def test_methods_start_from_the_same_weights(run, data):
+    a, b = session(run("backprop"), data), session(run("every_sg"), data)
+    for one, other in zip(a.trainer.network.parameters(), b.trainer.network.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("stop", [1, 10, 13, 29])
+@pytest.mark.parametrize("changes", [{}, {"gates__update": "sequential"}, {"optimiser__name": "sgd"}])
+def test_a_resumed_run_ends_with_the_same_bits(run, data, stop, changes):
+    wanted = run("every_sg", **changes)
+    whole, first, second = finished(wanted, data), session(wanted, data), session(wanted, data)
+    second.take_up(stopped(first, stop))
+    assert second.trainer.step == stop
+    second.go(lambda: None)
+    assert second.history().equals(whole.history())
+    assert second.models.keys() == whole.models.keys()
+    assert all(np.array_equal(second.models[name], array) for name, array in whole.models.items())
+
+
+def test_divergence_is_a_verdict(run, data):
+    one = finished(run("backprop", network__batch_norm=False, optimiser__name="sgd", optimiser__rate=1e30), data)
+    assert one.status == "diverged"
+    assert one.message.startswith(f"diverged at step {one.trainer.step}: the batch loss was ")
+    assert checkpointed(list(one.models))[0] == 0
+    assert max(checkpointed(list(one.models))) < 30
+
+
+def test_points_are_balanced_ordered_and_apart(data):
+    samples = Samples(rdm=30, cca=60, probe=90)
+    points = choose(data, samples, 0)
+    assert {name: len(p.labels) for name, p in points.items()} == {"rdm": 30, "cca": 60, "probe": 90}
+    for p in points.values():
+        assert list(p.labels) == sorted(p.labels)
+        assert set(np.bincount(p.labels)) == {len(p.labels) // CLASSES}
+    held_out = {row.tobytes() for row in data.test.inputs}
+    rdm, cca = ({row.tobytes() for row in points[name].inputs} for name in ("rdm", "cca"))
+    assert not rdm & cca
+    assert rdm | cca <= held_out
+    again = choose(data, samples, 0)
+    assert all(np.array_equal(again[name].inputs, p.inputs) for name, p in points.items())
+
+
+def test_activations_are_those_of_the_stored_network(run, data):
+    one = finished(run(), data)
+    net = build.network(run(), data, generator=torch.Generator())
+    load_model(
+        net, {name.removeprefix("step00000030/"): a for name, a in one.models.items() if "step00000030/" in name}
+    )
+    x = data.test.inputs[:40]
+    found = extract(net, {"rdm": x}, 30)
+    assert len(found) == 4
+    with torch.no_grad():
+        h = torch.from_numpy(x)
+        for number, layer in enumerate(one.trainer.network.layers, start=1):
+            h = layer(h, "evaluate")
+            np.testing.assert_array_equal(found[f"rdm/step00000030/layer{number:02d}"], h.numpy())
+
+
+def test_provenance_says_where_a_result_comes_from(tmp_path):
+    from pipeline.results import provenance
+
+    (tmp_path / "in").write_bytes(b"x")
+    found = provenance.collect("train", "r", study="smoke", settings="s", code="c", inputs=[tmp_path / "in"], seed=3)
+    assert found["inputs"] == {str(tmp_path / "in"): store.sha256(tmp_path / "in")}
+    assert found["seed"] == 3
+    assert found["versions"]["torch"].startswith("2.13.0")
+    assert found["lock"] == store.sha256("requirements.lock")

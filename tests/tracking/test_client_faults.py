@@ -1,0 +1,154 @@
+"""Tracking when W&B misbehaves: a package of its name does so, in the real child process."""
+
+import functools
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from fault_page import told
+from tracked_runs import KEY, PROMISED_SECONDS, gone, one_warning, start
+
+from pipeline.tracking import client
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def begin(tmp_path, monkeypatch):
+    return functools.partial(start, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def impostor(tmp_path, monkeypatch):
+    """Put a package named wandb before the real one."""
+
+    def make(code):
+        (tmp_path / "impostor" / "wandb").mkdir(parents=True)
+        (tmp_path / "impostor" / "wandb" / "__init__.py").write_text("import os, signal, sys, time\n" + code)
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path / "impostor"))
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("raise ImportError('not here')", "ImportError: not here"),
+        ("def Settings(**_): raise ValueError('changed its mind')", "ValueError: changed its mind"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", f"ended by itself with code {-signal.SIGSEGV}"),
+        ("os._exit(7)", "ended by itself with code 7"),
+        ("sys.exit(0)", "SystemExit: 0"),
+        ("time.sleep(1000)", "had not finished after 1 s and was ended"),
+        ("os.kill(os.getpid(), signal.SIGSTOP)", "had not finished after 1 s and was ended"),
+        ("os.system('sleep 1000')", "had not finished after 1 s and was ended"),
+        (f"raise RuntimeError('bad key {KEY} for http://me:word@host/')", "bad key [hidden] for http://[hidden]@host/"),
+    ],
+)
+def test_whatever_w_and_b_does_the_job_goes_on(begin, impostor, capfd, code, said):
+    impostor(code)
+    began = time.monotonic()
+    with begin(limit=1 if said.endswith("ended") else client.LIMIT_SECONDS) as tracker:
+        pid = tracker._process.pid
+        tracker.log(1, {"loss": 2.0})
+    assert time.monotonic() - began < PROMISED_SECONDS
+    assert said in one_warning(capfd)
+    gone(pid)
+    tracker.log(2, {"loss": 1.0})
+    tracker.finish()
+    assert capfd.readouterr().err == "", "a finished tracker does nothing"
+
+
+HANGING = """
+class Run:
+    dir, summary = "wandb/x/files", {}
+    def log(self, *_, **__): pass
+    def finish(self, **_): time.sleep(1000)
+def Settings(**_): pass
+def init(**_): return Run()
+"""
+
+
+def test_a_run_that_hangs_at_its_end_says_where_its_data_is(begin, impostor, capfd):
+    impostor(HANGING)
+    with begin(limit=1):
+        pass
+    line = one_warning(capfd)
+    assert "had not finished after 1 s" in line
+    assert "what it has is in wandb/x (to send it: wandb sync wandb/x)" in line
+
+
+def test_logging_never_waits_for_a_stopped_process(begin, impostor, capfd, monkeypatch):
+    monkeypatch.setattr(client, "QUEUE", 100)
+    impostor("os.kill(os.getpid(), signal.SIGSTOP)")
+    with begin(limit=1) as tracker:
+        for step in range(3000):
+            tracker.log(step, {"loss": 2.0, "name" * 50: 1.0})
+    assert "entries are not recorded" in one_warning(capfd)
+
+
+@pytest.mark.parametrize(("directory", "named"), [("{}/file/below/wandb", "{}/file"), ("/proc/wandb", "/proc/")])
+def test_a_place_that_can_not_be_written_is_named(tmp_path, begin, capfd, directory, named):
+    """Neither place can be written by root, either."""
+    (tmp_path / "file").write_text("")
+    with begin(directory=Path(directory.format(tmp_path))) as tracker:
+        tracker.log(1, {"loss": 2.0})
+    line = one_warning(capfd)
+    assert named.format(tmp_path) in line
+    told("W&B's folder can't be written to", line)
+
+
+def test_disabled_means_no_process_and_no_file(tmp_path, begin, impostor, capfd):
+    impostor("raise ImportError")
+    (tmp_path / "temporary").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    with begin(mode="disabled") as tracker:
+        assert tracker._process is None
+        tracker.log(1, {"loss": 2.0})
+        tracker.table("absent", tmp_path / "absent.csv")
+    assert sorted(tmp_path.rglob("*")) == before
+    assert capfd.readouterr() == ("", "")
+
+
+# --- small print
+
+
+def test_no_setting_makes_a_job_wait_longer_than_promised(impostor, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    impostor("sys.exit(0)")
+    assert client.LIMIT_SECONDS <= client.LONGEST_SECONDS
+    tracker = client.start(name="n", group="g", job_type="t", config={}, identity="x", limit=1000)
+    assert tracker._limit + client.KILL_SECONDS * 2 <= PROMISED_SECONDS
+    tracker.finish()
+
+
+def test_a_run_s_id_is_its_content_s():
+    assert client.run_id("train", "abc") == client.run_id("train", "abc")
+    assert len({client.run_id(*parts) for parts in (("train", "abc"), ("train", "abd"), ("draw", "abc"))}) == 3
+    assert client.run_id("train", "abc").isalnum()
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (f"key {KEY}.", "key [hidden]."),
+        ("http://user:word@host/x", "http://[hidden]@host/x"),
+        ("local-0123456789abcdef", "local-[hidden]"),
+        ("wandb_v1_ab-cd wandb_v1_abcdefgh_123", "[hidden]-cd [hidden]"),
+        ("told sesame-opens-it", "told [hidden]"),
+        ("offline-run-20261122_111221-ec8106666c703cad", "offline-run-20261122_111221-ec8106666c703cad"),
+    ],
+)
+def test_messages_hide_what_looks_like_a_key(monkeypatch, text, left):
+    monkeypatch.setenv("SOME_TOKEN", "sesame-opens-it")
+    assert client.scrub(text) == left
+
+
+def test_importing_it_imports_neither_w_and_b_nor_pandas():
+    code = (
+        "import sys, pipeline.tracking.client; print(sorted({'wandb', 'pandas', 'numpy', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

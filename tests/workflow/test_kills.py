@@ -1,0 +1,222 @@
+"""Nothing is lost when a job is killed: started again, it ends with the bits of one that wasn't.
+
+Compared are the bytes of all that a training writes: its history, its models, how it ended, provenance included.
+"""
+
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import small_study
+from forks import Forks
+from small_study import DEEP, LONG, ROOT, RUN, SHORT, STUDY
+
+from pipeline.results import store
+from pipeline.runs import checkpoints
+
+MOMENTS = 50
+OFTEN = {checkpoints.SECONDS_VARIABLE: "0"}  # a checkpoint after every step
+LONGEST_WAIT = 120
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder in which no run is ever killed."""
+    return small_study.write(tmp_path_factory.mktemp("whole") / "place")
+
+
+@pytest.fixture(scope="module")
+def forks(place):
+    with Forks(place, small_study.environment()) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def whole(forks, place):
+    """A run's results when nobody kills it, and the seconds that it took; each run is made once."""
+    made = {}
+
+    def ask(run):
+        if run not in made:
+            began = time.monotonic()
+            code, said = train(forks, place, run)
+            assert code == 0, said
+            made[run] = results(place, run), time.monotonic() - began
+        return made[run]
+
+    return ask
+
+
+def train(forks, place, run, **how):
+    return forks.run(place, "train", "--study", STUDY, "--run", run, variables=OFTEN, **how)
+
+
+def results(place, run):
+    return {name: body for name, body in small_study.final(place).items() if run in name}
+
+
+def kept(place):
+    """The files of unfinished runs, but those that were being written when the kill came."""
+    return [name for name in small_study.files(place) if name.startswith("resume") and "/." not in name]
+
+
+def killed(forks, place, run, seconds, *, underway):
+    """Was a training that began here alive when it was killed after so many seconds (from its first checkpoint on)?"""
+    pid = forks.start(place, "train", "--study", STUDY, "--run", run, variables=OFTEN)
+    given_up = time.monotonic() + LONGEST_WAIT
+    while underway and not kept(place) and time.monotonic() < given_up and not results(place, run):
+        time.sleep(0.005)
+    time.sleep(seconds)
+    os.kill(pid, signal.SIGKILL)
+    return forks.wait(pid) == -signal.SIGKILL
+
+
+def kill_at_random(forks, whole, tmp_path, run, wanted, *, underway=False):
+    """Kill `wanted` trainings, each at a random moment, and go on; whether each went on from a checkpoint.
+
+    With `underway` none is killed before it has a checkpoint.
+    """
+    expected, seconds = whole(run)
+    assert len(expected) == 3
+    moments, went_on = np.random.default_rng(1).random(10 * wanted), []
+    for number, moment in enumerate(moments):
+        here, delay = small_study.write(tmp_path / str(number)), moment * seconds
+        if killed(forks, here, run, delay, underway=underway):
+            assert results(here, run).items() <= expected.items(), "what has its name is whole"
+            code, said = train(forks, here, run)
+            assert code == 0, said
+            went_on.append("going on after step" in said)
+        else:
+            seconds = min(seconds, delay)  # the first one took longer, or the machine had more to do
+        assert results(here, run) == expected, f"killed after {delay} s"
+        assert kept(here) == []
+        shutil.rmtree(here)
+        if len(went_on) == wanted:
+            return went_on
+    raise AssertionError(
+        f"only {len(went_on)} of {len(moments)} trainings were still alive when they were to be killed"
+    )
+
+
+def test_killed_at_any_moment_a_run_ends_with_the_same_bits(forks, whole, tmp_path):
+    went_on = kill_at_random(forks, whole, tmp_path, RUN, MOMENTS)
+    assert any(went_on), "a kill has to come when there is something to go on from, or this test is of no use"
+
+
+def test_and_so_does_one_of_twenty_layers(forks, whole, tmp_path):
+    assert all(kill_at_random(forks, whole, tmp_path, DEEP, 3, underway=True))
+
+
+def test_killed_at_every_operation_on_a_file_it_ends_with_the_same_bits(forks, whole, tmp_path):
+    expected, _ = whole(SHORT)
+    for number in itertools.count(1):
+        here = small_study.write(tmp_path / str(number))
+        code, _ = train(forks, here, SHORT, die=[number, signal.SIGKILL])
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL
+        assert results(here, SHORT).items() <= expected.items(), "what has its name is whole"
+        code, said = train(forks, here, SHORT)
+        assert code == 0, said
+        assert results(here, SHORT) == expected, f"killed at operation {number}"
+        assert kept(here) == []
+    written = 3 * 6 + 3 * 5  # at least: three checkpoints and three results, each begun, synced, named and tidied up
+    assert number > written
+
+
+def test_processes_as_the_workflow_starts_them_can_be_killed_again_and_again(whole, tmp_path):
+    expected, _ = whole(LONG)
+    here = small_study.write(tmp_path / "here")
+    checkpoint, generator = here / "resume" / STUDY / f"{LONG}.safetensors", np.random.default_rng(2)
+    steps = [0]
+    for _ in range(4):
+        job = small_study.stage(here, "train", "--study", STUDY, "--run", LONG, **OFTEN)
+        before, deadline = stamp(checkpoint), time.monotonic() + LONGEST_WAIT
+        while stamp(checkpoint) in (before, None) and job.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(generator.uniform(0, 0.1))
+        os.killpg(job.pid, signal.SIGKILL)
+        code, said = small_study.ended(job)
+        assert code == -signal.SIGKILL, said
+        assert ("going on after step" in said) == (steps != [0])
+        newest = checkpoint if checkpoint.is_file() else checkpoint.with_name(f"{LONG}.previous.safetensors")
+        steps.append(int(store.read_arrays(newest, ["step"])["step"]))
+        assert results(here, LONG) == {}
+    assert steps == sorted(set(steps)), "each has come further than the one before"
+    code, said = small_study.ended(small_study.stage(here, "train", "--study", STUDY, "--run", LONG, **OFTEN))
+    assert code == 0, said
+    assert results(here, LONG) == expected
+    assert kept(here) == []
+
+
+def stamp(path):
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:  # between two generations
+        return None
+
+
+# --- the whole smoke study; `make test-kills`
+
+KILLS = 10
+SMOKE = ("reproduce", "all", "--config", "study=smoke")
+
+
+def clone(place):
+    for name in ("Snakefile", "configs", "pipeline", "profiles", "workflow", "requirements.lock"):
+        source = ROOT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, place / name)
+    return place
+
+
+def start(place, *words):
+    local = os.environ.get("PIPELINE_DATA", str(ROOT / "data" / "mnist"))
+    return subprocess.Popen(
+        [sys.executable, "-m", "snakemake", *words], cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+        env=small_study.environment(PYTHONPATH="", PIPELINE_DATA=local, **OFTEN), start_new_session=True,
+    )  # fmt: skip
+
+
+def numbers(place):
+    """Tables, what figures show, and the verdicts: everything but the clock's and the machine's."""
+    found = small_study.final(place)
+    tables = {name: store.read_table(place / "results" / name).to_json() for name in found if name.endswith(".parquet")}
+    return tables | {name: body for name, body in found.items() if name.endswith((".csv", "verdicts.json"))}
+
+
+@pytest.mark.slow
+def test_a_study_that_is_killed_ten_times_ends_with_the_same_verdicts(tmp_path):
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "killed").mkdir()
+    whole, place = clone(tmp_path / "whole"), clone(tmp_path / "killed")
+    began = time.monotonic()
+    assert start(whole, *SMOKE).wait() == 0
+    injected = kill_a_study(place, (time.monotonic() - began) / (2 * KILLS))  # so that all of them come before its end
+    assert injected == KILLS
+    expected = numbers(whole)
+    assert "smoke/verdicts.json" in expected
+    assert numbers(place) == expected
+
+
+def kill_a_study(place, seconds):
+    """Kill Snakemake and its jobs again and again, about every so many seconds, then let it end; how often it was."""
+    injected, generator = 0, np.random.default_rng(3)
+    while injected < KILLS:
+        study = start(place, *SMOKE)
+        try:
+            assert study.wait(generator.uniform(0.3, 1.7) * seconds) == 0
+            break
+        except subprocess.TimeoutExpired:
+            os.killpg(study.pid, signal.SIGKILL)
+            study.wait()
+            injected += 1
+        locked = start(place, "--unlock", *SMOKE[2:])
+        assert locked.wait() == 0
+    assert start(place, *SMOKE).wait() == 0
+    return injected

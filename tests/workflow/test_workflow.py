@@ -1,0 +1,203 @@
+"""The whole workflow, for real: Snakemake, DVC and W&B offline, in a copy of the tree.
+
+The tests of this file share one folder and go on from one another's state, in their order.
+"""
+
+import json
+import re
+import shutil
+import sys
+
+import pytest
+import yaml
+from fault_page import told
+from studies import STUDY, call, commit, numbers, ran, snakemake
+
+from pipeline.results import store
+
+
+@pytest.fixture(scope="module")
+def place(finished, tmp_path_factory):
+    """A copy of the finished study, to be changed by the tests of this file."""
+    folder = tmp_path_factory.mktemp("workflow") / "clone"
+    shutil.copytree(finished, folder, symlinks=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first(place):
+    """The numbers of the first run."""
+    return numbers(place)
+
+
+def test_everything_is_there(place, first):
+    results = place / "results" / "smoke"
+    page = (results / "report.html").read_text()
+    figures = yaml.safe_load((place / "configs" / "smoke.yaml").read_text())["figures"]
+    for name in figures:
+        assert (results / "draw" / f"{name}.csv").stat().st_size > 50
+        assert f"draw/{name}.csv" in page
+    for run in (results / "train").iterdir():
+        assert store.read_json(run / "summary.json")["status"] == "finished"
+    assert not list(results.rglob("*.partial*"))
+    assert not list((place / "resume").rglob("*.safetensors"))
+
+
+def test_a_second_time_nothing_runs(place, first):
+    assert "Nothing to be done" in snakemake(place)
+
+
+def test_dvc_agrees(place, first):
+    assert "up to date" in call(place, "dvc", "status")
+    assert "metrics.json" in call(place, "dvc", "metrics", "show")
+
+
+def test_dvc_shows_a_changed_parameter(place, first):
+    path = place / "configs" / "smoke.yaml"
+    before = path.read_text()
+    commit(place)
+    path.write_text(before.replace("rate: 0.003", "rate: 0.004"))
+    try:
+        assert "training.optimiser.rate" in call(place, "dvc", "params", "diff")
+    finally:
+        path.write_text(before)
+
+
+def test_every_training_has_its_offline_run(place, first):
+    """What W&B stored can be read back by its own tool."""
+    runs = list((place / "wandb").glob("offline-run-*"))
+    assert len(runs) >= len(list((place / "results" / "smoke" / "train").iterdir())) + 1
+    tracked = store.read_json(place / "results" / "smoke" / "tracked.json")
+    assert tracked["mode"] == "offline"
+    ids = {path.name.rpartition("-")[2] for path in runs}
+    assert {run["id"] for run in tracked["runs"]} <= ids
+
+
+def test_a_comment_runs_nothing(place, first):
+    path = place / "pipeline" / "learning" / "gate.py"
+    before = path.read_text()
+    path.write_text(before.replace('"""The study', '"""Another docstring: the study') + "\n# a comment\n")
+    try:
+        assert "Nothing to be done" in snakemake(place)
+    finally:
+        path.write_text(before)
+
+
+def test_code_that_changes_runs_what_depends_on_it(place, first):
+    path = place / "pipeline" / "analyses" / "norms.py"
+    before = path.read_text()
+    path.write_text(before + "\nUNUSED = 1\n")
+    try:
+        assert ran(snakemake(place, "--dry-run")) == {
+            **{"analyse": 1, "draw": 1, "summarise": 1, "judge": 1, "track": 1, "report": 1}
+        }
+    finally:
+        path.write_text(before)
+
+
+def test_one_setting_runs_one_job_and_what_depends_on_it(place, first):
+    path = place / "configs" / "smoke.yaml"
+    before = path.read_text()
+    old = "pwcca, cka, procrustes, rdm_correlation]"
+    path.write_text(before.replace(old, old.replace("procrustes, ", "")))
+    try:
+        counts = ran(snakemake(place, "--dry-run"))
+    finally:
+        path.write_text(before)
+    assert counts["analyse"] == 15
+    assert "train" not in counts
+    assert "represent" not in counts
+    assert counts["draw"] == 2
+
+
+def test_a_tampered_intermediate_is_noticed(place, first):
+    path = place / "results" / "smoke" / "represent" / "depth-one_sg-hidden4-s0.safetensors"
+    before = path.read_bytes()
+    path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    try:
+        assert ran(snakemake(place, "--dry-run"))["analyse"] >= 5
+    finally:
+        path.write_bytes(before)
+    assert "Nothing to be done" in snakemake(place)
+
+
+DUMMY = '''"""Half of what a linear synthetic gradient says: a dummy, to see that one file is enough."""
+
+from torch import nn
+
+from pipeline.learning.gate import Gate  # noqa: F401 (an estimator may look at the core)
+
+LABEL = "half"
+LEARNED = False
+WAITS_FOR = ("arrived",)
+IMPLIED_LOSS = "half the loss"
+
+
+class Half(nn.Module):
+    def forward(self, arrived):
+        return arrived / 2
+
+
+def build(units, classes, *, above, generator):
+    return Half()
+'''
+
+
+# The sweep of each run that the dummy has, asked in the copy, where alone it stands.
+PLANNED = """
+import json
+from pipeline.study.load import load_study
+from pipeline.study.plan import Plan
+print(json.dumps([run.sweep for run in Plan(load_study("smoke")).runs.values() if run.method == "half"]))
+"""
+
+
+def test_a_new_estimator_is_one_file_and_one_entry_and_runs_only_what_is_new(place, first):
+    config = place / "configs" / "smoke.yaml"
+    before = config.read_text()
+    (place / "pipeline" / "estimators" / "half.py").write_text(DUMMY)
+    entry = "  half: {label: half a gradient, estimator: half, settings: {}, placement: every, set: {}}\n\nsweeps:"
+    config.write_text(before.replace("\nsweeps:", entry, 1))
+    kept = numbers(place)
+    counts = ran(snakemake(place))
+    new = json.loads(call(place, sys.executable, "-c", PLANNED))
+    assert set(new) >= {"depth", "tuned", "estimators", "tracking"}
+    assert counts["train"] == len(new)
+    assert counts["tune"] == 1
+    assert counts["represent"] == 2 + 1  # two seeds of one sweep and one of another, at the depth that is compared
+    after = numbers(place)
+    trained = {name: value for name, value in kept.items() if name.startswith("train/")}
+    assert trained.items() <= after.items()
+    assert "half a gradient" in (place / "results" / "smoke" / "report.html").read_text()
+    assert "half" in (place / "results" / "smoke" / "draw" / "learning_curves.csv").read_text()
+    config.write_text(before)
+    (place / "pipeline" / "estimators" / "half.py").unlink()
+
+
+def test_a_diverged_run_is_reported_and_the_study_goes_on(place, first):
+    config = place / "configs" / "smoke.yaml"
+    before = config.read_text()
+    wild = "placement: every, set: {network.batch_norm: false, optimiser.name: sgd, optimiser.rate: 1.0e+30}"
+    config.write_text(before.replace("placement: every, set: {}", wild, 1))
+    snakemake(place)
+    summary = store.read_json(place / "results" / "smoke" / "train" / "depth-every_sg-hidden4-s0" / "summary.json")
+    assert summary["status"] == "diverged"
+    assert re.fullmatch(r"diverged at step \d+: the batch loss was (nan|inf)", summary["message"])
+    told("a run that diverges", summary["message"])
+    assert summary["message"] in (place / "results" / "smoke" / "report.html").read_text()
+    config.write_text(before)
+
+
+def test_back_to_the_first_config_gives_the_first_numbers_to_the_bit(place, first):
+    snakemake(place)
+    again = numbers(place)
+    assert {name: again[name] for name in first} == first
+
+
+def test_snakemakes_own_report(place, first):
+    call(place, "snakemake", "reproduce", "all", *STUDY, "--report", "report.html")
+    page = (place / "report.html").read_text()
+    assert "Learning" in page
+    caption = (place / "workflow" / "report" / "phase_portrait.rst").read_text()
+    assert caption.split("\n")[0][:40] in page
+    assert (place / "report.html").stat().st_size > 1_000_000

@@ -1,0 +1,208 @@
+"""Results that travel: a clone pulls them, finds nothing to do, and makes again only what it is asked for.
+
+One folder is the author's, with the finished study pushed to the remote inside the repository; the reviewers' are clones of it.
+The tests of this file go on from one another's state, in their order.
+"""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from studies import LARGE, call, commit, ran, snakemake
+
+from pipeline.results import store
+
+NO_NETWORK = {
+    "http_proxy": "http://127.0.0.1:9",
+    "https_proxy": "http://127.0.0.1:9",
+    "PIPELINE_DATA": "",
+    "HOME": "/nonexistent",
+}
+LIMIT = 40e6  # bytes of the remote inside the repository
+
+
+@pytest.fixture(scope="module")
+def author(finished, tmp_path_factory):
+    """The finished study, its small results pushed to the remote inside the repository and committed."""
+    folder = tmp_path_factory.mktemp("author") / "study"
+    shutil.copytree(finished, folder, symlinks=True)
+    call(folder, "dvc", "push", "results")
+    commit(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reviewer(author, tmp_path_factory):
+    """A fresh clone that has pulled the results, with no account and no network."""
+    folder = tmp_path_factory.mktemp("reviewer") / "clone"
+    subprocess.run(["git", "clone", "-q", str(author), str(folder)], check=True)
+    call(folder, "dvc", "pull", "results", **NO_NETWORK)
+    return folder
+
+
+def test_what_is_published_is_small_and_has_nothing_large(author):
+    remote = author / "published" / "remote"
+    assert 0 < sum(path.stat().st_size for path in remote.rglob("*") if path.is_file()) < LIMIT
+    assert not any(path.suffix == ".safetensors" for path in remote.rglob("*"))
+
+
+def test_after_the_pull_nothing_is_to_be_done(reviewer):
+    results = reviewer / "results" / "smoke"
+    assert (results / "report.html").is_file()
+    assert (reviewer / "published" / "data" / "mnist" / "train-images-idx3-ubyte.xz").is_file()
+    assert not any((results / name).exists() for name in LARGE)
+    assert "Nothing to be done" in snakemake(reviewer, **NO_NETWORK)
+    assert (reviewer / "data" / "mnist" / "train-images-idx3-ubyte").is_file(), "unpacked, for whoever trains anew"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "trainings", "others"),
+    [
+        # Words that a reader sees, and nothing else.
+        ("epsilon_tracking: {settings: {}}", 'epsilon_tracking: {title: "Other", settings: {}}', 0, set()),
+        ("network.shift: 1.0", "network.shift: 0.9", 2, {"analyse"}),
+    ],
+)
+def test_a_changed_setting_runs_only_its_jobs(reviewer, old, new, trainings, others):
+    path = reviewer / "configs" / "smoke.yaml"
+    before = path.read_text()
+    assert old in before
+    path.write_text(before.replace(old, new))
+    try:
+        counts = ran(snakemake(reviewer, "--dry-run"))
+    finally:
+        path.write_text(before)
+    assert counts.pop("train", 0) == trainings
+    assert counts.keys() - others <= {"summarise", "judge", "track", "report"}, "whose page shows the settings"
+    assert others <= counts.keys()
+
+
+def test_a_figure_s_source_that_changed_needs_tables_only(reviewer):
+    path = reviewer / "pipeline" / "figures" / "similarity_maps.py"
+    before = path.read_text()
+    path.write_text(before + "\nUNUSED = 1\n")
+    try:
+        assert ran(snakemake(reviewer, "--dry-run")) == {"draw": 1, "track": 1, "report": 1}
+    finally:
+        path.write_text(before)
+
+
+def test_a_large_intermediate_that_is_asked_for_is_made_again_from_what_was_pulled(author, reviewer):
+    """Its data come from the pack that travelled: neither a network nor a local copy is there."""
+    wanted = "results/smoke/represent/depth-one_sg-hidden4-s0.safetensors"
+    said = call(reviewer, "snakemake", wanted, "--config", "study=smoke", **NO_NETWORK)
+    assert ran(said) == {"train": 1, "represent": 1}
+    theirs, ours = (store.read_arrays(place / wanted) for place in (author, reviewer))
+    assert theirs.keys() == ours.keys()
+    assert all((theirs[name] == ours[name]).all() for name in theirs), "the same machine gives the same bits"
+
+
+def large(place):
+    """The large files of a folder, by path."""
+    root = place / "results" / "smoke"
+    return {
+        str(path.relative_to(root)): store.sha256(path)
+        for name in LARGE
+        for path in (root / name).rglob("*")
+        if path.is_file()
+    }
+
+
+def travel(author, folder, remote, *, settings=(), **variables):
+    """Push the large files from the author's folder to a remote, and pull them from it into a fresh clone."""
+    for place in (author, folder):
+        if place is folder:
+            subprocess.run(["git", "clone", "-q", str(author), str(folder)], check=True)
+        call(place, "dvc", "remote", "add", "--local", "--default", "--force", "mine", remote)
+        for key, value in settings:
+            call(place, "dvc", "remote", "modify", "--local", "mine", key, value)
+        call(place, "dvc", "push" if place is author else "pull", "large", **variables)
+    assert large(folder) == large(author) != {}
+
+
+def test_large_files_travel_through_a_shared_folder(author, tmp_path):
+    travel(author, tmp_path / "clone", str(tmp_path / "shared"))
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def server(*command, port, log, **options):
+    """A server of the test's own on loopback, until the block ends."""
+    with log.open("wb") as said:
+        process = subprocess.Popen(command, stdout=said, stderr=said, stdin=subprocess.DEVNULL, **options)
+    try:
+        for _ in range(300):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_large_files_travel_through_s3(author, tmp_path):
+    pytest.importorskip("moto", reason="moto, which serves the S3 API, is not installed")
+    pytest.importorskip("dvc_s3", reason="dvc-s3 is not installed")
+    import boto3
+
+    port, keys = (
+        free_port(),
+        {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"},
+    )
+    with server(sys.executable, "-m", "moto.server", "-p", str(port), port=port, log=tmp_path / "moto.log"):
+        address = f"http://127.0.0.1:{port}"
+        client = boto3.client(
+            "s3", endpoint_url=address, aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
+        )
+        client.create_bucket(Bucket="results")
+        travel(author, tmp_path / "clone", "s3://results/study", settings=[("endpointurl", address)], **keys)
+
+
+def test_large_files_travel_through_ssh(author, tmp_path):
+    pytest.importorskip("dvc_ssh", reason="dvc-ssh is not installed")
+    sshd, keygen = (
+        shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ["PATH"]),
+        shutil.which("ssh-keygen"),
+    )
+    if not sshd or not keygen:
+        pytest.skip("no SSH server is installed (Debian: openssh-server)")
+    port = free_port()
+    for name in ("host", "user"):
+        subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True)
+    shutil.copy(tmp_path / "user.pub", tmp_path / "authorized_keys")
+    lines = (
+        f"Port {port}", "ListenAddress 127.0.0.1", f"HostKey {tmp_path / 'host'}", f"AuthorizedKeysFile {tmp_path / 'authorized_keys'}",
+        f"PidFile {tmp_path / 'pid'}", "StrictModes no", "UsePAM no", "PasswordAuthentication no", "Subsystem sftp internal-sftp",
+    )  # fmt: skip
+    (tmp_path / "sshd_config").write_text("\n".join(lines) + "\n")
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(parents=True, exist_ok=True)  # sshd's own demand
+    with server(sshd, "-D", "-e", "-f", str(tmp_path / "sshd_config"), port=port, log=tmp_path / "sshd.log"):
+        user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
+        settings = [("keyfile", str(tmp_path / "user")), ("user", user), ("port", str(port))]
+        travel(author, tmp_path / "clone", f"ssh://127.0.0.1{tmp_path}/shelf", settings=settings)
+
+
+def test_a_remote_that_is_gone_is_a_clear_error_and_loses_nothing(author, tmp_path):
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(author), str(clone)], check=True)
+    said = call(clone, "dvc", "pull", "large", fails=True)
+    assert "remote" in said
+    shutil.rmtree(clone / "published" / "remote")
+    said = call(clone, "dvc", "pull", "results", fails=True)
+    assert "published" in said or "missing" in said.lower()
+    assert not (clone / "results" / "smoke" / "verdicts.json").exists()
+    assert ran(snakemake(clone, "--dry-run"))["train"] == 40, "without them it can still be computed"
