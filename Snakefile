@@ -27,12 +27,12 @@ localrules:
 rule all:
     default_target: True
     input:
-        REPORT,
-        TRACKED,
+        PLAN.job("report").outputs,
+        PLAN.job("track").outputs,
 
 
 rule reproduce:
     input:
-        FIGURES,
-        METRICS,
-        VERDICTS,
+        [PLAN.job("draw", figure=name).outputs for name in PLAN.study.figures],
+        PLAN.job("summarise").outputs,
+        PLAN.job("judge").outputs,

@@ -18,6 +18,14 @@ MEMBERS = (
     "analyses.learning", "analyses.similarity", "datasets.digits", "datasets.mnist", "datasets.xor", "estimators.backprop",
     "estimators.linear_sg", "figures.learning_curves", "measures.cka",
 )  # fmt: skip
+HEAVY = (
+    "pages.report",
+    "runs.build",
+    "runs.extract",
+    "runs.session",
+    "runs.tuning",
+    "verdicts.judge",
+)  # imported when called
 FILE_EVENTS = ("tempfile.mkstemp", "os.chmod", "os.rename", "os.remove")
 NOBODY = 65534
 
@@ -112,16 +120,16 @@ def _die(count, number):
 
 def prepare():
     """Import what the jobs need, and read the code once; nothing is computed, which would start threads."""
-    for name in (*(f"stages.{stage}" for stage in STAGES), *MEMBERS):
+    for name in (*(f"stages.{stage}" for stage in STAGES), *HEAVY, *MEMBERS):
         importlib.import_module(f"pipeline.{name}")
     from pipeline.results import provenance
-    from pipeline.study.load import load_study
     from pipeline.study.plan import Plan
 
-    provenance.collect("", "", study="", settings="", code="")
-    plan = Plan(load_study("small"))
-    for run in plan.runs:
-        plan.train_code(run)
+    plan = Plan.load("small")
+    for job in plan.jobs():
+        assert job.code
+    for known in (provenance.versions, provenance.hardware, provenance.commit):
+        known()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import yaml
 from pipeline.pages import review
 from pipeline.results import paths, store
 from pipeline.results.fingerprint import digest
-from pipeline.study.load import load_study
 from pipeline.study.plan import Plan
 from pipeline.tracking import client, reader
 from pipeline.verdicts.claims import PATH, load_claims
@@ -35,7 +34,7 @@ def make(root, place):
     content["title"] = f"Small {PLANTED}"
     content["methods"]["every_sg"]["label"] = PLANTED
     (place / "configs" / f"{NAME}.yaml").write_text(yaml.safe_dump(content))
-    plan = Plan(load_study(NAME))
+    plan = Plan.load(NAME)
     for run in plan.runs:
         if run != MISSING:
             ended(plan, run)
@@ -61,7 +60,7 @@ def make(root, place):
 def ended(plan, run, **more):
     """The results of a run."""
     origin = {
-        "settings": digest(plan.train_settings(run)), "code": plan.train_code(run), "inputs": {"run": run},
+        "settings": digest(plan.job("train", run=run).settings), "code": plan.job("train", run=run).code, "inputs": {"run": run},
         "commit": "0123456789abcdef", "dirty": False, "hardware": {"cpu": "A CPU", "cores": 2, "gpu": None}, **more,
     }  # fmt: skip
     summary = {

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.results import store
-from pipeline.study.jobs import Job, jobs
-from pipeline.study.load import load_study
+from pipeline.study.jobs import Job
 from pipeline.study.plan import Plan
 
 SHORT = 12  # characters of a commit's hash
@@ -38,12 +37,12 @@ class Origin:
 
 def origins(planned: Iterable[Job]) -> list[Origin]:
     """Every result that carries a provenance, or should, and is there."""
-    return [_origin(job, path) for job in planned if job.settings for path in job.outputs if path.is_file()]
+    return [_origin(job, path) for job in planned if job.stamped for path in job.outputs if path.is_file()]
 
 
 def mixed(study: str) -> list[str]:
     """Why a study's results are no study, in sentences; nothing if they belong together."""
-    return mixtures(origins(jobs(Plan(load_study(study)), study)))
+    return mixtures(origins(Plan.load(study).jobs()))
 
 
 def mixtures(found: Iterable[Origin]) -> list[str]:
@@ -96,3 +95,21 @@ def _several_versions(known: list[Origin]) -> Iterator[str]:
 
 def _listed(names: Iterable[str]) -> str:
     return " and ".join(sorted(names))
+
+
+def older(plan: Plan) -> list[str]:
+    """One sentence if a study's results are there and were made by another version of the code; otherwise nothing.
+
+    Only the headline numbers, the trainings' summaries and the chosen rates are looked at: they are read in no time.
+    """
+    quick = [job for job in plan.jobs() if job.rule in {"summarise", "train", "tune"}]
+    found = [_origin(job, path) for job in quick for path in job.outputs if path.suffix == ".json" and path.is_file()]
+    stale = [origin for origin in found if origin.code and origin.code != origin.job.code]
+    if not stale:
+        return []
+    trainings = sum(origin.job.rule == "train" for origin in stale)
+    return [
+        f"results of study {plan.name!r} were made by another version of the code ({_listed(commits(stale))}): "
+        f"{trainings} of {len(plan.runs)} trainings and what follows from them will run again. Each file stays until "
+        "its job has ended; nothing else is removed."
+    ]

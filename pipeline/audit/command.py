@@ -14,7 +14,7 @@ from pipeline.audit.files import Study
 from pipeline.audit.findings import Audit, Finding
 from pipeline.audit.recompute import metrics, pages, verdicts
 from pipeline.results import paths
-from pipeline.study.load import CONFIGS, NOT_STUDIES, load_study
+from pipeline.study.load import CONFIGS, NOT_STUDIES
 from pipeline.study.plan import Plan
 from pipeline.verdicts.claims import load_claims
 
@@ -58,7 +58,7 @@ def audit(study: str) -> Audit:
         ConfigError: if the study's config, or the ledger of claims, is faulty.
     """
     load_claims()
-    compared = Study(Plan(load_study(study)), study)
+    compared = Study(Plan.load(study), study)
     findings = [
         *compared.provenances(), *compared.checksums(), *compared.locked(), *compared.recorded(), *compared.missing(),
         *metrics(compared.plan, study), *verdicts(compared.plan, study), *pages(compared.plan, study),

@@ -13,7 +13,6 @@ from pipeline.audit.code_versions import Origin
 from pipeline.audit.findings import Finding
 from pipeline.results import packed_records, paths, provenance, recorded, store, timing
 from pipeline.results.fingerprint import digest
-from pipeline.study import jobs
 from pipeline.study.jobs import Job
 from pipeline.study.plan import Plan
 
@@ -32,7 +31,7 @@ class Study:
     def __init__(self, plan: Plan, name: str) -> None:
         """Read the jobs, the provenances and Snakemake's records, those that came with the results among them."""
         self.plan, self.name = plan, name
-        self.jobs: list[Job] = jobs.jobs(plan, name)
+        self.jobs: list[Job] = list(plan.jobs())
         self.origins: list[Origin] = code_versions.origins(self.jobs)
         self.counts: dict[str, int] = {}
         self.notes: list[str] = []
@@ -117,11 +116,12 @@ class Study:
     def missing(self) -> Iterator[Finding]:
         """Every output is there but those that stay where they were made; what no job makes is noted."""
         outputs = [path for job in self.jobs for path in job.outputs]
+        local = {path for job in self.jobs for path in job.outputs if job.is_local(path)}
         for path in outputs:
-            if not path.is_file() and not jobs.local(self.name, path):
+            if not path.is_file() and path not in local:
                 yield Finding(str(path), "missing", "an output of the study", "no file", self.again)
         folder = paths.results(self.name)
-        known = {*outputs, *(job.benchmark(self.name) for job in self.jobs)}
+        known = {*outputs, *(job.benchmark for job in self.jobs)}
         strange = sorted(path for path in folder.rglob("*") if path.is_file() and path not in known)
         if strange:
             self.notes.append(f"{len(strange)} files are of no job of the present study, such as {strange[0]}")
@@ -129,7 +129,7 @@ class Study:
     def _differing(self, origin: Origin) -> dict[str, tuple[Any, Any]]:
         job = origin.job
         expected = {
-            "stage": job.rule, "job": job.name, "study": self.name, "settings": job.settings, "code": job.code,
+            "stage": job.rule, "job": job.name, "study": self.name, "settings": job.settings_hash, "code": job.code,
             **({"seed": job.seed} if job.seed is not None else {}),
         }  # fmt: skip
         found = {kind: origin.stated.get(kind, NOWHERE) for kind in expected}
@@ -187,7 +187,7 @@ class Study:
 
     def _outdated(self, job: Job, path: Path, command: str | None) -> Iterator[Finding]:
         record = self.records[str(path)]
-        present = {repr(value) for value in (*job.params, job.code)}
+        present = {repr(job.settings), repr(job.code)}
         if set(record.params) != present:
             yield Finding(
                 str(path), "parameters", _short(present - set(record.params)), _short(set(record.params) - present),
@@ -199,7 +199,7 @@ class Study:
     def _touched(self, job: Job) -> Iterator[Finding]:
         """A record that says that the job took much less than its benchmark is of no run: the output was touched."""
         times = [record for path in job.outputs if (record := self.records.get(str(path)))]
-        benchmark = job.benchmark(self.name)
+        benchmark = job.benchmark
         if not times or not benchmark.is_file():
             return
         taken = max(record.end for record in times) - min(record.start for record in times)

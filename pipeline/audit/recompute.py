@@ -9,8 +9,7 @@ from typing import Any
 from pipeline import members
 from pipeline.audit.findings import Finding
 from pipeline.metrics.summary import summarise
-from pipeline.results import paths, store
-from pipeline.study import tables
+from pipeline.results import paths, store, tables
 from pipeline.study.plan import Plan
 from pipeline.verdicts.claims import load_claims
 from pipeline.verdicts.judge import judge_claim
@@ -25,12 +24,12 @@ def metrics(plan: Plan, study: str) -> Iterator[Finding]:
     if stated is None:
         return
     for analysis in plan.study.analyses:
-        files = [paths.table(study, analysis, job) for job in plan.jobs(analysis)]
+        files = plan.tables(analysis)
         module = members.load("analyses", plan.member(analysis))
         if not hasattr(module, "metrics") or not all(file.is_file() for file in files):
             continue
         try:
-            present = _plain(summarise(dict(sorted(module.metrics(tables.of(plan, study, analysis)).items()))))
+            present = _plain(summarise(dict(sorted(module.metrics(tables.joined(files)).items()))))
         except (store.DamagedFileError, KeyError, ValueError) as error:
             yield _finding(study, path, analysis, "tables that can be read", str(error))
             continue

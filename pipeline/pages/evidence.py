@@ -12,9 +12,9 @@ from pipeline.pages import sparklines
 from pipeline.pages.review_model import DIVERGED, MISSING, SPARK, Group, Run
 from pipeline.pages.sparklines import Curve, Panel
 from pipeline.results import paths, store, timing
-from pipeline.results.fingerprint import digest
 from pipeline.study import schema
-from pipeline.study.plan import Plan, identity
+from pipeline.study.labels import identity
+from pipeline.study.plan import Plan
 from pipeline.tracking import reader, study_runs
 from pipeline.tracking.reader import Recorded
 from pipeline.verdicts.claims import Ledger
@@ -121,7 +121,7 @@ def row(found: Results, run: str, rests: Sequence[str]) -> Run:
         return Run(run, known.method, known.seed, MISSING, claims=rests)
     summary, record = found.summaries[run], found.records.get(run)
     made = origin(summary)
-    now = digest(found.plan.train_settings(run)), found.plan.train_code(run)
+    now = (job := found.plan.job("train", run=run)).settings_hash, job.code
     return Run(
         name=run,
         method=known.method,

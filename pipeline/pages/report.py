@@ -10,10 +10,10 @@ from pipeline.audit import code_versions
 from pipeline.metrics import formatting, names
 from pipeline.pages import methods_table, report_model
 from pipeline.pages.methods_table import Comparison
-from pipeline.results import paths, store, timing
-from pipeline.study import jobs, tables
+from pipeline.results import paths, store, tables, timing
+from pipeline.study.labels import identity
 from pipeline.study.load import CONFIGS, load_study
-from pipeline.study.plan import Plan, identity
+from pipeline.study.plan import Plan
 from pipeline.study.schema import Run, Study
 from pipeline.verdicts import published
 from pipeline.verdicts.claims import load_claims
@@ -33,7 +33,7 @@ def gather(name: str) -> report_model.Report:
         name: the study's; what is missing of it is left out, and the page says so.
     """
     study = load_study(name)
-    plan = Plan(study)
+    plan = Plan(study, name)
     metrics = _read(paths.metrics(name))
     summaries = {run: found for run in plan.runs if (found := _read(paths.summary(name, run)))}
     verdicts = store.read_json(judged) if (judged := paths.verdicts(name)).is_file() else []
@@ -119,7 +119,7 @@ def _notices(name: str, plan: Plan, metrics: dict[str, Any], summaries: dict[str
         )
     if any(origin.get("dirty") for origin in _origins(metrics, summaries)):
         found.append("Some results were made with uncommitted changes, so their commit does not tell the whole code.")
-    return found + code_versions.mixtures(code_versions.origins(jobs.jobs(plan, name)))
+    return found + code_versions.mixtures(code_versions.origins(plan.jobs()))
 
 
 def _costs(name: str) -> list[tuple[str, ...]]:
@@ -145,13 +145,13 @@ def _published(name: str, metrics: dict[str, Any], verdicts: list[dict[str, Any]
 
 def _analysis(plan: Plan, name: str, analysis: str, metrics: dict[str, Any]) -> report_model.Analysis:
     labels = {method: entry.label for method, entry in plan.study.methods.items()}
-    whole = all(paths.table(name, analysis, job).is_file() for job in plan.jobs(analysis))
+    whole = all(table.is_file() for table in plan.tables(analysis))
     purpose, meaning = _documentation(plan.member(analysis))
     return report_model.Analysis(
         name=analysis,
         what=formatting.first_sentence(purpose),
         claims=plan.declared(analysis)["CLAIMS"],
-        rows=len(tables.of(plan, name, analysis)) if whole else None,
+        rows=len(tables.joined(plan.tables(analysis))) if whole else None,
         numbers=report_model.grid(metrics.get("metrics", {}).get(analysis, {}), labels),
         meaning=formatting.paragraphs(meaning),
     )

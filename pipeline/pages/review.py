@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline import members
 from pipeline.audit import run_reasons
 from pipeline.audit.command import audit
 from pipeline.metrics import formatting
@@ -23,7 +22,6 @@ from pipeline.pages import checks, evidence, review_model, rule_graph
 from pipeline.pages.evidence import Results
 from pipeline.pages.review_model import Claim, Picture, Published, Run, Stage
 from pipeline.results import paths, store, timing
-from pipeline.study.load import load_study
 from pipeline.study.plan import Plan
 from pipeline.tracking import client
 from pipeline.verdicts import published
@@ -82,7 +80,7 @@ def review(
         beside: how the study compares with what was published; None if nothing is.
         reasons: why the jobs of its last run ran, each reason with its jobs; None if no run is on record.
     """
-    plan, claims = Plan(load_study(name)), load_claims()
+    plan, claims = Plan.load(name), load_claims()
     metrics, found = evidence.read_json(paths.metrics(name)), evidence.read(name, plan)
     names = evidence.analyses(claims)
     rests = evidence.claims(plan, names)
@@ -196,32 +194,18 @@ def _gpu(found: Results) -> str:
 def _workflow(plan: Plan, text: str | None) -> tuple[rule_graph.Arrows, rule_graph.Drawing | None]:
     """The arrows between the rules that have jobs, and the drawing; targets only gather what others make."""
     names, arrows = rule_graph.parse(text or "")
-    jobs = planned(plan)
+    jobs = plan.counts()
     names = [name for name in names if name in jobs]
     arrows = rule_graph.reduced({(a, b) for a, b in arrows if a in jobs and b in jobs})
     counts = {rule: f"{count} job{'' if count == 1 else 's'}" for rule, count in jobs.items()}
     return arrows, rule_graph.draw(names, arrows, counts) if names else None
 
 
-def planned(plan: Plan) -> dict[str, int]:
-    """How many jobs each rule has, in the order of the workflow."""
-    fetched = [name for name in plan.datasets() if members.constants("datasets", name)["FILES"]]
-    return {
-        "prepare": len(fetched),
-        "tune": len(plan.cells),
-        "train": len(plan.runs),
-        "represent": len(plan.represented()),
-        "analyse": sum(len(plan.jobs(name)) for name in plan.study.analyses),
-        "draw": len(plan.study.figures),
-        **dict.fromkeys(("summarise", "judge", "report", "track"), 1),
-    }
-
-
 def _stages(plan: Plan, name: str, arrows: rule_graph.Arrows) -> list[Stage]:
     costs = timing.costs(name)
     stages = [
         Stage(rule, rule_graph.waits_for(arrows, rule), jobs, _measured(costs[rule]) if rule in costs else ())
-        for rule, jobs in planned(plan).items()
+        for rule, jobs in plan.counts().items()
     ]
     return (
         [*stages, Stage("all that was measured", (), None, _measured(timing.total(costs.values())))]

@@ -18,7 +18,7 @@ def fingerprint(*modules: str, without: frozenset[str] = frozenset()) -> str:
     Args:
         modules: dotted names such as `pipeline.train`. Family members are found by name at run time, so the caller
             names those that its job loads.
-        without: modules that are neither looked at nor followed.
+        without: modules that are neither looked at nor followed; a package stands for all in it.
 
     Raises:
         FileNotFoundError: if a module has no source file.
@@ -26,7 +26,7 @@ def fingerprint(*modules: str, without: frozenset[str] = frozenset()) -> str:
     todo, seen = list(modules), set()
     while todo:
         name = todo.pop()
-        if name not in seen and name not in without:
+        if name not in seen and not any(name == each or name.startswith(f"{each}.") for each in without):
             seen.add(name)
             todo.extend(_imports(name))
     lines = [f"{name} {_tree_hash(name)}" for name in sorted(seen)]

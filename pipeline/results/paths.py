@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_]*")  # of a study, and of whatever else becomes a file name
+PLACEHOLDER = "{study}"
 DATA = Path("data")
 RESULTS = Path("results")
 PACKED = Path("published/data")
@@ -34,12 +35,12 @@ def raw(dataset: str) -> list[Path]:
 
 
 def results(study: str) -> Path:
-    """The folder of a study's results.
+    """The folder of a study's results; Snakemake's placeholder for the study may stand for its name.
 
     Raises:
         ValueError: for a name that could leave the folder.
     """
-    if not NAME.fullmatch(study):
+    if study != PLACEHOLDER and not NAME.fullmatch(study):
         raise ValueError(f"{study!r} is no study's name: expected lower-case letters, digits and underscores")
     return RESULTS / study
 
@@ -87,6 +88,11 @@ def metrics(study: str) -> Path:
 def verdicts(study: str) -> Path:
     """The verdict on every claim."""
     return results(study) / "verdicts.json"
+
+
+def timing(study: str) -> Path:
+    """The folder of what Snakemake measured of each job."""
+    return results(study) / "timing"
 
 
 def published(study: str) -> Path:

@@ -5,9 +5,9 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pipeline.results import store
 
@@ -15,32 +15,39 @@ PACKAGES = ("dvc", "matplotlib", "numpy", "pandas", "scikit-learn", "scipy", "sn
 LOCK = Path("requirements.lock")
 
 
-def collect(
-    stage: str, job: str, *, study: str, settings: str, code: str, inputs: Iterable[Path] = (), **more: Any
-) -> dict[str, Any]:
-    """The provenance of one result.
+class Stamped(Protocol):
+    """What a provenance says of a job; `pipeline.study.jobs.Job` has all of it."""
 
-    Args:
-        stage: the stage that makes it.
-        job: what tells it from the stage's other results.
-        study: the study's name.
-        settings: hash of the settings that it depends on.
-        code: fingerprint of the code that it depends on.
-        inputs: files that it was made from; their sha256 is recorded.
-        more: whatever else belongs to it, such as the seed.
-    """
+    @property
+    def rule(self) -> str: ...  # noqa: D102
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def study(self) -> str: ...  # noqa: D102
+    @property
+    def settings_hash(self) -> str: ...  # noqa: D102
+    @property
+    def code(self) -> str: ...  # noqa: D102
+    @property
+    def inputs(self) -> tuple[Path, ...]: ...  # noqa: D102
+    @property
+    def seed(self) -> int | None: ...  # noqa: D102
+
+
+def of(job: Stamped) -> dict[str, Any]:
+    """The provenance of a job's results: settings, code, the sha256 of each input, environment, machine, commit."""
     return {
-        "stage": stage,
-        "job": job,
-        "study": study,
-        "settings": settings,
-        "code": code,
-        "inputs": {str(path): store.sha256(path) for path in inputs},
+        "stage": job.rule,
+        "job": job.name,
+        "study": job.study,
+        "settings": job.settings_hash,
+        "code": job.code,
+        "inputs": {str(path): store.sha256(path) for path in job.inputs},
         "lock": store.sha256(LOCK) if LOCK.is_file() else None,
         "versions": versions(),
         "hardware": hardware(),
         **commit(),
-        **more,
+        **({} if job.seed is None else {"seed": job.seed}),
     }
 
 

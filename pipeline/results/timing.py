@@ -22,7 +22,7 @@ class Cost:
 def costs(study: str) -> dict[str, Cost]:
     """The cost of each stage that has been timed, by the stage's name; nothing is left of a study never run here."""
     found: dict[str, list[dict[str, float]]] = {}
-    folder = paths.results(study) / "timing"
+    folder = paths.timing(study)
     for path in sorted(folder.rglob("*.tsv")):
         stage = path.relative_to(folder).parts[0].removesuffix(".tsv")
         found.setdefault(stage, []).extend(measured(path.read_text(encoding="utf-8")))

@@ -24,7 +24,6 @@ import yaml
 from pipeline.results import paths, store
 from pipeline.sharing import crate
 from pipeline.study.errors import ConfigError
-from pipeline.study.load import load_study
 from pipeline.study.plan import Plan
 from pipeline.tracking import client
 
@@ -81,7 +80,7 @@ def make(study: str, *, allow_dirty: bool = False) -> str:
     Raises:
         ArchiveError: if there are no results, the tree differs from its commit, a file is a link, or one has a secret.
     """
-    plan = Plan(load_study(study))
+    plan = Plan.load(study)
     commit = _commit()
     if commit.dirty and not allow_dirty:
         raise ArchiveError("tracked files differ from the commit: commit them, or archive them with --allow-dirty")

@@ -1,12 +1,7 @@
-"""Stage: run one job of one analysis and write its table.
+"""Run one job of an analysis and write its table."""
 
-`python -m pipeline analyse --study smoke --analysis norms --job runs`
-"""
-
-import argparse
 import inspect
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,65 +9,49 @@ import pandas as pd
 from pipeline import members, random_streams
 from pipeline.results import paths, provenance, store
 from pipeline.results.activations import Activations
-from pipeline.results.fingerprint import digest
-from pipeline.study.load import load_study
-from pipeline.study.plan import Plan, identity, kind
+from pipeline.study import arguments
+from pipeline.study.labels import identity, kind
+from pipeline.study.plan import Plan
 from pipeline.study.schema import Run
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Parse, read, call, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", required=True)
-    parser.add_argument("--analysis", required=True)
-    parser.add_argument("--job", required=True)
-    wanted = parser.parse_args(argv)
-    plan = Plan(load_study(wanted.study))
-    module, runs = members.load("analyses", plan.member(wanted.analysis)), plan.jobs(wanted.analysis)[wanted.job]
-    settings: dict[str, Any] = dict(plan.study.analyses[wanted.analysis].settings)
+    """Run one job of an analysis and write its table, with the columns that tell its runs."""
+    plan, job = arguments.of_stage("analyse", __doc__, argv)
+    analysis, _, part = job.name.partition("/")
+    runs = plan.groups(analysis)[part]
+    module = members.load("analyses", plan.member(analysis))
+    settings: dict[str, Any] = dict(plan.study.analyses[analysis].settings)
     if "generator" in inspect.signature(module.analyse).parameters:
-        settings["generator"] = random_streams.numpy_stream("analyse", wanted.analysis, wanted.job)
+        settings["generator"] = random_streams.numpy_stream("analyse", analysis, part)
+    found = _analyse(plan, module, runs, settings)
+    store.write_table(job.named_outputs["table"], found, provenance.of(job))
+    print(f"{job.name}: {len(found)} rows")
+
+
+def _analyse(plan: Plan, module: Any, runs: list[Run], settings: dict[str, Any]) -> pd.DataFrame:
+    """Call a member with what it reads; a diverged run has no end state to analyse, and gives an empty table."""
     if module.READS == "trials":
-        found = module.analyse(
-            {
-                runs[0].name: pd.DataFrame(store.read_json(path)["trials"])
-                for path, runs in _choices(plan, wanted.study, runs).items()
-            },
-            **settings,
-        )
-        found = _identify(found, runs)
-    elif module.SCOPE == "runs":
-        found = module.analyse(
-            {run.name: store.read_table(paths.history(wanted.study, run.name)) for run in runs}, **settings
-        )
-        found = _identify(found, runs)
-    elif all(_finished(wanted.study, run) for run in runs):
-        found = module.analyse(*(_activations(wanted.study, run) for run in runs), **settings)
-        found = _identify_pair(found, *runs) if module.SCOPE == "pair" else _identify(found, runs)
-    else:
-        found = pd.DataFrame()  # a diverged run has no end state to analyse: no rows, and the report says so
-    inputs = [path for run in runs for path in _inputs(wanted.study, module, run)]
-    inputs = [*_choices(plan, wanted.study, runs)] if module.READS == "trials" else inputs
-    settings_hash = digest(plan.analyse_settings(wanted.analysis, wanted.job))
-    code = plan.analyse_code(wanted.analysis)
-    job = f"{wanted.analysis}/{wanted.job}"
-    origin = provenance.collect("analyse", job, study=wanted.study, settings=settings_hash, code=code, inputs=inputs)
-    store.write_table(paths.table(wanted.study, wanted.analysis, wanted.job), found, origin)
-    print(f"{job}: {len(found)} rows")
+        return _identify(module.analyse(_trials(plan, runs), **settings), runs)
+    if module.SCOPE == "runs":
+        histories = {run.name: store.read_table(paths.history(plan.name, run.name)) for run in runs}
+        return _identify(module.analyse(histories, **settings), runs)
+    if not all(_finished(plan.name, run) for run in runs):
+        return pd.DataFrame()
+    found = module.analyse(*(_activations(plan.name, run) for run in runs), **settings)
+    return _identify_pair(found, *runs) if module.SCOPE == "pair" else _identify(found, runs)
 
 
-def _choices(plan: Plan, study: str, runs: list[Run]) -> dict[Path, list[Run]]:
-    """The files of chosen rates, each with the runs that take theirs from it."""
-    found: dict[Path, list[Run]] = {}
+def _trials(plan: Plan, runs: list[Run]) -> dict[str, pd.DataFrame]:
+    """The trials of each cell, by the name of its first run."""
+    found: dict[str, pd.DataFrame] = {}
+    seen = set()
     for run in runs:
-        found.setdefault(paths.choice(study, plan.cell(run.name)), []).append(run)
+        cell = plan.cell(run.name)
+        if cell not in seen:
+            seen.add(cell)
+            found[run.name] = pd.DataFrame(store.read_json(paths.choice(plan.name, cell))["trials"])
     return found
-
-
-def _inputs(study: str, module: Any, run: Run) -> list:
-    if module.READS == "history":
-        return [paths.history(study, run.name)]
-    return [paths.activations(study, run.name), paths.summary(study, run.name)]
 
 
 def _finished(study: str, run: Run) -> bool:
@@ -109,7 +88,3 @@ def _identify_pair(table: pd.DataFrame, a: Run, b: Run) -> pd.DataFrame:
     for place, (name, value) in enumerate(columns.items()):
         table.insert(place, name, value)
     return table
-
-
-if __name__ == "__main__":
-    main()

@@ -1,45 +1,36 @@
-"""Stage: draw one figure as SVG and PNG, with the numbers that it shows as CSV.
+"""Draw one figure as SVG and PNG, and write the numbers that it shows as CSV."""
 
-`python -m pipeline draw --study smoke --figure learning_curves`
-"""
-
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
-from PIL import Image
-
 from pipeline import members
-from pipeline.figures.shared import svg
-from pipeline.figures.shared.style import RC, Style
-from pipeline.results import paths, store
-from pipeline.study import tables
-from pipeline.study.load import load_study
-from pipeline.study.plan import Plan
+from pipeline.results import store, tables
+from pipeline.study import arguments
 
 DIGITS = "%.5g"  # of a number in the CSV: more than a figure shows; the tables have all of them
 COLOURS = 256  # of the PNG: a figure has a few dozen, and shades of them
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Parse, read, call, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", required=True)
-    parser.add_argument("--figure", required=True)
-    wanted = parser.parse_args(argv)
-    plan = Plan(load_study(wanted.study))
-    module = members.load("figures", plan.figure(wanted.figure))
-    read = {asked: tables.of(plan, wanted.study, name) for asked, name in plan.reads(wanted.figure).items()}
-    how = plan.draw_settings(wanted.figure)
+    """Draw one figure from the tables that it reads, and write it in its three forms."""
+    plan, job = arguments.of_stage("draw", __doc__, argv)
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    from pipeline.figures.shared import svg
+    from pipeline.figures.shared.style import RC, Style
+
+    name = job.name
+    module = members.load("figures", plan.figure(name))
+    read = {asked: tables.joined(plan.tables(entry)) for asked, entry in plan.reads(name).items()}
+    how: Any = job.settings
     # The salt makes the ids inside an SVG the same every time, and different between figures.
-    look: dict[Any, Any] = {**RC, "svg.hashsalt": wanted.figure}
+    look: dict[Any, Any] = {**RC, "svg.hashsalt": name}
     with mpl.rc_context(look):
         figure, shown = module.draw(read, style=Style(how["methods"]), **how["settings"])
         for ending, stamp in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
-            with store.atomic(paths.drawing(wanted.study, wanted.figure, ending)) as partial:
+            with store.atomic(job.named_outputs[ending]) as partial:
                 figure.savefig(partial, format=ending, metadata=stamp)
                 if ending == "png":
                     _reduce(partial)
@@ -47,17 +38,15 @@ def main(argv: Sequence[str] | None = None) -> None:
                     partial.write_text(svg.compact(partial.read_text(encoding="utf-8")), encoding="utf-8")
         plt.close(figure)
     text = shown.to_csv(index=False, lineterminator="\n", float_format=DIGITS)
-    store.write_bytes(paths.drawing(wanted.study, wanted.figure, "csv"), text.encode())
-    print(f"{wanted.figure}: {len(shown)} numbers")
+    store.write_bytes(job.named_outputs["csv"], text.encode())
+    print(f"{name}: {len(shown)} numbers")
 
 
 def _reduce(png: Path) -> None:
     """Rewrite a PNG with a palette: a third of the bytes."""
+    from PIL import Image
+
     with Image.open(png) as picture:
         resolution = picture.info.get("dpi")
         reduced = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     reduced.save(png, format="png", optimize=True, dpi=resolution)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,46 +1,28 @@
-"""Stage: choose a learning rate. Tries the rates of the study's grid on the validation part; no test point is touched.
+"""Choose a learning rate: try the rates of the study's grid on the validation part, without touching a test point."""
 
-`python -m pipeline tune --study smoke --cell tuned-one_sg-hidden4`
-"""
-
-import argparse
 from collections.abc import Sequence
 
 from pipeline.machine import gpu
-from pipeline.results import paths, provenance, store
-from pipeline.results.fingerprint import digest
-from pipeline.runs import build
-from pipeline.runs.tuning import choose, outcome, trial, without_test
-from pipeline.study.load import load_study
-from pipeline.study.plan import Plan
+from pipeline.results import provenance, store
+from pipeline.study import arguments
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Parse, read, call, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", required=True)
-    parser.add_argument("--cell", required=True)
-    wanted = parser.parse_args(argv)
+    """Try every rate of the grid for one cell and write the trials and the chosen rate."""
+    plan, job = arguments.of_stage("tune", __doc__, argv)
     gpu.gpu()
+    from pipeline.runs import build, tuning
+
     build.single_threaded()
-    plan = Plan(load_study(wanted.study))
-    run, tuning = plan.cells[wanted.cell][0], plan.study.tuning
-    assert tuning is not None
-    data = without_test(build.load_data(run.data))
+    run, grid = plan.cells[job.name][0], plan.study.tuning
+    assert grid is not None
+    data = tuning.without_test(build.load_data(run.data))
     trials = [
-        {"rate": rate, "seed": seed, **outcome(trial(run, tuning, rate=rate, seed=seed), data)}
-        for rate in tuning.rates
-        for seed in tuning.seeds
+        {"rate": rate, "seed": seed, **tuning.outcome(tuning.trial(run, grid, rate=rate, seed=seed), data)}
+        for rate in grid.rates
+        for seed in grid.seeds
     ]
-    best = choose(trials, by=tuning.chosen_by)
-    origin = provenance.collect(
-        "tune", wanted.cell, study=wanted.study, settings=digest(plan.tune_settings(wanted.cell)),
-        code=plan.tune_code(wanted.cell), inputs=paths.raw(run.data.dataset),
-    )  # fmt: skip
-    found = {"cell": wanted.cell, "rate": best, "trials": trials, store.PROVENANCE: origin}
-    store.write_json(paths.choice(wanted.study, wanted.cell), found)
-    print(f"{wanted.cell}: rate {best:g} of {', '.join(f'{rate:g}' for rate in tuning.rates)}")
-
-
-if __name__ == "__main__":
-    main()
+    best = tuning.choose(trials, by=grid.chosen_by)
+    found = {"cell": job.name, "rate": best, "trials": trials, store.PROVENANCE: provenance.of(job)}
+    store.write_json(job.named_outputs["choice"], found)
+    print(f"{job.name}: rate {best:g} of {', '.join(f'{rate:g}' for rate in grid.rates)}")

@@ -1,13 +1,56 @@
-"""The jobs of a study as whoever checks them sees them: what each leaves, and what its results have to say of it."""
+"""The jobs of a study: each stage says once what its jobs read, write, depend on and ask of a machine.
 
-from collections.abc import Iterator
+Everything that has to know it reads it here: the Snakefile, the stages, provenance, audit, review, and the resources
+that are asked of a cluster. A new stage is one entry in `STAGES`, one file in `pipeline/stages/` and one rule.
+"""
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pipeline import members
 from pipeline.results import paths
-from pipeline.results.fingerprint import digest
-from pipeline.study.plan import Plan
+from pipeline.results.fingerprint import digest, fingerprint
+from pipeline.study import resources
+from pipeline.study.labels import identity
+from pipeline.study.load import CONFIGS
+from pipeline.study.resources import Resources
+from pipeline.study.schema import Run
+
+if TYPE_CHECKING:
+    from pipeline.study.plan import Plan
+
+CLAIMS = CONFIGS / "claims.yaml"
+REPORT_TEMPLATE = Path("pipeline/pages/templates/report.html.j2")
+RAW = {
+    "images": "train-images-idx3-ubyte",
+    "labels": "train-labels-idx1-ubyte",
+    "test_images": "t10k-images-idx3-ubyte",
+    "test_labels": "t10k-labels-idx1-ubyte",
+}
+ENDINGS = ("svg", "png", "csv")  # of a figure: two drawings and its numbers
+LOCAL = frozenset({"train.checkpoints", "represent.activations"})  # too large to travel with the results
+# Rooms and modules that no number depends on except through a job's settings, which are compared by value: a clearer
+# message in one of them must not cost a lab a week of training. A room stands for all of its modules.
+PLUMBING = frozenset(
+    f"pipeline.{name}"
+    for name in (
+        "datasets.shared.download",
+        "datasets.shared.sources",
+        "machine",
+        "members",
+        "results.fingerprint",
+        "results.paths",
+        "results.provenance",
+        "runs.checkpoints",
+        "study",
+        "tracking",
+    )
+)
+
+Settings = Any  # in JSON's types: a mapping, a list, or the hash of a whole study's settings
 
 
 @dataclass(frozen=True)
@@ -15,72 +58,282 @@ class Job:
     """One job of the workflow.
 
     Attributes:
+        study: the study's name.
         rule: of Snakemake, and the stage.
-        name: what tells it from the rule's other jobs, as its provenance calls it.
-        outputs: what it leaves.
-        code: the present fingerprint of its code.
-        params: the parameters that Snakemake records beside the code.
-        settings: the present hash of its settings; None if its outputs carry no provenance.
+        name: what tells it from the rule's other jobs, as in its provenance.
+        inputs: the files that it reads.
+        named_outputs: the files that it writes, by the name that the rule gives them.
+        settings: what the result depends on beside its inputs and code, in JSON's types.
+        code: fingerprint of the code that decides the result.
+        resources: what it asks of a machine; None for a job of seconds.
+        stamped: whether its outputs carry a provenance.
         seed: of a training.
     """
 
+    study: str
     rule: str
     name: str
-    outputs: tuple[Path, ...]
+    inputs: tuple[Path, ...]
+    named_outputs: Mapping[str, Path]
+    settings: Settings
     code: str
-    params: tuple[Any, ...]
-    settings: str | None = None
+    resources: Resources | None = None
+    stamped: bool = False
     seed: int | None = None
 
-    def benchmark(self, study: str) -> Path:
-        """Where Snakemake says how long it took, if its rule asks for that."""
-        return paths.results(study) / "timing" / self.rule / f"{self.name}.tsv"
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """The files that it writes."""
+        return tuple(self.named_outputs.values())
+
+    @property
+    def settings_hash(self) -> str:
+        """Hash of the settings; of a whole study it is handed over as a hash."""
+        return self.settings if isinstance(self.settings, str) else digest(self.settings or {})
+
+    @property
+    def benchmark(self) -> Path:
+        """The file in which Snakemake notes how long it took, if its rule asks for that."""
+        return paths.timing(self.study) / self.rule / f"{self.name}.tsv"
+
+    def is_local(self, path: Path) -> bool:
+        """Whether an output stays where it was made, and so may be missing elsewhere."""
+        return any(path == each and f"{self.rule}.{name}" in LOCAL for name, each in self.named_outputs.items())
 
 
-def local(study: str, path: Path) -> bool:
-    """Whether a file stays where it was made (checkpoints, activations), and so may be missing elsewhere."""
-    folder = path.relative_to(paths.results(study)).parts[0]
-    return folder in {"checkpoints", "represent"}
+@dataclass(frozen=True)
+class Stage:
+    """What the jobs of a stage have in common.
+
+    Every function but `outputs` gets the plan and the job's wildcards; `outputs` gets the study's name, or Snakemake's
+    placeholder for it.
+
+    Attributes:
+        wildcards: what tells its jobs apart, by the words of its command line.
+        every: the wildcards of each job of a study.
+        outputs: the files that a job writes, by name.
+        inputs: the files that it reads.
+        code: the modules whose code decides the result, below `pipeline`.
+        settings: what else decides it.
+        resources: what a job asks of a machine.
+        stamped: whether the outputs carry a provenance.
+        seed: of a training.
+    """
+
+    wildcards: tuple[str, ...]
+    every: "Callable[[Plan], Iterable[tuple[str, ...]]]"
+    outputs: Callable[..., Mapping[str, Path]]
+    inputs: Callable[..., Iterable[Path]]
+    code: Callable[..., Iterable[str]]
+    settings: Callable[..., Settings]
+    resources: Callable[..., Resources | None] = lambda plan, *_: None
+    stamped: bool = False
+    seed: Callable[..., int | None] = lambda plan, *_: None
 
 
-def jobs(plan: Plan, study: str) -> list[Job]:
-    """Every job of a study but the preparation of its data, in the order in which they depend on one another."""
-    return [*_made(plan, study), *_analysed(plan, study), *_shown(plan, study)]
+def build(plan: "Plan", rule: str, wildcards: tuple[str, ...]) -> Job:
+    """The job of a rule with these wildcards, in the order of `Stage.wildcards`."""
+    stage = STAGES[rule]
+    return Job(
+        study=plan.name,
+        rule=rule,
+        name="/".join(wildcards) or next(iter(stage.outputs(plan.name))),
+        inputs=tuple(stage.inputs(plan, *wildcards)),
+        named_outputs=stage.outputs(plan.name, *wildcards),
+        settings=stage.settings(plan, *wildcards),
+        code=code(f"stages.{rule}", *stage.code(plan, *wildcards)),
+        resources=stage.resources(plan, *wildcards),
+        stamped=stage.stamped,
+        seed=stage.seed(plan, *wildcards),
+    )
 
 
-def _made(plan: Plan, study: str) -> Iterator[Job]:
-    for cell in plan.cells:
-        yield _job("tune", cell, [paths.choice(study, cell)], plan.tune_code(cell), plan.tune_settings(cell))
-    for name, run in plan.runs.items():
-        outputs = [paths.history(study, name), paths.checkpoints(study, name), paths.summary(study, name)]
-        yield _job("train", name, outputs, plan.train_code(name), plan.train_settings(name), run.seed)
-    for name in plan.represented():
-        outputs, settings = [paths.activations(study, name)], plan.represent_settings(name)
-        yield _job("represent", name, outputs, plan.represent_code(name), settings)
+@functools.cache
+def code(*modules: str) -> str:
+    """Fingerprint of the code that decides a job's result; modules are named below `pipeline`."""
+    return fingerprint(*(f"pipeline.{name}" for name in modules), without=PLUMBING)
 
 
-def _analysed(plan: Plan, study: str) -> Iterator[Job]:
-    for analysis in plan.study.analyses:
-        code = plan.analyse_code(analysis)
-        for job in plan.jobs(analysis):
-            outputs, settings = [paths.table(study, analysis, job)], plan.analyse_settings(analysis, job)
-            yield _job("analyse", f"{analysis}/{job}", outputs, code, settings)
-    whole = plan.settings_hash()
-    yield Job("summarise", "metrics", (paths.metrics(study),), plan.stage_code("summarise"), (whole,), settings=whole)
+def data_files(dataset: str) -> list[Path]:
+    """The raw files of a data set; an artificial one has none."""
+    files: Iterable[tuple[str, str]] = members.constants("datasets", dataset)["FILES"]
+    return [paths.data(dataset) / name for name, _ in files]
 
 
-def _shown(plan: Plan, study: str) -> Iterator[Job]:
-    """The jobs whose outputs carry no provenance."""
-    for figure in plan.study.figures:
-        outputs = tuple(paths.drawing(study, figure, ending) for ending in ("svg", "png", "csv"))
-        yield Job("draw", figure, outputs, plan.draw_code(figure), (plan.draw_settings(figure),))
-    yield Job("judge", "verdicts", (paths.verdicts(study),), plan.stage_code("judge"), (list(plan.study.figures),))
-    whole = plan.settings_hash()
-    yield Job("report", "report", (paths.report(study),), plan.stage_code("report"), (whole,))
-    yield Job("track", "tracked", (paths.tracked(study),), plan.stage_code("track"), (whole,))
+def of_members(run: Run) -> list[str]:
+    """The modules that a run loads by name."""
+    return [f"estimators.{run.estimator}", f"datasets.{run.data.dataset}"]
 
 
-def _job(
-    rule: str, name: str, outputs: list[Path], code: str, settings: dict[str, Any], seed: int | None = None
-) -> Job:
-    return Job(rule, name, tuple(outputs), code, (settings,), settings=digest(settings), seed=seed)
+def without_labels(run: Run, *more: str) -> dict[str, Any]:
+    """A run's settings without the labels that only name it, and without what else is named."""
+    left_out = {"sweep", "method", "varied", *more}
+    return {key: value for key, value in run.model_dump(mode="json").items() if key not in left_out}
+
+
+def _tune_settings(plan: "Plan", cell: str) -> Settings:
+    assert plan.study.tuning is not None
+    tuning = plan.study.tuning.model_dump(mode="json")
+    return {**without_labels(plan.cells[cell][0], "name", "seed"), "tuning": tuning}
+
+
+def _represent_settings(plan: "Plan", run: str) -> Settings:
+    return {
+        "samples": plan.study.samples.model_dump(mode="json"),
+        "data": plan.runs[run].data.model_dump(mode="json"),
+        "steps": plan.steps(run),
+    }
+
+
+def _analyse_inputs(plan: "Plan", analysis: str, job: str) -> list[Path]:
+    """The histories, the trials by which rates were chosen, or the activations and how each run ended."""
+    runs = [run.name for run in plan.groups(analysis)[job]]
+    reads = plan.declared(analysis)["READS"]
+    if reads == "history":
+        return [paths.history(plan.name, run) for run in runs]
+    if reads == "trials":
+        return sorted({paths.choice(plan.name, plan.cell(run)) for run in runs})
+    return [path(plan.name, run) for run in runs for path in (paths.activations, paths.summary)]
+
+
+def _analyse_code(plan: "Plan", analysis: str, _job: str) -> list[str]:
+    """The member, and the members of other families that its settings name."""
+    member, chosen = plan.member(analysis), plan.study.analyses[analysis].settings
+    used = [f"analyses.{member}"]
+    for name, setting in members.settings("analyses", member).items():
+        if name in members.FAMILIES:
+            used += [f"{name}.{each}" for each in chosen.get(name, setting.default)]
+    return used
+
+
+def _analyse_settings(plan: "Plan", analysis: str, job: str) -> Settings:
+    runs = plan.groups(analysis)[job]
+    return {"settings": plan.study.analyses[analysis].settings, "runs": [identity(run) for run in runs]}
+
+
+def _draw_settings(plan: "Plan", figure: str) -> Settings:
+    methods = {name: method.label for name, method in plan.study.methods.items()}
+    return {"settings": plan.study.figures[figure].settings, "methods": methods}
+
+
+def _tables(plan: "Plan") -> list[Path]:
+    return [table for name in plan.study.analyses for table in plan.tables(name)]
+
+
+def _drawings(plan: "Plan", *endings: str) -> list[Path]:
+    return [paths.drawing(plan.name, figure, ending) for figure in plan.study.figures for ending in endings]
+
+
+def _report_inputs(plan: "Plan") -> list[Path]:
+    """Values to compare with are read only if some were published of the study."""
+    study, published = plan.name, paths.published(plan.name)
+    captions = sorted({plan.caption_file(figure) for figure in plan.study.figures})
+    return [
+        *_drawings(plan, *ENDINGS),
+        *_tables(plan),
+        *(paths.summary(study, run) for run in plan.runs),
+        paths.metrics(study),
+        paths.verdicts(study),
+        *captions,
+        *([published] if published.is_file() else []),
+        REPORT_TEMPLATE,
+    ]
+
+
+STAGES: Mapping[str, Stage] = {
+    "prepare": Stage(
+        wildcards=("dataset",),
+        every=lambda plan: [(name,) for name in plan.datasets() if data_files(name)],
+        outputs=lambda _study, dataset: {name: paths.data(dataset) / file for name, file in RAW.items()},
+        inputs=lambda _plan, _dataset: [],
+        # A data file is right if its checksum is: neither settings nor code make it stale.
+        code=lambda _plan, _dataset: [],
+        settings=lambda _plan, _dataset: None,
+    ),
+    "tune": Stage(
+        wildcards=("cell",),
+        every=lambda plan: [(cell,) for cell in plan.cells],
+        outputs=lambda study, cell: {"choice": paths.choice(study, cell)},
+        inputs=lambda plan, cell: data_files(plan.cells[cell][0].data.dataset),
+        code=lambda plan, cell: of_members(plan.cells[cell][0]),
+        settings=_tune_settings,
+        resources=lambda plan, cell: resources.of_tuning(plan.cells[cell][0], plan.study.tuning),
+        stamped=True,
+    ),
+    "train": Stage(
+        wildcards=("run",),
+        every=lambda plan: [(run,) for run in plan.runs],
+        outputs=lambda study, run: {
+            "history": paths.history(study, run),
+            "checkpoints": paths.checkpoints(study, run),
+            "summary": paths.summary(study, run),
+        },
+        inputs=lambda plan, run: [*data_files(plan.runs[run].data.dataset), *plan.choices(run)],
+        code=lambda plan, run: of_members(plan.runs[run]),
+        settings=lambda plan, run: without_labels(plan.runs[run]),
+        resources=lambda plan, run: resources.of_training(plan.runs[run]),
+        stamped=True,
+        seed=lambda plan, run: plan.runs[run].seed,
+    ),
+    "represent": Stage(
+        wildcards=("run",),
+        every=lambda plan: [(run,) for run in plan.represented()],
+        outputs=lambda study, run: {"activations": paths.activations(study, run)},
+        inputs=lambda plan, run: [*data_files(plan.runs[run].data.dataset), paths.checkpoints(plan.name, run)],
+        code=lambda plan, run: [f"datasets.{plan.runs[run].data.dataset}"],
+        settings=_represent_settings,
+        resources=lambda plan, run: resources.of_extraction(plan.runs[run]),
+        stamped=True,
+    ),
+    "analyse": Stage(
+        wildcards=("analysis", "job"),
+        every=lambda plan: [(name, job) for name in plan.study.analyses for job in plan.groups(name)],
+        outputs=lambda study, analysis, job: {"table": paths.table(study, analysis, job)},
+        inputs=_analyse_inputs,
+        code=_analyse_code,
+        settings=_analyse_settings,
+        resources=lambda plan, analysis, _job: resources.of_analysis(plan.declared(analysis)["SCOPE"]),
+        stamped=True,
+    ),
+    "draw": Stage(
+        wildcards=("figure",),
+        every=lambda plan: [(figure,) for figure in plan.study.figures],
+        outputs=lambda study, figure: {ending: paths.drawing(study, figure, ending) for ending in ENDINGS},
+        inputs=lambda plan, figure: [table for name in plan.reads(figure).values() for table in plan.tables(name)],
+        code=lambda plan, figure: [f"figures.{plan.figure(figure)}"],
+        settings=_draw_settings,
+    ),
+    "summarise": Stage(
+        wildcards=(),
+        every=lambda _plan: [()],
+        outputs=lambda study: {"metrics": paths.metrics(study)},
+        inputs=_tables,
+        code=lambda _plan: [],
+        settings=lambda plan: plan.settings_hash(),
+        stamped=True,
+    ),
+    "judge": Stage(
+        wildcards=(),
+        every=lambda _plan: [()],
+        outputs=lambda study: {"verdicts": paths.verdicts(study)},
+        inputs=lambda plan: [paths.metrics(plan.name), CLAIMS],
+        code=lambda _plan: [],
+        settings=lambda plan: list(plan.study.figures),
+    ),
+    "report": Stage(
+        wildcards=(),
+        every=lambda _plan: [()],
+        outputs=lambda study: {"report": paths.report(study)},
+        inputs=_report_inputs,
+        code=lambda _plan: [],
+        settings=lambda plan: plan.settings_hash(),
+    ),
+    "track": Stage(
+        wildcards=(),
+        every=lambda _plan: [()],
+        outputs=lambda study: {"tracked": paths.tracked(study)},
+        inputs=lambda plan: [*_drawings(plan, *ENDINGS), *_tables(plan), paths.metrics(plan.name)],
+        code=lambda _plan: [],
+        settings=lambda plan: plan.settings_hash(),
+    ),
+}

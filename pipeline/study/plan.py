@@ -1,52 +1,86 @@
-"""Which jobs a study has: what each makes, from what, with which settings and code."""
+"""A study's plan: its runs, which of them are tuned together, and which runs, tables and figures belong together."""
 
 import functools
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pipeline import members
-from pipeline.results.fingerprint import digest, fingerprint
-from pipeline.study import sweeps
+from pipeline.results import paths
+from pipeline.results.fingerprint import digest
+from pipeline.study import jobs, sweeps
+from pipeline.study.jobs import STAGES, Job
+from pipeline.study.labels import kind
+from pipeline.study.load import load_study
 from pipeline.study.schema import Run, Study
 
 PAIR = "--"  # between the names of two runs
 CAPTIONS = Path("workflow/report")
 END_ONLY, ALL_STEPS = "end", "all"
-# No number depends on these but through a job's settings, which are compared by value: a clearer message in one of them
-# must not cost a lab a week of training.
-PLUMBING = frozenset(
-    f"pipeline.{name}"
-    for name in (
-        "datasets.shared.download",
-        "datasets.shared.sources",
-        "machine.gpu",
-        "members",
-        "results.fingerprint",
-        "results.paths",
-        "results.provenance",
-        "runs.checkpoints",
-        "study.errors",
-        "study.load",
-        "study.plan",
-        "study.schema",
-        "study.sweeps",
-        "tracking.client",
-    )
-)
-
-
-def code(*modules: str) -> str:
-    """Fingerprint of the code that decides a job's result."""
-    return fingerprint(*modules, without=PLUMBING)
+WORDS = {"job": "job of that analysis"}  # of a wildcard, in a message; the others are their own
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The jobs of one study."""
+    """One study by its name."""
 
     study: Study
+    name: str
+
+    @classmethod
+    def load(cls, name: str, root: Path = Path()) -> Self:
+        """The plan of the study `configs/<name>.yaml`.
+
+        Raises:
+            ConfigError: listing every fault of the config.
+        """
+        return cls(load_study(name, root), name)
+
+    def job(self, rule: str, **wildcards: str) -> Job:
+        """A job by what tells it from its rule's others, such as `run=…` of a training.
+
+        Raises:
+            UnknownNameError: with the nearest name, if the study has no such job.
+        """
+        asked = tuple(wildcards[name] for name in STAGES[rule].wildcards)
+        known = self._jobs.get((rule, asked))
+        if known is None:
+            self._require(rule, asked)
+            known = self._jobs[rule, asked] = jobs.build(self, rule, asked)
+        return known
+
+    def jobs(self) -> Iterator[Job]:
+        """Every job that leaves results, in the order in which they depend on one another."""
+        for rule, stage in STAGES.items():
+            if rule != "prepare":
+                for asked in stage.every(self):
+                    yield self.job(rule, **dict(zip(stage.wildcards, asked, strict=True)))
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs each rule has, in the order of the workflow."""
+        return {rule: len(list(stage.every(self))) for rule, stage in STAGES.items()}
+
+    @functools.cached_property
+    def _jobs(self) -> dict[tuple[str, tuple[str, ...]], Job]:
+        return {}
+
+    def _require(self, rule: str, asked: tuple[str, ...]) -> None:
+        """Check wildcards from left to right against those of the study's jobs."""
+        known = self._every.setdefault(rule, dict.fromkeys(STAGES[rule].every(self)))
+        if asked in known:
+            return
+        for place, (name, value) in enumerate(zip(STAGES[rule].wildcards, asked, strict=True)):
+            valid = list(dict.fromkeys(each[place] for each in known if each[:place] == asked[:place]))
+            if value not in valid:
+                raise members.UnknownNameError(
+                    f"study {self.name!r} has no {WORDS.get(name, name)} {value!r} ({members.nearest(value, valid)})"
+                )
+
+    @functools.cached_property
+    def _every(self) -> dict[str, dict[tuple[str, ...], None]]:
+        return {}
 
     @functools.cached_property
     def runs(self) -> dict[str, Run]:
@@ -78,7 +112,7 @@ class Plan:
         return members.constants("figures", self.figure(figure))
 
     def caption_file(self, figure: str, root: Path = Path()) -> Path:
-        """Where a figure's caption stands: under its own name, else under that of the member that draws it."""
+        """The file of a figure's caption: under its own name, or that of the member that draws it."""
         own = root / CAPTIONS / f"{figure}.rst"
         return own if own.is_file() else root / CAPTIONS / f"{self.figure(figure)}.rst"
 
@@ -89,7 +123,7 @@ class Plan:
         return "\n\n".join(part.strip() for part in parts if part)
 
     def title(self, figure: str) -> str:
-        """A figure's title; an entry that draws another's tables is told apart by its own name."""
+        """A figure's title; an entry that draws another's tables has its own name in brackets."""
         given, title = self.study.figures[figure].title, self.shown(figure)["TITLE"]
         if given:
             return given
@@ -101,25 +135,41 @@ class Plan:
         asked: list[str] = list(self.shown(figure)["READS"])
         return {name: instead.get(name, name) for name in asked}
 
-    def jobs(self, analysis: str) -> dict[str, list[Run]]:
-        """An analysis's jobs by name, each with its runs: one job for the study or all runs, or one a run or a pair."""
+    def groups(self, analysis: str) -> dict[str, list[Run]]:
+        """The runs that each job of an analysis reads, by the job's name.
+
+        The analysis's SCOPE decides: one job for the study, one for all runs, one per run, or one per pair of runs.
+        """
+        if analysis not in self._groups:
+            self._groups[analysis] = dict(self._grouped(analysis))
+        return self._groups[analysis]
+
+    @functools.cached_property
+    def _groups(self) -> dict[str, dict[str, list[Run]]]:
+        return {}
+
+    def _grouped(self, analysis: str) -> Iterator[tuple[str, list[Run]]]:
         scope = self.declared(analysis)["SCOPE"]
-        if scope == "study":
-            return {"study": []}
-        runs = self.select(analysis)
-        if scope == "runs":
-            return {"runs": runs}
-        if scope == "run":
-            return {run.name: [run] for run in runs}
-        return {f"{a.name}{PAIR}{b.name}": [a, b] for a, b in itertools.combinations(runs, 2) if kind(a, b)}
+        runs = [] if scope == "study" else self.select(analysis)
+        if scope in ("study", "runs"):
+            yield scope, runs
+        elif scope == "run":
+            yield from ((run.name, [run]) for run in runs)
+        else:
+            pairs = itertools.combinations(runs, 2)
+            yield from ((f"{a.name}{PAIR}{b.name}", [a, b]) for a, b in pairs if kind(a, b))
+
+    def tables(self, analysis: str) -> list[Path]:
+        """The tables of an analysis, in the order of its jobs."""
+        return [paths.table(self.name, analysis, job) for job in self.groups(analysis)]
 
     @functools.cached_property
     def cells(self) -> dict[str, list[Run]]:
-        """The tuned runs by cell: what differs in its seed only shares one chosen rate. Named after its first run."""
+        """The tuned runs by cell, named after its first run. Runs that differ only in their seed share one rate."""
         groups: dict[str, list[Run]] = {}
         for run in self.runs.values():
             if run.tuned:
-                groups.setdefault(digest(_but_seed(run)), []).append(run)
+                groups.setdefault(digest(jobs.without_labels(run, "name", "seed")), []).append(run)
         return {group[0].name.rpartition("-s")[0]: group for group in groups.values()}
 
     def cell(self, run: str) -> str:
@@ -134,117 +184,29 @@ class Plan:
     def _cell_of(self) -> dict[str, str]:
         return {run.name: name for name, group in self.cells.items() for run in group}
 
-    def tune_settings(self, cell: str) -> dict[str, Any]:
-        """What the choice of a rate depends on."""
-        assert self.study.tuning is not None
-        return {**_but_seed(self.cells[cell][0]), "tuning": self.study.tuning.model_dump(mode="json")}
-
-    def tune_code(self, cell: str) -> str:
-        """Fingerprint of the code that chooses a rate."""
-        chosen = self.cells[cell][0]
-        return code(
-            "pipeline.stages.tune",
-            f"pipeline.estimators.{chosen.estimator}",
-            f"pipeline.datasets.{chosen.data.dataset}",
-        )
+    def choices(self, run: str) -> list[Path]:
+        """The file of the rate that was chosen for a run; none if its rate is given."""
+        return [paths.choice(self.name, self.cell(run))] if self.runs[run].tuned else []
 
     def represented(self) -> list[str]:
         """The runs whose activations some analysis reads."""
-        found = {run.name: None for name in self._reading_activations() for run in self.select(name)}
-        return list(found)
+        return list(self._steps)
 
     def steps(self, run: str) -> str:
         """Whether a run's activations are wanted at all checkpoints or at the end only."""
-        wanting = [name for name in self._reading_activations() if run in {r.name for r in self.select(name)}]
-        every = any(self.declared(name).get("STEPS", END_ONLY) == ALL_STEPS for name in wanting)
-        return ALL_STEPS if every else END_ONLY
+        return self._steps.get(run, END_ONLY)
 
-    def _reading_activations(self) -> list[str]:
-        return [name for name in self.study.analyses if self.declared(name)["READS"] == "activations"]
-
-    def train_settings(self, run: str) -> dict[str, Any]:
-        """What a training depends on: its settings, without the labels that only name it."""
-        found = self.runs[run].model_dump(mode="json")
-        return {key: value for key, value in found.items() if key not in {"sweep", "method", "varied"}}
-
-    def represent_settings(self, run: str) -> dict[str, Any]:
-        """What the activations of a run depend on beyond its checkpoints."""
-        return {
-            "samples": self.study.samples.model_dump(mode="json"),
-            "data": self.runs[run].data.model_dump(mode="json"),
-            "steps": self.steps(run),
-        }
-
-    def analyse_settings(self, analysis: str, job: str) -> dict[str, Any]:
-        """What an analysis's job depends on beyond the files that it reads."""
-        runs = self.jobs(analysis)[job]
-        return {"settings": self.study.analyses[analysis].settings, "runs": [identity(run) for run in runs]}
-
-    def draw_settings(self, figure: str) -> dict[str, Any]:
-        """What a figure depends on beyond the tables that it reads."""
-        methods = {name: method.label for name, method in self.study.methods.items()}
-        return {"settings": self.study.figures[figure].settings, "methods": methods}
-
-    def train_code(self, run: str) -> str:
-        """Fingerprint of the code that a training runs."""
-        chosen = self.runs[run]
-        return code(
-            "pipeline.stages.train",
-            f"pipeline.estimators.{chosen.estimator}",
-            f"pipeline.datasets.{chosen.data.dataset}",
-        )
-
-    def represent_code(self, run: str) -> str:
-        """Fingerprint of the code that extracts a run's activations."""
-        return code("pipeline.stages.represent", f"pipeline.datasets.{self.runs[run].data.dataset}")
-
-    def analyse_code(self, analysis: str) -> str:
-        """Fingerprint of the code that an analysis runs, with the members of other families that its settings name."""
-        member, chosen = self.member(analysis), self.study.analyses[analysis].settings
-        used = []
-        for name, setting in members.settings("analyses", member).items():
-            if name in members.FAMILIES:
-                used += [f"pipeline.{name}.{each}" for each in chosen.get(name, setting.default)]
-        return code("pipeline.stages.analyse", f"pipeline.analyses.{member}", *used)
-
-    def draw_code(self, figure: str) -> str:
-        """Fingerprint of the code that draws a figure."""
-        return code("pipeline.stages.draw", f"pipeline.figures.{self.figure(figure)}")
-
-    def stage_code(self, stage: str) -> str:
-        """Fingerprint of the code of a stage that loads no member by name."""
-        return code(f"pipeline.stages.{stage}")
+    @functools.cached_property
+    def _steps(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for name in self.study.analyses:
+            declared = self.declared(name)
+            if declared["READS"] == "activations":
+                wanted = declared.get("STEPS", END_ONLY)
+                for run in self.select(name):
+                    found[run.name] = ALL_STEPS if ALL_STEPS in (wanted, found.get(run.name)) else END_ONLY
+        return found
 
     def settings_hash(self) -> str:
         """Hash of the whole study."""
         return digest(self.study)
-
-
-def _but_seed(run: Run) -> dict[str, Any]:
-    """A run's settings without its seed and the labels that only name it."""
-    found = run.model_dump(mode="json")
-    return {key: value for key, value in found.items() if key not in {"name", "seed", "sweep", "method", "varied"}}
-
-
-def identity(run: Run) -> dict[str, Any]:
-    """The columns that tell a run in a table."""
-    return {
-        "run": run.name,
-        "method": run.method,
-        "seed": run.seed,
-        "hidden": run.training.network.hidden,
-        "varied": "; ".join(f"{path}={value}" for path, value in run.varied.items()),
-    }
-
-
-def kind(a: Run, b: Run) -> str | None:
-    """How two runs compare, or None if they differ in a varied setting.
-
-    `seeds`: same method, other seed. `both`: other method and other seed, the fair counterpart of `seeds`. `methods`:
-    other method, same seed: they share initial weights and the order of batches, which two seeds don't.
-    """
-    if a.varied != b.varied:
-        return None
-    if a.method == b.method:
-        return "seeds"
-    return "methods" if a.seed == b.seed else "both"

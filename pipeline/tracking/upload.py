@@ -20,7 +20,6 @@ from typing import Any, NoReturn
 from pipeline.results import paths, store
 from pipeline.results.fingerprint import digest
 from pipeline.study.errors import ConfigError
-from pipeline.study.load import load_study
 from pipeline.study.plan import Plan
 from pipeline.tracking import client, reader, study_runs, wandb_report
 
@@ -53,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         entity = given.entity or ""
         if not given.dry_run:
             entity = _entity(given.entity)
-        plan = Plan(load_study(given.study))
+        plan = Plan.load(given.study)
         runs = _runs(given.study, plan)
         content = gather(given.study, plan, runs)
     except (PublishError, wandb_report.NotInstalledError, ConfigError, store.DamagedFileError, OSError) as error:

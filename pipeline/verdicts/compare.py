@@ -16,7 +16,6 @@ from typing import Any
 from pipeline.metrics import formatting
 from pipeline.results import paths, store
 from pipeline.study.errors import ConfigError
-from pipeline.study.load import load_study
 from pipeline.study.plan import Plan
 from pipeline.verdicts import published
 from pipeline.verdicts.claims import load_claims
@@ -94,7 +93,7 @@ def known(study: str, folder: Path) -> tuple[Published, Path]:
 
 def _expect(settings: str, study: str, source: Path) -> None:
     """Refuse numbers that were made with other settings than the study's file now has."""
-    wanted = Plan(load_study(study)).settings_hash()
+    wanted = Plan.load(study).settings_hash()
     if settings != wanted:
         raise NothingToCompareError(
             f"{source} was made with settings {settings}, configs/{study}.yaml now has {wanted}: go back to the commit "

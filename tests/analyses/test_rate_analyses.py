@@ -11,9 +11,8 @@ from pipeline import random_streams
 from pipeline.analyses import rates as analysis
 from pipeline.datasets.shared import splits
 from pipeline.runs import tuning
-from pipeline.stages import tune
 from pipeline.study.errors import ConfigError
-from pipeline.study.load import load_study, parse_study
+from pipeline.study.load import parse_study
 from pipeline.study.plan import Plan
 
 
@@ -24,7 +23,7 @@ def smoke(root):
 
 @pytest.fixture
 def plan(root):
-    return Plan(load_study("smoke", root))
+    return Plan.load("smoke", root)
 
 
 def first(plan, method):
@@ -68,7 +67,7 @@ def test_a_trial_is_the_run_in_short(plan):
 
 
 def test_every_method_gets_the_same_number_of_trials_at_every_setting(plan):
-    grids = [settings["tuning"] for settings in map(plan.tune_settings, plan.cells)]
+    grids = [plan.job("tune", cell=cell).settings["tuning"] for cell in plan.cells]
     assert all(grid == grids[0] for grid in grids)
 
 
@@ -84,7 +83,7 @@ def test_a_cell_has_all_its_seeds(plan):
 def test_the_given_rate_does_not_reach_a_tuned_training(plan):
     run = first(plan, "backprop")
     assert tuning.at_rate(run, 0.25).training.optimiser.rate == 0.25
-    assert plan.train_settings(run.name)["tuned"] is True
+    assert plan.job("train", run=run.name).settings["tuned"] is True
 
 
 @pytest.mark.parametrize(
@@ -128,13 +127,13 @@ def data(count=300, inputs=20, classes=10):
 def test_trials_see_no_test_point_and_are_the_same_every_time(plan):
     run = tuning.trial(first(plan, "one_sg"), plan.study.tuning, rate=0.01, seed=3)
     whole = data()
-    assert len(tune.without_test(whole).test.labels) == 0
-    found = tune.outcome(run, tune.without_test(whole))
-    assert found == tune.outcome(run, tune.without_test(whole))
-    assert found == tune.outcome(run, replace(whole, test=splits.Points(whole.test.inputs, whole.test.labels * 0)))
+    assert len(tuning.without_test(whole).test.labels) == 0
+    found = tuning.outcome(run, tuning.without_test(whole))
+    assert found == tuning.outcome(run, tuning.without_test(whole))
+    assert found == tuning.outcome(run, replace(whole, test=splits.Points(whole.test.inputs, whole.test.labels * 0)))
     assert 0 < found["validation_loss"] < 20
     other = splits.Points(whole.validation.inputs, (whole.validation.labels + 1) % 10)
-    assert found != tune.outcome(run, replace(whole, validation=other)), "the choice rests on the validation part"
+    assert found != tuning.outcome(run, replace(whole, validation=other)), "the choice rests on the validation part"
 
 
 def test_a_trial_that_diverges_says_so(plan):
@@ -146,7 +145,7 @@ def test_a_trial_that_diverges_says_so(plan):
             "network": training.network.model_copy(update={"batch_norm": False}),
         }
     )
-    found = tune.outcome(run.model_copy(update={"training": wild}), data())
+    found = tuning.outcome(run.model_copy(update={"training": wild}), data())
     assert found == {"validation_loss": None, "validation_accuracy": None}
 
 

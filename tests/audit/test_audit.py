@@ -10,27 +10,25 @@ import pytest
 from pipeline.audit import code_versions, command, dvc_lock, findings, recompute
 from pipeline.audit.code_versions import Origin
 from pipeline.results import recorded, store
-from pipeline.study import jobs
 from pipeline.study.jobs import Job
-from pipeline.study.load import load_study
 from pipeline.study.plan import Plan
 
 A, B = "a" * 40, "b" * 40
 
 
 def origin(name, *, commit, code, job_code="new", rule="train", dirty=False):
-    job = Job(rule, name, (), job_code, (), settings="s")
+    job = Job("small", rule, name, (), {}, "s", job_code, stamped=True)
     return Origin(job, job.outputs, {"commit": commit, "code": code, "dirty": dirty})
 
 
 @pytest.fixture
 def planned(root, monkeypatch):
     monkeypatch.chdir(root)
-    return Plan(load_study("smoke"))
+    return Plan.load("smoke")
 
 
 def test_jobs_are_those_of_the_rules(planned, root):
-    found = jobs.jobs(planned, "smoke")
+    found = list(planned.jobs())
     rules = set(recorded.commands(root / recorded.RULES))
     assert {job.rule for job in found} == rules - {"prepare"}
     outputs = [path for job in found for path in job.outputs]
@@ -91,7 +89,7 @@ def test_records_of_long_names_are_found(tmp_path):
 def test_a_damaged_result_is_named(tmp_path):
     path = tmp_path / "x.parquet"
     path.write_bytes(b"PAR1 nothing")
-    job = Job("analyse", "x", (path,), "c", (), settings="s")
+    job = Job("small", "analyse", "x", (), {"table": path}, "s", "c", stamped=True)
     assert "expected a parquet table" in code_versions.origins([job])[0].damage
 
 
@@ -104,7 +102,7 @@ def test_every_kind_of_result_tells_its_provenance(tmp_path, name):
         store.write_arrays(path, {"a": np.zeros(1)}, said)
     else:
         store.write_json(path, {"provenance": said})
-    found = code_versions.origins([Job("train", "x", (path,), "c", (), settings="s")])
+    found = code_versions.origins([Job("small", "train", "x", (), {"file": path}, "s", "c", stamped=True)])
     assert found[0].stated == said
 
 

@@ -150,7 +150,7 @@ def test_a_run_learns_from_it_like_from_any_other(name, root):
     content["data"] |= {"dataset": name, "settings": {"inputs": 5}}
     content["analyses"] = content["figures"] = {}
     content["training"] |= {"steps": 10, "log_every": 10, "log_points": 50}
-    run = Plan(parse_study(yaml.safe_dump(content), source="x")).runs["depth-one_sg-hidden2-s0"]
+    run = Plan(parse_study(yaml.safe_dump(content), source="x"), "small").runs["depth-one_sg-hidden2-s0"]
     assert paths.raw(name) == []
     data = build.load_data(run.data)
     assert data.train.inputs.shape == (content["data"]["train"], 5)

@@ -14,7 +14,7 @@ from pipeline.learning.gate import Gate
 from pipeline.learning.measurements import counted
 from pipeline.learning.network import Network
 from pipeline.learning.trainer import Rule, Trainer
-from pipeline.stages.train import Session
+from pipeline.runs.session import Session
 from pipeline.study.load import parse_study
 from pipeline.study.plan import Plan
 
@@ -48,7 +48,7 @@ def session(root, data):
         content["training"] |= {
             "steps": STEPS, "batch": BATCH, "log_every": EVERY, "log_points": 50, "log_tracking": log_tracking,
         }  # fmt: skip
-        run = Plan(parse_study(yaml.safe_dump(content), source="x")).runs[f"s-{method}-hidden2-s0"]
+        run = Plan(parse_study(yaml.safe_dump(content), source="x"), "small").runs[f"s-{method}-hidden2-s0"]
         return Session(run, data, torch.device("cpu"), lambda step, numbers: None)
 
     return make

@@ -16,7 +16,6 @@ from pipeline.pages import report as gathering
 from pipeline.pages import report_model
 from pipeline.results import paths, store, timing
 from pipeline.stages import report
-from pipeline.study.load import load_study
 from pipeline.study.plan import Plan
 from pipeline.verdicts import published
 from pipeline.verdicts.claims import PATH, load_claims
@@ -80,7 +79,7 @@ def study(root, tmp_path, monkeypatch):
     }
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "small.yaml").write_text(yaml.safe_dump(content))
-    plan = Plan(load_study("small"))
+    plan = Plan.load("small")
     origin = {
         "commit": "0123456789abcdef", "dirty": False, "settings": plan.settings_hash(), "study": "small",
         "versions": {"python": "3.11.7", "torch": "2.13.0"}, "hardware": {"cpu": "A CPU", "cores": 2, "gpu": None},
@@ -104,7 +103,7 @@ def study(root, tmp_path, monkeypatch):
         caption.parent.mkdir(parents=True, exist_ok=True)
         caption.write_text(f'About "{name}", e.g. ``h``.\nMore of it.\n\nAnd {PLANTED}.\n')
     for analysis in content["analyses"]:
-        for job in plan.jobs(analysis):
+        for job in plan.groups(analysis):
             store.write_table(paths.table("small", analysis, job), pd.DataFrame({"run": ["a", "b"]}), origin)
     return plan
 
@@ -221,7 +220,7 @@ def test_a_half_finished_study_has_a_report(study):
     for ending in ("svg", "png", "csv"):
         paths.drawing("small", figure, ending).unlink()
     analysis = next(iter(study.study.analyses))
-    for job in study.jobs(analysis):
+    for job in study.groups(analysis):
         paths.table("small", analysis, job).unlink()
     said = made().said
     assert "metrics.json is not there" in said

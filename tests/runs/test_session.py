@@ -11,7 +11,7 @@ from pipeline.learning.trainer import load_model
 from pipeline.results import store
 from pipeline.runs import build
 from pipeline.runs.extract import checkpointed, choose, extract
-from pipeline.stages.train import Session
+from pipeline.runs.session import Session
 from pipeline.study.load import parse_study
 from pipeline.study.plan import Plan
 from pipeline.study.schema import Run, Samples
@@ -41,7 +41,7 @@ def run(root):
         content["analyses"] = content["figures"] = {}
         content["training"] |= {"steps": 30, "batch": 20, "log_every": 10, "log_points": 50}
         content["methods"][method]["set"] = {key.replace("__", "."): value for key, value in changes.items()}
-        return Plan(parse_study(yaml.safe_dump(content), source="x")).runs[f"depth-{method}-hidden4-s0"]
+        return Plan(parse_study(yaml.safe_dump(content), source="x"), "small").runs[f"depth-{method}-hidden4-s0"]
 
     return make
 

@@ -9,8 +9,9 @@ import yaml
 
 from pipeline.runs.build import gates
 from pipeline.study.errors import ConfigError
+from pipeline.study.labels import kind
 from pipeline.study.load import load_study, parse_study
-from pipeline.study.plan import Plan, kind
+from pipeline.study.plan import Plan
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ def test_studies_are_frozen(root):
 
 def test_runs_are_named_by_what_tells_them_apart(root):
     study = load_study("smoke", root)
-    study = Plan(study)
+    study = Plan(study, "smoke")
     sizes = {sweep: sum(run.sweep == sweep for run in study.runs.values()) for sweep in study.study.sweeps}
     assert {name: sizes[name] for name in ("depth", "depth_more", "tuned", "estimators", "ablation")} == {
         **{"depth": 3 * 2 * 2, "depth_more": 3, "tuned": 3, "estimators": 9, "ablation": 2}
@@ -143,7 +144,7 @@ def test_runs_are_named_by_what_tells_them_apart(root):
 def test_a_method_can_set_its_own_rate_and_a_varied_value_wins(smoke):
     smoke["methods"]["one_sg"]["set"] = {"optimiser.rate": 0.5, "network.hidden": 3}
     study = parse_study(yaml.safe_dump(smoke), source="x")
-    study = Plan(study)
+    study = Plan(study, "smoke")
     run = study.runs["depth-one_sg-hidden4-s0"]
     assert run.training.optimiser.rate == 0.5
     assert run.training.network.hidden == 4
@@ -152,34 +153,34 @@ def test_a_method_can_set_its_own_rate_and_a_varied_value_wins(smoke):
 
 def test_gates_can_stand_after_every_kth_layer(smoke):
     text = put(smoke, "methods/one_sg/placement", {"every": 2})
-    run = Plan(parse_study(text, source="x")).runs["depth-one_sg-hidden4-s0"]
+    run = Plan(parse_study(text, source="x"), "small").runs["depth-one_sg-hidden4-s0"]
     assert run.model_dump()["placement"] == {"every": 2}
     assert sorted(gates(run, 10)) == [2, 4]
 
 
 def test_a_method_joins_all_sweeps_unless_it_says_which(smoke):
     smoke["methods"]["new"] = {k: v for k, v in smoke["methods"]["one_sg"].items() if k != "sweeps"}
-    runs = Plan(parse_study(yaml.safe_dump(smoke), source="x")).runs.values()
+    runs = Plan(parse_study(yaml.safe_dump(smoke), source="x"), "small").runs.values()
     every = {name for name, sweep in smoke["sweeps"].items() if sweep["methods"] == "all"}
     assert {run.sweep for run in runs if run.method == "new"} == every
     assert {run.sweep for run in runs if run.method == "kickback"} == {"estimators"}
 
 
 def test_a_figure_can_draw_other_tables(root):
-    plan = Plan(load_study("smoke", root))
+    plan = Plan.load("smoke", root)
     assert plan.reads("learning_curves") == {"learning": "learning"}
     assert plan.reads("estimators_learning") == {"learning": "estimators_learning"}
     assert plan.title("estimators_learning") == "Learning curves (estimators learning)"
 
 
 def test_an_analysis_can_take_the_runs_of_several_sweeps(root):
-    plan = Plan(load_study("smoke", root))
+    plan = Plan.load("smoke", root)
     assert {run.sweep for run in plan.select("learning")} == {"depth", "depth_more"}
     assert {run.sweep for run in plan.select("ablation_learning")} == {"depth", "depth_more", "ablation"}
 
 
 def test_a_figure_can_have_its_own_title_and_a_note_in_its_caption(root):
-    plan = Plan(load_study("smoke", root))
+    plan = Plan.load("smoke", root)
     assert plan.title("tuned_learning_curves") == "Learning curves at the best rates"
     caption, member = plan.caption("tuned_learning_curves", root), plan.caption("learning_curves", root)
     assert caption.startswith(member)
@@ -190,19 +191,19 @@ def test_the_data_can_be_varied_too(smoke):
     for sweep in smoke["sweeps"].values():
         sweep["set"] = {"data.dataset": "fashion_mnist"}
     study = parse_study(yaml.safe_dump(smoke), source="x")
-    assert Plan(study).datasets() == ["fashion_mnist"]
+    assert Plan(study, "small").datasets() == ["fashion_mnist"]
 
 
 def test_selections(smoke):
     study = parse_study(
         put(smoke, "analyses/norms/where", {"network.hidden": 4, "method": ["backprop", "one_sg"]}), source="x"
     )
-    assert {run.method for run in Plan(study).select("norms")} == {"backprop", "one_sg"}
-    assert {run.training.network.hidden for run in Plan(study).select("norms")} == {4}
+    assert {run.method for run in Plan(study, "small").select("norms")} == {"backprop", "one_sg"}
+    assert {run.training.network.hidden for run in Plan(study, "small").select("norms")} == {4}
 
 
 def test_pairs_are_of_other_seeds_other_methods_or_both(root):
-    pairs = list(Plan(load_study("smoke", root)).jobs("similarity").values())
+    pairs = list(Plan.load("smoke", root).groups("similarity").values())
     kinds = [kind(a, b) for a, b in pairs]
     assert {name: kinds.count(name) for name in set(kinds)} == {"seeds": 3 * 1, "methods": 3 * 2, "both": 3 * 2}
     for (a, b), name in zip(pairs, kinds, strict=True):
@@ -212,12 +213,12 @@ def test_pairs_are_of_other_seeds_other_methods_or_both(root):
 
 
 def test_settings_of_a_run_do_not_change_with_a_label_or_another_method(smoke):
-    before = Plan(parse_study(yaml.safe_dump(smoke), source="x"))
+    before = Plan(parse_study(yaml.safe_dump(smoke), source="x"), "small")
     smoke["methods"]["one_sg"]["label"] = "another label"
     smoke["methods"]["extra"] = dict(smoke["methods"]["one_sg"])
-    after = Plan(parse_study(yaml.safe_dump(smoke), source="x"))
+    after = Plan(parse_study(yaml.safe_dump(smoke), source="x"), "small")
     for run in before.runs:
-        assert before.train_settings(run) == after.train_settings(run)
+        assert before.job("train", run=run).settings == after.job("train", run=run).settings
 
 
 def test_the_workflow_stops_before_any_job(root, smoke, tmp_path):

@@ -14,7 +14,6 @@ import pytest
 from pipeline.results import paths, store
 from pipeline.results.fingerprint import digest
 from pipeline.stages import judge
-from pipeline.study.load import load_study
 from pipeline.study.plan import Plan
 from pipeline.tracking import client, reader, study_runs, upload, wandb_report
 
@@ -162,7 +161,7 @@ def test_the_report_has_every_claim_with_its_figures_and_runs(place):
         assert sum(f"| {row['id']} |" in text for text in texts) == 1
     grids = [block["metadata"] for block in blocks if block["type"] == "panel-grid"]
     keys = [g["panelBankSectionConfig"]["panels"][0]["config"]["mediaKeys"] for g in grids[:-1]]
-    figures = Plan(load_study("smoke")).study.figures
+    figures = Plan.load("smoke").study.figures
     assert {row["figure"] for row in rows if row["figure"]} == {key for (key,) in keys}
     assert {key for (key,) in keys} <= set(figures)
 
@@ -175,7 +174,7 @@ def test_run_sets_select_by_group_type_name_and_id(place):
     assert results == {("run", "name"): ("=", client.run_id("results", "r"))}
     assert trainings["run", "group"] == ("IN", ["smoke-1"])
     assert trainings["run", "jobType"] == ("=", "train")
-    plan = Plan(load_study("smoke"))
+    plan = Plan.load("smoke")
     (analysis,) = plan.reads("learning_curves").values()
     assert trainings["run", "displayName"] == ("IN", [run.name for run in plan.select(analysis)])
     everything = grids[-1]["runSets"][0]["filters"]["filters"]
@@ -311,7 +310,7 @@ def test_a_study_without_records_or_verdicts_is_said(place, capsys):
 
 
 def test_artifacts_go_by_their_content(place):
-    plan = Plan(load_study("smoke"))
+    plan = Plan.load("smoke")
     trainings, results = upload.artifacts("smoke", plan)
     assert set(trainings.manifest.entries) == {f"train/{RUN}/summary.json"}
     assert set(results.manifest.entries) == {"metrics.json", "verdicts.json", "draw/learning_curves.csv"}
@@ -324,7 +323,7 @@ def test_an_artifact_of_results_is_recorded_as_the_output_of_its_run(place):
     """W&B's offline mode has no inputs of runs, so that the lineage's other half is not tried here."""
     script = (
         "import wandb\nfrom pipeline.study.load import load_study\nfrom pipeline.study.plan import Plan\nfrom pipeline.tracking import upload\n"
-        "_, results = upload.artifacts('smoke', Plan(load_study('smoke')))\n"
+        "_, results = upload.artifacts('smoke', Plan.load('smoke'))\n"
         "with wandb.init(mode='offline', job_type='publish', id='p1', project='p') as run:\n"
         "    run.log_artifact(results)\n"
     )

@@ -6,7 +6,6 @@ import shutil
 import pytest
 
 from pipeline.results import paths, store
-from pipeline.study.load import load_study
 from pipeline.study.plan import Plan
 from pipeline.verdicts import compare, published
 
@@ -18,7 +17,7 @@ VERDICTS = [{"id": "C1", "verdict": "partly"}, {"id": "C1.a", "verdict": "replic
 def write(numbers, verdicts, *, settings=None, folder=None):
     """A run's metrics.json and verdicts.json."""
     folder = folder or paths.results("smoke")
-    settings = settings or Plan(load_study("smoke")).settings_hash()
+    settings = settings or Plan.load("smoke").settings_hash()
     found = {name: {"values": values, "mean": sum(values) / len(values)} for name, values in numbers.items()}
     machine = {"cpu": "A CPU", "gpu": None, "system": "Linux"}
     origin = {"settings": settings, "hardware": machine, "versions": {}, "commit": "c" * 40, "dirty": False}

@@ -240,10 +240,10 @@ def rich():
 
 def words(study):
     """Every name of a study that becomes a file's name or a word of a command."""
-    plan = Plan(study)
+    plan = Plan(study, "small")
     yield from (*plan.runs, *plan.cells, *study.analyses, *study.figures, *plan.datasets())
     for name in study.analyses:
-        yield from plan.jobs(name)
+        yield from plan.groups(name)
 
 
 FREE = {"title", "label", "note"}  # what readers see; of an entry under `figures`, `title` too

@@ -148,7 +148,7 @@ PLANNED = """
 import json
 from pipeline.study.load import load_study
 from pipeline.study.plan import Plan
-print(json.dumps([run.sweep for run in Plan(load_study("smoke")).runs.values() if run.method == "half"]))
+print(json.dumps([run.sweep for run in Plan.load("smoke").runs.values() if run.method == "half"]))
 """
 
 

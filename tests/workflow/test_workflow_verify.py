@@ -10,7 +10,6 @@ import pytest
 import studies
 
 from pipeline.results import paths, store
-from pipeline.study.load import load_study
 from pipeline.study.plan import Plan
 
 # Nine trainings, an analysis that trains networks of its own, and one without any training.
@@ -94,12 +93,12 @@ def test_a_finished_study_is_what_it_publishes(finished, tmp_path):
 def test_the_part_is_small(root, monkeypatch):
     """What is made anew trains few networks; a wider study would make these tests slow."""
     monkeypatch.chdir(root)
-    plan = Plan(load_study("smoke"))
+    plan = Plan.load("smoke")
     runs = {
         run.name
         for figure in FIGURES
         for name in plan.reads(figure).values()
-        for job in plan.jobs(name).values()
+        for job in plan.groups(name).values()
         for run in job
     }
     assert 8 <= len(runs) <= 12

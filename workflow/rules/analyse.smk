@@ -1,21 +1,19 @@
 rule analyse:
     input:
-        analyse_inputs,
+        inputs("analyse"),
     output:
-        "results/{study}/analyse/{analysis}/{job}.parquet",
+        **outputs("analyse"),
     log:
         "logs/{study}/analyse/{analysis}/{job}.log",
     benchmark:
         "results/{study}/timing/analyse/{analysis}/{job}.tsv"
     conda:
         "../envs/pipeline.yaml"
-    threads: needs.THREADS
+    threads: THREADS
     resources:
-        mem_mb=analyse_memory,
-        runtime=analyse_minutes,
+        **requests("analyse"),
     params:
-        settings=analyse_settings,
-        code=analyse_code,
+        **parameters("analyse"),
     shell:
-        "python -m pipeline analyse --study {wildcards.study} --analysis {wildcards.analysis}"
-        " --job {wildcards.job} > {log} 2>&1"
+        "python -m pipeline analyse --study {wildcards.study}"
+        " --analysis {wildcards.analysis} --job {wildcards.job} > {log} 2>&1"

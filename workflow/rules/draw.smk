@@ -1,15 +1,18 @@
+DRAWINGS = outputs("draw")
+
+
 rule draw:
     input:
-        draw_inputs,
+        inputs("draw"),
     output:
-        svg="results/{study}/draw/{figure}.svg",
+        svg=DRAWINGS["svg"],
         png=report(
-            "results/{study}/draw/{figure}.png",
+            DRAWINGS["png"],
             caption="../report/caption.jinja",
             category=figure_category,
             labels=figure_labels,
         ),
-        csv="results/{study}/draw/{figure}.csv",
+        csv=DRAWINGS["csv"],
     log:
         "logs/{study}/draw/{figure}.log",
     benchmark:
@@ -17,7 +20,6 @@ rule draw:
     conda:
         "../envs/pipeline.yaml"
     params:
-        settings=draw_settings,
-        code=draw_code,
+        **parameters("draw"),
     shell:
         "python -m pipeline draw --study {wildcards.study} --figure {wildcards.figure} > {log} 2>&1"

@@ -1,72 +1,58 @@
 rule summarise:
     input:
-        TABLES,
+        inputs("summarise"),
     output:
-        "results/{study}/metrics.json",
+        **outputs("summarise"),
     log:
         "logs/{study}/summarise.log",
     conda:
         "../envs/pipeline.yaml"
     params:
-        settings=PLAN.settings_hash(),
-        code=PLAN.stage_code("summarise"),
+        **parameters("summarise"),
     shell:
         "python -m pipeline summarise --study {wildcards.study} > {log} 2>&1"
 
 
 rule judge:
     input:
-        "results/{study}/metrics.json",
-        ledger="configs/claims.yaml",
+        inputs("judge"),
     output:
-        "results/{study}/verdicts.json",
+        **outputs("judge"),
     log:
         "logs/{study}/judge.log",
     conda:
         "../envs/pipeline.yaml"
     params:
-        figures=list(PLAN.study.figures),
-        code=PLAN.stage_code("judge"),
+        **parameters("judge"),
     shell:
         "python -m pipeline judge --study {wildcards.study} > {log} 2>&1"
 
 
 rule report:
     input:
-        FIGURES,
-        TABLES,
-        SUMMARIES,
-        "results/{study}/metrics.json",
-        "results/{study}/verdicts.json",
-        captions=CAPTIONS,
-        published=PUBLISHED,
-        page="pipeline/pages/templates/report.html.j2",
+        inputs("report"),
     output:
-        "results/{study}/report.html",
+        **outputs("report"),
     log:
         "logs/{study}/report.log",
     conda:
         "../envs/pipeline.yaml"
     params:
-        settings=PLAN.settings_hash(),
-        code=PLAN.stage_code("report"),
+        **parameters("report"),
     shell:
         "python -m pipeline report --study {wildcards.study} > {log} 2>&1"
 
 
 rule track:
     input:
-        FIGURES,
-        TABLES,
-        "results/{study}/metrics.json",
+        inputs("track"),
     output:
-        "results/{study}/tracked.json",
+        **outputs("track"),
     log:
         "logs/{study}/track.log",
     conda:
         "../envs/pipeline.yaml"
     params:
-        settings=PLAN.settings_hash(),
-        code=PLAN.stage_code("track"),
+        **parameters("track"),
     shell:
         "python -m pipeline track --study {wildcards.study} > {log} 2>&1"

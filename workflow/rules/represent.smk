@@ -1,21 +1,18 @@
 rule represent:
     input:
-        run_data,
-        checkpoints="results/{study}/checkpoints/{run}.safetensors",
+        inputs("represent"),
     output:
-        "results/{study}/represent/{run}.safetensors",
+        **outputs("represent"),
     log:
         "logs/{study}/represent/{run}.log",
     benchmark:
         "results/{study}/timing/represent/{run}.tsv"
     conda:
         "../envs/pipeline.yaml"
-    threads: needs.THREADS
+    threads: THREADS
     resources:
-        mem_mb=represent_memory,
-        runtime=represent_minutes,
+        **requests("represent"),
     params:
-        settings=represent_settings,
-        code=represent_code,
+        **parameters("represent"),
     shell:
         "python -m pipeline represent --study {wildcards.study} --run {wildcards.run} > {log} 2>&1"

@@ -1,22 +1,19 @@
 rule tune:
     input:
-        cell_data,
+        inputs("tune"),
     output:
-        "results/{study}/tune/{cell}.json",
+        **outputs("tune"),
     log:
         "logs/{study}/tune/{cell}.log",
     benchmark:
         "results/{study}/timing/tune/{cell}.tsv"
     conda:
         "../envs/pipeline.yaml"
-    threads: needs.THREADS
+    threads: THREADS
     resources:
-        gpu=needs.GPUS,
-        gpu_manufacturer=needs.MANUFACTURER,
-        mem_mb=tune_memory,
-        runtime=tune_minutes,
+        **requests("tune"),
+        **devices(),
     params:
-        settings=tune_settings,
-        code=tune_code,
+        **parameters("tune"),
     shell:
         "python -m pipeline tune --study {wildcards.study} --cell {wildcards.cell} > {log} 2>&1"

@@ -4,8 +4,7 @@ import itertools
 
 import pytest
 
-from pipeline.machine import resources
-from pipeline.study.load import load_study
+from pipeline.study import resources
 from pipeline.study.plan import Plan
 
 MEASURED = [  # method, hidden layers, updates at width 64 and batch 100; the longest of several trainings in seconds, in MB
@@ -17,7 +16,7 @@ MEASURED = [  # method, hidden layers, updates at width 64 and batch 100; the lo
 
 @pytest.fixture(scope="module")
 def plan():
-    return Plan(load_study("smoke"))
+    return Plan.load("smoke")
 
 
 def run(plan, *, method="backprop", hidden=2, width=64, batch=100, steps=1500, placement=None):
@@ -70,10 +69,9 @@ def test_a_wide_net_asks_for_memory_in_whole_gb(plan):
 
 
 def test_each_attempt_asks_for_more(plan):
-    one = run(plan)
-    for ask in (lambda n: resources.megabytes(one, n), lambda n: resources.minutes(resources.train_seconds(one), n)):
-        asked = [ask(attempt) for attempt in (1, 2, 3)]
-        assert all(b > a for a, b in itertools.pairwise(asked))
+    asked = [resources.of_training(run(plan)).at(attempt) for attempt in (1, 2, 3)]
+    assert asked[0] == resources.of_training(run(plan))
+    assert all(b.megabytes > a.megabytes and b.minutes > a.minutes for a, b in itertools.pairwise(asked))
 
 
 def test_tuning_takes_the_time_of_all_its_trials(plan):
@@ -84,5 +82,5 @@ def test_tuning_takes_the_time_of_all_its_trials(plan):
 
 def test_every_scope_of_an_analysis_has_its_time(root):
     for study in ("smoke", "study"):
-        plan = Plan(load_study(study))
+        plan = Plan.load(study)
         assert {plan.declared(name)["SCOPE"] for name in plan.study.analyses} <= resources.ANALYSIS_MINUTES.keys()

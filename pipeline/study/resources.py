@@ -5,6 +5,7 @@ the study depends on them, and a job that was given too little time goes on from
 """
 
 import math
+from dataclasses import dataclass, replace
 
 from pipeline.study.schema import Data, Run, Training, Tuning
 
@@ -35,6 +36,48 @@ ANALYSIS_MB = LEAST_GB * GB_MB
 REPRESENT_MINUTES = 15
 
 
+@dataclass(frozen=True)
+class Resources:
+    """What a job asks for at its first attempt; each further attempt asks for as much again.
+
+    Attributes:
+        megabytes: of memory.
+        minutes: of time, on top of what a checkpoint of an earlier attempt saves.
+        gpus: number of devices.
+        threads: number of threads. The bits of a result must not depend on how many cores there are.
+    """
+
+    megabytes: int
+    minutes: int
+    gpus: int = 0
+    threads: int = THREADS
+
+    def at(self, attempt: int) -> "Resources":
+        """What the job asks for at an attempt, counted from 1."""
+        return replace(self, megabytes=attempt * self.megabytes, minutes=attempt * self.minutes)
+
+
+def of_training(run: Run) -> Resources:
+    """Of one training."""
+    return Resources(megabytes(run), minutes(train_seconds(run)), GPUS)
+
+
+def of_tuning(run: Run, tuning: Tuning | None) -> Resources:
+    """Of the trials of a cell, given one of its runs."""
+    assert tuning is not None
+    return Resources(megabytes(run), minutes(tune_seconds(run, tuning)), GPUS)
+
+
+def of_extraction(run: Run) -> Resources:
+    """Of the extraction of a run's activations."""
+    return Resources(megabytes(run), REPRESENT_MINUTES)
+
+
+def of_analysis(scope: str) -> Resources:
+    """Of one job of an analysis, by the analysis's SCOPE."""
+    return Resources(ANALYSIS_MB, ANALYSIS_MINUTES[scope])
+
+
 def train_seconds(run: Run) -> float:
     """How long a training takes, roughly, on the machine that was measured."""
     return START_SECONDS + run.training.steps * update_seconds(run)
@@ -54,17 +97,17 @@ def update_seconds(run: Run) -> float:
     return overhead + operations / OPERATIONS_PER_SECOND
 
 
-def minutes(seconds: float, attempt: int = 1) -> int:
-    """The time limit to ask for; each further attempt gets as much again, on top of what its checkpoint saves."""
-    return attempt * max(LEAST_MINUTES, math.ceil(SLOWER * seconds / 60))
+def minutes(seconds: float) -> int:
+    """The time limit to ask for."""
+    return max(LEAST_MINUTES, math.ceil(SLOWER * seconds / 60))
 
 
-def megabytes(run: Run, attempt: int = 1) -> int:
+def megabytes(run: Run) -> int:
     """The memory to ask for: whole GB, and two at least, because some sites take nothing else."""
     kept = weights(run.training) * (COPIES + run.training.checkpoints)
     data = _points(run.data) * INPUTS
     needed = LIBRARIES_MB + NUMBER_BYTES * (kept + data) / 1024**2
-    return attempt * max(LEAST_GB, math.ceil(needed / GB_MB)) * GB_MB
+    return max(LEAST_GB, math.ceil(needed / GB_MB)) * GB_MB
 
 
 def gates(run: Run) -> int:

@@ -1,0 +1,51 @@
+"""The command line of stages: a study and one of its jobs, checked before anything heavy is imported."""
+
+import argparse
+from collections.abc import Sequence
+
+from pipeline.members import UnknownNameError
+from pipeline.study.errors import ConfigError
+from pipeline.study.jobs import STAGES, Job
+from pipeline.study.plan import Plan
+
+STUDY = "name of the study: a file in configs/, without its ending"
+WILDCARDS = {
+    "analysis": "an entry under `analyses` of the study",
+    "cell": "runs that share a chosen rate: the name of one without its seed, such as tuned-one_sg-hidden4",
+    "figure": "an entry under `figures` of the study",
+    "job": "which job of the analysis: `study`, `runs`, a run, or a pair of runs with -- between them",
+    "run": "name of the run, such as depth-one_sg-hidden2-s0",
+}
+
+
+def parser(about: str | None) -> argparse.ArgumentParser:
+    """A parser with `--study`.
+
+    Args:
+        about: the module's docstring.
+    """
+    made = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--study", required=True, help=STUDY)
+    return made
+
+
+def of_stage(rule: str, about: str | None, argv: Sequence[str] | None) -> tuple[Plan, Job]:
+    """The plan and the job that a stage's command line names.
+
+    Args:
+        rule: the stage.
+        about: its module's docstring, for `--help`.
+        argv: the words of the command line.
+
+    Raises:
+        SystemExit: with exit code 2 for a faulty config, an unknown study or an unknown job, with the nearest names.
+    """
+    words = parser(about)
+    for name in STAGES[rule].wildcards:
+        words.add_argument(f"--{name}", required=True, help=WILDCARDS[name])
+    asked = vars(words.parse_args(argv))
+    try:
+        plan = Plan.load(asked.pop("study"))
+        return plan, plan.job(rule, **asked)
+    except (ConfigError, UnknownNameError) as error:
+        words.error(str(error))
