@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from pipeline.machine import gpu
 from pipeline.results import paths, provenance, store
-from pipeline.results.fingerprint import digest
 from pipeline.study import arguments
-from pipeline.tracking import client
+from pipeline.tracking import client, identity
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -21,16 +20,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     run, chosen = plan.runs[job.name], plan.choices(job.name)
     if chosen:
         run = tuning.at_rate(run, store.read_json(chosen[0])["rate"])
-    rate, origin = run.training.optimiser.rate, provenance.of(job)
-    data_files = {name: sha256 for name, sha256 in origin["inputs"].items() if name not in map(str, chosen)}
+    rate = run.training.optimiser.rate
+    origin = {**provenance.of(job), **({"rate": rate} if chosen else {})}
     with client.start(
         name=run.name,
         group=f"{plan.name}-{plan.settings_hash()}",
         job_type="train",
         tags=[plan.name, run.method, f"seed{run.seed}"],
         config={**job.settings, "rate": rate, "provenance": origin},
-        # A rate that was chosen is part of what tells a training; the file of its trials isn't.
-        identity=digest(["train", job.settings_hash, data_files, *([rate] if chosen else [])]),
+        identity=identity.of_training(origin),
     ) as tracker:
         session = Session(run, build.load_data(run.data), build.device(), tracker.log)
         with Checkpoints(paths.resume(plan.name, run.name), origin) as checkpoints:

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.results import paths, store
-from pipeline.results.fingerprint import digest
-from pipeline.tracking import client, reader
+from pipeline.tracking import client, identity, reader
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Recorded:
 
 def training_id(origin: Mapping[str, Any]) -> str:
     """W&B's id of a training: the one that it asked for, from the provenance of its results."""
-    return client.run_id("train", digest(["train", origin["settings"], origin["inputs"]]))
+    return client.run_id("train", identity.of_training(origin))
 
 
 def wanted(study: str, runs: list[str]) -> list[Wanted]:

@@ -147,10 +147,13 @@ def test_activations_are_those_of_the_stored_network(run, data):
 
 def test_provenance_says_where_a_result_comes_from(tmp_path):
     from pipeline.results import provenance
+    from pipeline.study.jobs import Job
 
     (tmp_path / "in").write_bytes(b"x")
-    found = provenance.collect("train", "r", study="smoke", settings="s", code="c", inputs=[tmp_path / "in"], seed=3)
+    job = Job("smoke", "train", "r", (tmp_path / "in",), {}, {"a": 1}, "c", seed=3)
+    found = provenance.of(job)
     assert found["inputs"] == {str(tmp_path / "in"): store.sha256(tmp_path / "in")}
-    assert found["seed"] == 3
+    assert [found[key] for key in ("stage", "job", "study", "code", "seed")] == ["train", "r", "smoke", "c", 3]
+    assert found["settings"] == job.settings_hash
     assert found["versions"]["torch"].startswith("2.13.0")
     assert found["lock"] == store.sha256("requirements.lock")

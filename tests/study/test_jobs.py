@@ -1,0 +1,94 @@
+"""The jobs of a study: each stage is stated once, and everything that a job reads comes from somewhere."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.members import UnknownNameError
+from pipeline.results import paths
+from pipeline.study import jobs
+from pipeline.study.jobs import PLUMBING, STAGES
+from pipeline.study.plan import Plan
+
+
+@pytest.fixture(scope="module")
+def plan(request):
+    return Plan.load("smoke", request.config.rootpath)
+
+
+def test_each_stage_is_an_entry_a_file_and_a_rule(root):
+    files = {path.stem for path in (root / "pipeline" / "stages").glob("*.py")} - {"__init__"}
+    text = "".join(path.read_text() for path in (root / "workflow" / "rules").glob("*.smk"))
+    assert set(re.findall(r"^rule (\w+):", text, re.MULTILINE)) == files == set(STAGES)
+
+
+def test_every_input_is_the_output_of_a_job_before_or_a_file_of_the_repository(plan, root):
+    made = {path for name in plan.datasets() for path in plan.job("prepare", dataset=name).outputs}
+    for job in plan.jobs():
+        for path in job.inputs:
+            assert path in made or (root / path).is_file(), f"{job.rule} {job.name} reads {path}"
+        made.update(job.outputs)
+
+
+def test_no_two_jobs_write_one_file(plan):
+    outputs = [path for job in plan.jobs() for path in job.outputs]
+    assert len(outputs) == len(set(outputs)) > 0
+
+
+def test_outputs_with_placeholders_are_the_patterns_of_the_jobs_outputs(plan):
+    for rule, stage in STAGES.items():
+        placeholders = [f"{{{name}}}" for name in stage.wildcards]
+        patterns = stage.outputs(paths.PLACEHOLDER, *placeholders)
+        for asked in list(stage.every(plan))[:3]:
+            wildcards = dict(zip(stage.wildcards, asked, strict=True))
+            job = plan.job(rule, **wildcards)
+            found = {name: Path(str(path).format(study=plan.name, **wildcards)) for name, path in patterns.items()}
+            assert found == dict(job.named_outputs)
+
+
+def test_settings_are_json_and_their_hash_tells_them_apart(plan):
+    runs = list(plan.runs)[:2]
+    one, two = (plan.job("train", run=run) for run in runs)
+    assert json.loads(json.dumps(one.settings)) == one.settings
+    assert one.settings_hash != two.settings_hash
+    assert plan.job("summarise").settings_hash == plan.settings_hash()
+
+
+def test_a_job_is_built_once(plan):
+    run = next(iter(plan.runs))
+    assert plan.job("train", run=run) is plan.job("train", run=run)
+
+
+def test_what_is_too_large_to_travel_stays_where_it_was_made(plan):
+    job = plan.job("train", run=next(iter(plan.runs)))
+    assert [name for name, path in job.named_outputs.items() if job.is_local(path)] == ["checkpoints"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "wildcards", "said"),
+    [
+        ("train", {"run": "depth-one_sg-hidden4-s7"}, r"no run '.*' \(did you mean 'depth-one_sg-hidden4-s\d'\?\)"),
+        ("tune", {"cell": "tuned-one_gs-hidden4"}, r"no cell '.*' \(did you mean 'tuned-one_sg-hidden4'\?\)"),
+        ("analyse", {"analysis": "normes", "job": "runs"}, r"no analysis 'normes' \(did you mean 'norms'\?\)"),
+        ("analyse", {"analysis": "norms", "job": "run"}, r"no job of that analysis 'run' \(did you mean 'runs'\?\)"),
+        ("draw", {"figure": "normz"}, r"no figure 'normz' \(did you mean 'norms'\?\)"),
+    ],
+)
+def test_an_unknown_job_is_refused_with_the_nearest_name(plan, rule, wildcards, said):
+    with pytest.raises(UnknownNameError, match=said):
+        plan.job(rule, **wildcards)
+
+
+def test_plumbing_names_what_is_there(root):
+    for name in PLUMBING:
+        place = root.joinpath(*name.split("."))
+        assert place.is_dir() or place.with_suffix(".py").is_file(), name
+
+
+def test_the_raw_files_are_those_that_data_sets_declare(plan):
+    for dataset in ("mnist", "fashion_mnist", "digits"):
+        assert set(
+            plan.job("prepare", dataset=dataset).outputs if dataset in plan.datasets() else jobs.data_files(dataset)
+        ) == {paths.data(dataset) / name for name in jobs.RAW.values()}
