@@ -52,13 +52,51 @@ def test_what_is_published_is_small_and_has_nothing_large(author):
     assert not any(path.suffix == ".safetensors" for path in remote.rglob("*"))
 
 
+def looking(place, *words):
+    """Ask Snakemake for something that runs nothing: its standard output and its standard error."""
+    environment = {**os.environ, **NO_NETWORK, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    command = ["snakemake", "reproduce", "all", "--config", "study=smoke", *words]
+    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout, done.stderr
+
+
+def written(place):
+    """When each file was last written, except for Snakemake's own logs."""
+    found = {path.relative_to(place): path for path in place.rglob("*") if path.is_file()}
+    kept = {name: path for name, path in found.items() if name.parts[:2] != (".snakemake", "log")}
+    return {name: path.stat().st_mtime_ns for name, path in kept.items() if "__pycache__" not in name.parts}
+
+
+def test_the_first_look_after_the_pull_puts_data_and_records_in_place_and_says_so_on_stderr(reviewer):
+    """A graph that goes to a file or a pipe must have nothing else in it."""
+    out, said = looking(reviewer, "--dag")
+    assert out.startswith("digraph snakemake_dag {")
+    assert out.rstrip().endswith("}")
+    assert "records" in said
+    assert "mnist" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "first"), [(["--dag"], "digraph"), (["--rulegraph"], "digraph"), (["--summary"], "output_file")]
+)
+def test_the_second_look_writes_nothing_and_prints_what_was_asked_for_only(reviewer, words, first):
+    before = written(reviewer)
+    out, said = looking(reviewer, *words)
+    assert out.startswith(first)
+    assert "records" not in said
+    assert "unpacked" not in said
+    assert written(reviewer) == before
+
+
 def test_after_the_pull_nothing_is_to_be_done(reviewer):
     results = reviewer / "results" / "smoke"
     assert (results / "report.html").is_file()
     assert (reviewer / "published" / "data" / "mnist" / "train-images-idx3-ubyte.xz").is_file()
     assert not any((results / name).exists() for name in LARGE)
+    out, said = looking(reviewer, "--dry-run")
+    assert "Nothing to be done" in out + said
     assert "Nothing to be done" in snakemake(reviewer, **NO_NETWORK)
-    assert (reviewer / "data" / "mnist" / "train-images-idx3-ubyte").is_file(), "unpacked, for whoever trains anew"
+    assert (reviewer / "data" / "mnist" / "train-images-idx3-ubyte").is_file(), "unpacked, for new trainings"
 
 
 @pytest.mark.parametrize(
