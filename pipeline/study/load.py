@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pydantic
-import yaml
 from pydantic import BaseModel, ConfigDict
 
 from pipeline import members
 from pipeline.results.fingerprint import digest
 from pipeline.results.paths import NAME
-from pipeline.study import sweeps
+from pipeline.study import strict_yaml, sweeps
 from pipeline.study.errors import ConfigError, explain
 from pipeline.study.schema import Run, Study
 
@@ -37,7 +36,7 @@ def load_study(name: str, root: Path = Path()) -> Study:
             f"{CONFIGS}/{name}.yaml: a study's name has lower-case letters, digits and underscores only, and begins "
             "with no underscore: rename the file"
         )
-    return parse_study((folder / f"{name}.yaml").read_text(encoding="utf-8"), source=f"{CONFIGS}/{name}.yaml")
+    return check(strict_yaml.read(folder / f"{name}.yaml"), source=f"{CONFIGS}/{name}.yaml")
 
 
 def parse_study(text: str, *, source: str) -> Study:
@@ -46,39 +45,25 @@ def parse_study(text: str, *, source: str) -> Study:
     Raises:
         ConfigError: as `load_study`.
     """
-    try:
-        content = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader that refuses repeated keys)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{source}: not YAML: {error}") from None
+    return check(strict_yaml.parse(text, source=source), source=source)
+
+
+def check(content: Any, *, source: str) -> Study:
+    """A study from the content of its file.
+
+    Raises:
+        ConfigError: as `load_study`.
+    """
     try:
         study = Study.model_validate_json(json.dumps(content))  # JSON's types: a list may become a tuple, no more
-    except TypeError as error:
-        raise ConfigError(f"{source}: {error}; YAML dates and sets are not used here") from None
     except pydantic.ValidationError as error:
         raise ConfigError(explain(error, source, model=Study)) from None
+    except (TypeError, ValueError, RecursionError) as error:  # what JSON has no form for
+        raise ConfigError(f"{source}: {error}; YAML sets, binary data and loops are not used here") from None
     faults = [f"{source}: {fault}" for fault in _faults(study)]
     if faults:
         raise ConfigError("\n".join(faults))
     return study
-
-
-# libyaml's parser takes a tenth of the time; a PyYAML that was built without it has none.
-_Loader: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
-
-
-class _StrictLoader(_Loader):
-    """YAML's last-one-wins for a repeated key would hide a mistake."""
-
-
-def _unique_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", node.start_mark)
-    return loader.construct_mapping(node, deep=True)
-
-
-_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
 
 
 def _faults(study: Study) -> list[str]:

@@ -25,7 +25,7 @@ from small_study import PAIR, ROOT, RUN, SECRETS, STUDY
 
 from pipeline.pages import report_model
 from pipeline.results import store
-from pipeline.study import load
+from pipeline.study import strict_yaml
 from pipeline.study.errors import ConfigError
 from pipeline.study.load import load_study, parse_study
 from pipeline.study.plan import Plan
@@ -44,7 +44,7 @@ LOADING = {
 }  # fmt: skip
 NOTED = {
     ("pipeline/members.py", "eval"),
-    ("pipeline/study/load.py", "yaml.load"),
+    ("pipeline/study/strict_yaml.py", "yaml.load"),
 }  # annotations in our source; a SafeLoader
 
 
@@ -93,7 +93,7 @@ def test_and_it_would_be_found(line):
 
 
 def test_the_loader_of_configs_is_a_safe_one(tmp_path):
-    assert issubclass(load._StrictLoader, yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)
+    assert issubclass(strict_yaml.StrictLoader, yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)
     planted = f"title: !!python/object/apply:os.system ['touch {tmp_path}/x']\n"
     with pytest.raises(ConfigError, match="could not determine a constructor"):
         parse_study(planted, source="x")
