@@ -2,6 +2,7 @@
 
 import functools
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,37 @@ from pipeline.study.errors import ConfigError, explain
 from pipeline.study.schema import Run, Study
 
 CONFIGS = Path("configs")
+DEFAULT = "study"
 NOT_STUDIES = ("claims",)
 LONGEST_NAME = 120  # characters: two runs' names and an ending have to fit into a file's name, of 255 at most
 POINTS_PER_UNIT = 10  # the correlations of unrelated layers fall with the square root of their number
+
+
+def chosen(config: Mapping[str, Any]) -> str:
+    """The study that Snakemake's `--config study=NAME` chooses; the default one if nothing is said.
+
+    Args:
+        config: everything that `--config` and `--configfile` gave.
+
+    Raises:
+        ConfigError: for any other key: it would change nothing, and look as if it did.
+    """
+    for key in config:
+        if key == "study":
+            continue
+        if key in Study.model_fields:
+            raise ConfigError(
+                f"found {key!r} from --configfile or --config, which is a key of a study's file; a study is chosen by its "
+                f"name: put the file into {CONFIGS}/ and use --config study=NAME"
+            )
+        raise ConfigError(
+            f"--config: found the key {key!r}, expected study ({members.nearest(str(key), ['study'])}); such as "
+            f"--config study={DEFAULT}"
+        )
+    name = config.get("study", DEFAULT)
+    if not isinstance(name, str):
+        raise ConfigError(f"--config study: found {name!r}, expected the name of a file in {CONFIGS}/")
+    return name
 
 
 def load_study(name: str, root: Path = Path()) -> Study:

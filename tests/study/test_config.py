@@ -10,7 +10,7 @@ import yaml
 from pipeline.runs.build import gates
 from pipeline.study.errors import ConfigError
 from pipeline.study.labels import kind
-from pipeline.study.load import load_study, parse_study
+from pipeline.study.load import chosen, load_study, parse_study
 from pipeline.study.plan import Plan
 
 
@@ -238,3 +238,22 @@ def test_the_workflow_stops_before_any_job(root, smoke, tmp_path):
     assert "training.stesp: unknown key (did you mean 'steps'?)" in done.stdout + done.stderr
     assert not (tmp_path / "results").exists()
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"stduy": "smoke"}, r"the key 'stduy', expected study \(did you mean 'study'\?\)"),
+        ({"title": "x", "data": {}}, r"found 'title' .* --config study=NAME"),
+        ({"study": "smoke", "more": 1}, r"the key 'more', expected study"),
+        ({"study": 1}, r"--config study: found 1"),
+    ],
+)
+def test_a_key_that_chooses_no_study_is_refused(given, said):
+    with pytest.raises(ConfigError, match=said):
+        chosen(given)
+
+
+def test_a_study_is_chosen_by_its_name():
+    assert chosen({}) == "study"
+    assert chosen({"study": "smoke"}) == "smoke"

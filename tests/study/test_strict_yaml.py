@@ -43,5 +43,5 @@ def test_a_study_in_latin_1_is_refused_with_its_name_and_what_to_do(tmp_path):
 
 
 def test_a_loop_is_refused():
-    with pytest.raises(ConfigError, match="loops are not used here"):
+    with pytest.raises(ConfigError, match="recursive"):
         parse_study("&a {title: *a}", source="x")

@@ -20,6 +20,7 @@ from pipeline.machine import slurm
 from pipeline.results import leftovers, packed_records, paths, store
 from pipeline.study.errors import ConfigError
 from pipeline.study.jobs import STAGES
+from pipeline.study.load import chosen
 from pipeline.study.plan import Plan
 from pipeline.study.resources import GPUS, MANUFACTURER, THREADS
 
@@ -27,8 +28,13 @@ from pipeline.study.resources import GPUS, MANUFACTURER, THREADS
 if workflow.is_main_process:
     slurm.wait(sys.argv[1:])
 
-STUDY = str(config.get("study", "study"))
+if Path.cwd() != Path(workflow.basedir).resolve():
+    raise WorkflowError(
+        f"Found the working folder {Path.cwd()}, expected the project's own, where results, data and logs belong: "
+        f"start Snakemake there (cd {shlex.quote(str(workflow.basedir))})"
+    )
 try:
+    STUDY = chosen(config)
     PLAN = Plan.load(STUDY)
 except ConfigError as error:
     raise WorkflowError(f"The study can't be run, nothing was started.\n{error}")
