@@ -337,7 +337,7 @@ def test_whatever_the_report_shows_is_text():
     diverged = dataclasses.replace(content["runs"][0], status="diverged")
     finished = dataclasses.replace(content["runs"][0], status="finished", final={"test_accuracy": 0.5})
     content["runs"] += [diverged, finished]
-    template = (ROOT / "pipeline" / "templates" / "report.html.j2").read_text()
+    template = (ROOT / "pipeline" / "pages" / "templates" / "report.html.j2").read_text()
     text = report_model.render(report_model.Report(**content, verdicts=rows), template)
     found = Page(text)
     assert "script" not in found.tags

@@ -78,7 +78,7 @@ def test_a_clean_study_has_no_findings(place):
 # What was audited and how it ended, then whether that took torch.
 UNTORCHED = """
 import sys
-from pipeline import audit
+from pipeline.audit import command as audit
 try:
     audit.main([])
 except SystemExit as end:
@@ -142,7 +142,7 @@ def test_code_that_changed_after_the_run(place):
 
 
 def test_a_comment_that_changed_after_the_run_is_no_finding(place):
-    path = place / "pipeline" / "gates.py"
+    path = place / "pipeline" / "learning" / "gate.py"
     path.write_text(path.read_text() + "\n# a comment\n")
     audited(place, code=0)
 
