@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pipeline import members
 from pipeline.results.paths import NAME
@@ -25,6 +25,7 @@ Dataset = Annotated[str, AfterValidator(_member("datasets"))]
 Estimator = Annotated[str, AfterValidator(_member("estimators"))]
 Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0)]
 
 
 class Strict(BaseModel):
@@ -46,7 +47,7 @@ class Data(Strict):
     train: Count | None
     validation: Count
     test: Count | None
-    split_seed: int
+    split_seed: Seed
 
 
 class Samples(Strict):
@@ -64,7 +65,7 @@ class Optimiser(Strict):
     rate: Rate
     momentum: Annotated[float, Field(ge=0, lt=1)]
     drops: tuple[Count, ...]
-    drop_factor: Rate
+    drop_factor: Annotated[float, Field(gt=0, le=1)]
 
 
 class Network(Strict):
@@ -74,7 +75,7 @@ class Network(Strict):
     width: Count
     activation: Literal["relu", "sigmoid", "linear"]
     batch_norm: bool
-    shift: float
+    shift: Annotated[float, Field(allow_inf_nan=False)]
     gain: Rate
 
 
@@ -110,7 +111,7 @@ class Tuning(Strict):
     """
 
     rates: tuple[Rate, ...]
-    seeds: tuple[int, ...]
+    seeds: tuple[Seed, ...]
     steps: Count
     chosen_by: Literal["validation_loss"]
 
@@ -122,19 +123,6 @@ class EveryKth(Strict):
 
 
 Placement = Literal["none", "middle", "every"] | EveryKth | tuple[Count, ...]
-
-
-def _within(placement: Placement, info: ValidationInfo) -> Placement:
-    """A gate needs its layer; a run's depth is known before its placement is read."""
-    training = info.data.get("training")
-    hidden = training.network.hidden if training else 0
-    if isinstance(placement, str) or not hidden:
-        return placement
-    wanted = (placement.every,) if isinstance(placement, EveryKth) else placement
-    wrong = [layer for layer in wanted if layer > hidden]
-    if wrong:
-        raise ValueError(f"no layer {', '.join(map(str, wrong))} in a network with {hidden} hidden layers")
-    return placement
 
 
 class Method(Strict):
@@ -152,7 +140,7 @@ class Sweep(Strict):
     """All combinations of methods, seeds and varied settings; with `tuned`, each at the rate that tuning chose."""
 
     methods: Literal["all"] | tuple[Name, ...]
-    seeds: tuple[int, ...]
+    seeds: tuple[Seed, ...]
     tuned: bool = False
     set: dict[str, Any]
     vary: dict[str, tuple[Any, ...]]
@@ -192,14 +180,14 @@ class Run(Strict):
     name: str
     sweep: Name
     method: Name
-    seed: int
+    seed: Seed
     tuned: bool = False
     varied: dict[str, Any]
     data: Data
     training: Training
     estimator: Estimator
     estimator_settings: dict[str, Any]
-    placement: Annotated[Placement, AfterValidator(_within)]
+    placement: Placement
 
 
 class Study(Strict):

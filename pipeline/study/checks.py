@@ -1,0 +1,227 @@
+"""What no single key of a study shows: names that refer to nothing, settings that don't fit each other, empty selections."""
+
+import functools
+import json
+from typing import Any
+
+import pydantic
+from pydantic import BaseModel, ConfigDict
+
+from pipeline import members
+from pipeline.results.fingerprint import digest
+from pipeline.study import label_checks, run_checks, sweeps
+from pipeline.study.errors import ConfigError, explain
+from pipeline.study.schema import Analysis, Run, Study, Sweep
+
+LONGEST_NAME = 120  # characters: two runs' names and an ending have to fit into a file's name, of 255 at most
+
+
+def faults(study: Study) -> list[str]:
+    """Everything that is wrong with a study, a line each; the key's path comes first."""
+    found = []
+    for name, method in study.methods.items():
+        found += _misfits("estimators", method.estimator, method.settings, f"methods.{name}.settings")
+        for sweep in () if method.sweeps == "all" else method.sweeps:
+            if sweep not in study.sweeps:
+                hint = members.nearest(sweep, [*study.sweeps])
+                found.append(f"methods.{name}.sweeps: no sweep {sweep!r} ({hint})")
+    for name, sweep in study.sweeps.items():
+        for method in () if sweep.methods == "all" else sweep.methods:
+            if method not in study.methods:
+                hint = members.nearest(method, [*study.methods])
+                found.append(f"sweeps.{name}.methods: no method {method!r} ({hint})")
+        found += [f"sweeps.{name}.vary.{key}: an empty list gives no runs" for key, v in sweep.vary.items() if not v]
+        if len(set(sweep.seeds)) != len(sweep.seeds) or not sweep.seeds:
+            found.append(f"sweeps.{name}.seeds: expected at least one, each once; found {list(sweep.seeds)}")
+        if sweep.methods != "all" and len(set(sweep.methods)) != len(sweep.methods):
+            found.append(f"sweeps.{name}.methods: expected each once; found {list(sweep.methods)}")
+        found += _rates_faults(name, sweep)
+    found += _tuning_faults(study)
+    found += label_checks.faults(study)
+    if found:
+        return found
+    try:
+        runs = sweeps.unfold_all(study)
+    except ConfigError as error:
+        return [str(error)]
+    return (
+        _name_faults(study, runs)
+        + (_data_faults(runs) or _run_faults(study, list(runs.values())))
+        + _analysis_faults(study, list(runs.values()))
+        + _figure_faults(study)
+    )
+
+
+def _rates_faults(name: str, sweep: Sweep) -> list[str]:
+    """A rate that is varied and chosen by tuning would be chosen; all of the varied runs would be the same."""
+    varied = [key for key in sweep.vary if key.endswith("optimiser.rate")]
+    return [
+        f"sweeps.{name}.vary.{key}: found rates in a sweep that is tuned; expected given or tuned rates, not both"
+        for key in varied
+        if sweep.tuned
+    ]
+
+
+def _run_faults(study: Study, runs: list[Run]) -> list[str]:
+    """Settings of runs that don't fit each other, each told once, with the first run that has it."""
+    activations = [
+        entry
+        for name, entry in study.analyses.items()
+        if _declared("analyses", entry.analysis or name).get("READS") == "activations"
+    ]
+    represented = {run.name for entry in activations for run in sweeps.select(runs, entry)}
+    first: dict[run_checks.Fault, str] = {}
+    for run in runs:
+        for fault in run_checks.faults(run, study.tuning):
+            first.setdefault(fault, run.name)
+        if run.name in represented:
+            for fault in run_checks.sample_faults(run, study.samples):
+                first.setdefault(fault, run.name)
+    return [f"{path}: {said} (run {run})" for (path, said), run in first.items()]
+
+
+def _declared(family: str, member: str) -> dict[str, Any]:
+    """The constants of a member; none if there is no such member, which is reported elsewhere."""
+    try:
+        return members.constants(family, member)
+    except members.UnknownNameError:
+        return {}
+
+
+def _tuning_faults(study: Study) -> list[str]:
+    """Trials that would choose nothing, or by seeds whose results are reported."""
+    tuned = [name for name, sweep in study.sweeps.items() if sweep.tuned]
+    if study.tuning is None:
+        return [f"sweeps.{name}.tuned: there is no `tuning` in this study that would choose a rate" for name in tuned]
+    found = []
+    reported = {seed for sweep in study.sweeps.values() for seed in sweep.seeds}
+    shared = sorted(reported & set(study.tuning.seeds))
+    if shared:
+        found.append(f"tuning.seeds: {shared} are reported by a sweep; rates are chosen on seeds of their own")
+    for key in ("rates", "seeds"):
+        values = list(getattr(study.tuning, key))
+        if not values or len(set(values)) != len(values):
+            found.append(f"tuning.{key}: expected at least one, each once; found {values}")
+    return found
+
+
+def _name_faults(study: Study, runs: dict[str, Run]) -> list[str]:
+    """Names that no file could have, found here and not when a training has ended and is to be written."""
+    found = {}
+    for run in runs.values():
+        if len(run.name) > LONGEST_NAME:
+            found[run.sweep] = (
+                f"sweeps.{run.sweep}: the name of a run has {len(run.name)} characters, expected at most "
+                f"{LONGEST_NAME}: shorten the names in it, or vary fewer or shorter settings; it is {run.name}"
+            )
+    for key, names in (("analyses", study.analyses), ("figures", study.figures)):
+        for name in names:
+            if len(name) > LONGEST_NAME:
+                found[key, name] = (
+                    f"{key}.{name}: the name has {len(name)} characters, expected at most {LONGEST_NAME}: shorten it"
+                )
+    return list(found.values())
+
+
+def _data_faults(runs: dict[str, Run]) -> list[str]:
+    """Settings that don't fit the data set of a run, each named once."""
+    sets = {digest([run.data.dataset, run.data.settings]): run.data for run in runs.values()}
+    return [
+        fault for data in sets.values() for fault in _misfits("datasets", data.dataset, data.settings, "data.settings")
+    ]
+
+
+def _analysis_faults(study: Study, runs: list[Run]) -> list[str]:
+    found = []
+    for name, entry in study.analyses.items():
+        try:
+            declared = members.constants("analyses", entry.analysis or name)
+        except members.UnknownNameError as error:
+            found.append(f"analyses.{name}: {error}")
+            continue
+        found += _misfits("analyses", entry.analysis or name, entry.settings, f"analyses.{name}.settings")
+        if declared["SCOPE"] == "study":
+            continue
+        if not entry.sweeps:
+            found.append(f"analyses.{name}.sweep: found none; expected the sweep (or sweeps) whose runs are analysed")
+            continue
+        unknown = [sweep for sweep in entry.sweeps if sweep not in study.sweeps]
+        for sweep in unknown:
+            found.append(f"analyses.{name}.sweep: no sweep {sweep!r} ({members.nearest(sweep, [*study.sweeps])})")
+        if unknown:
+            continue
+        chosen = sweeps.select(runs, entry)
+        if len(set(entry.sweeps)) != len(entry.sweeps):
+            found.append(f"analyses.{name}.sweep: expected each sweep once; found {list(entry.sweeps)}")
+        if not chosen:
+            keys = ["method", "seed", *dict.fromkeys(key for each in entry.sweeps for key in study.sweeps[each].vary)]
+            found.append(f"analyses.{name}.where: {entry.where} selects no run; keys are {', '.join(keys)}")
+        else:
+            found += _where_faults(name, entry, chosen)
+        if declared["READS"] == "trials" and not all(run.tuned for run in chosen):
+            found.append(f"analyses.{name}.sweep: {entry.sweep} has runs at a given rate; expected tuned sweeps only")
+    return found
+
+
+def _where_faults(name: str, entry: Analysis, chosen: list[Run]) -> list[str]:
+    """Values of a selection that no run has: a typing error in one of several would stay unseen."""
+    found = []
+    for key, value in entry.where.items():
+        there = [{"method": run.method, "seed": run.seed, **run.varied}.get(key) for run in chosen]
+        strange = [each for each in (value if isinstance(value, list) else [value]) if each not in there]
+        if strange:
+            found.append(f"analyses.{name}.where.{key}: found {strange}, which no run of its sweeps has")
+    return found
+
+
+def _figure_faults(study: Study) -> list[str]:
+    found = []
+    for name, entry in study.figures.items():
+        try:
+            declared = members.constants("figures", entry.figure or name)
+        except members.UnknownNameError as error:
+            found.append(f"figures.{name}: {error}")
+            continue
+        found += _misfits("figures", entry.figure or name, entry.settings, f"figures.{name}.settings")
+        reads = list(declared["READS"])
+        found += [
+            f"figures.{name}.tables: {asked!r} is none of what it reads ({members.nearest(asked, reads)})"
+            for asked in entry.tables
+            if asked not in reads
+        ]
+        found += [
+            f"figures.{name}: reads the analysis {needed!r}, which is not under `analyses`: add it there"
+            for needed in (entry.tables.get(asked, asked) for asked in reads)
+            if needed not in study.analyses
+        ]
+        found += [
+            f"figures.{name}.tables.{asked}: found {entry_name!r}, an entry of the analysis {other!r}; expected one of {asked!r}"
+            for asked, entry_name in entry.tables.items()
+            if entry_name in study.analyses and (other := study.analyses[entry_name].analysis or entry_name) != asked
+        ]
+    return found
+
+
+def _misfits(family: str, member: str, settings: dict[str, Any], where: str) -> list[str]:
+    """Check a member's settings against what its function takes."""
+    model = _model(family, member)
+    try:
+        model.model_validate_json(json.dumps(settings))
+    except pydantic.ValidationError as error:
+        return [explain(error, where, valid=sorted(model.model_fields))]
+    names = [(family, name) for family in members.FAMILIES for name in settings.get(family, [])]
+    found = []
+    for family_named, name in names:
+        try:
+            members.check(family_named, name)
+        except members.UnknownNameError as error:
+            found.append(f"{where}.{family_named}: {error}")
+    return found
+
+
+@functools.cache
+def _model(family: str, member: str) -> type[BaseModel]:
+    """What a member's function takes, as a model; made once, for many entries of a study have one member."""
+    declared = members.settings(family, member)
+    fields: dict[str, Any] = {name: (s.type, ... if s.required else None) for name, s in declared.items()}
+    return pydantic.create_model("Settings", __config__=ConfigDict(extra="forbid", strict=True), **fields)

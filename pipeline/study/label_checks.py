@@ -1,0 +1,53 @@
+"""Texts of a study that are drawn: labels, titles. What a figure couldn't show as it stands is refused."""
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.study.schema import Study
+
+LONGEST_LABEL = 60  # characters; a legend gets wider than its figure
+LONGEST_TITLE = 120
+
+
+def faults(study: Study) -> Iterator[str]:
+    """Labels that a legend would drop, mix up or box, and titles likewise."""
+    seen: dict[str, str] = {}
+    for name, method in study.methods.items():
+        path = f"methods.{name}.label"
+        yield from _text(path, method.label, LONGEST_LABEL)
+        if method.label.startswith("_"):
+            yield f"{path}: found {method.label!r}, which begins with an underscore; legends leave such labels out"
+        if method.label in seen:
+            yield f"{path}: found {method.label!r}, which is the label of methods.{seen[method.label]} too"
+        seen.setdefault(method.label, name)
+    yield from _text("title", study.title, LONGEST_TITLE)
+    for name, figure in study.figures.items():
+        if figure.title is not None:
+            yield from _text(f"figures.{name}.title", figure.title, LONGEST_TITLE)
+
+
+def _text(path: str, text: str, longest: int) -> Iterator[str]:
+    if not text.strip() or text != text.strip():
+        yield f"{path}: found {text!r}, expected a text without blanks at its ends"
+    if len(text) > longest:
+        yield f"{path}: found {len(text)} characters, expected at most {longest}: shorten it"
+    control = sorted({character for character in text if not character.isprintable()})
+    if control:
+        yield f"{path}: found {', '.join(map(repr, control))}, expected printable characters in one line"
+    missing = sorted({character for character in text if not character.isascii() and ord(character) not in glyphs()})
+    if missing and not control:
+        yield (
+            f"{path}: the font of the figures has no {', '.join(f'{each} (U+{ord(each):04X})' for each in missing)}: figures "
+            "would show a box"
+        )
+
+
+@functools.cache
+def glyphs() -> frozenset[int]:
+    """The characters of the font that figures use, DejaVu Sans as it comes with matplotlib."""
+    import matplotlib  # only a text with characters beyond ASCII needs it
+    from matplotlib.ft2font import FT2Font
+
+    font = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    return frozenset(FT2Font(str(font)).get_charmap())
