@@ -1,24 +1,43 @@
-# Each target makes the environment that it needs.
+# `make` and `make help` list the targets and install nothing; every other target runs `setup` first if needed.
+# `help` prints the comments that begin with two hashes.
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 STAMP := .venv/.made-from-lock
 SITES := .venv/sites/.made-from-lock
-# Of `review`, `archive` and so on: make review STUDY=smoke
+
+## STUDY=smoke                        the study of review, verify, archive and publish (default: study)
 STUDY ?= study
+## TORCH=cpu or TORCH=cuda            the build of torch that setup installs (default: cuda with nvidia-smi, else cpu)
+## PYTHON=/path/to/python             the Python for .venv, 3.11 or newer (default: the first one found on PATH)
+## OPTIONS=--dry-run                  more options for publish
+## SLURM_TESTS="slurm and not slow"   the tests that test-slurm runs, by pytest's markers (default: slurm)
 SLURM_TESTS ?= slurm
 
-.PHONY: always setup reproduce smoke test test-kills test-slurm check document verify why review archive publish lock
+.PHONY: help setup reproduce smoke test test-slurm test-kills verify why check document review archive publish lock
+.PHONY: always
 
-setup: $(STAMP)                 ## the environment, from the lock file
+help:                           ## list the targets and variables
+                                ## installs nothing
+	@awk '/^[a-z-]+:.*## / { sub(/:.*## /, "\t"); split($$0, part, "\t"); printf "  %-12s %s\n", part[1], part[2] } \
+	  /^ +## / { sub(/^ +## /, ""); printf "  %-12s   (%s)\n", "", $$0 } \
+	  /^## / { variables = variables "\n  " substr($$0, 4) } \
+	  BEGIN { print "usage: make TARGET [VARIABLE=value]\n"; \
+	    print "Targets (all but help run setup first if the environment is missing or out of date)" } \
+	  END { print "\nVariables" variables }' $(firstword $(MAKEFILE_LIST))
 
-# A build of torch that is asked for by name is looked at each time.
+setup: $(STAMP)                 ## install the environment into .venv from the lock files, checked by hash
+                                ## under ten minutes, 2.5 GB, network; several GB more with torch's CUDA build
+
+# If TORCH names a build, setup runs each time, to check which build is installed.
 $(STAMP): $(wildcard requirements*.lock) tools/setup.sh tools/torch.sh $(if $(TORCH),always)
 	bash tools/setup.sh
 
-reproduce: setup                ## the default study: every figure, table and the report
+reproduce: setup                ## run the default study: every figure, every table, the report
+                                ## README's table of times says how long; network for the data, the first time
 	snakemake reproduce all
 
-smoke: setup                    ## the whole workflow, very small
+smoke: setup                    ## run the whole workflow on a very small study, whose numbers mean nothing
+                                ## under ten minutes on two cores; network for the data, the first time
 	snakemake reproduce all --config study=smoke
 
 $(SITES): $(STAMP)
@@ -26,40 +45,51 @@ $(SITES): $(STAMP)
 	uv pip install --quiet --python .venv/bin/python --target $(@D) --require-hashes --requirement requirements-sites.lock
 	touch $@
 
-test: setup $(SITES)            ## all tests, the smoke study included
+test: setup $(SITES)            ## run all tests, with the smoke study in a copy of the tree
+                                ## under a quarter of an hour on two cores; network for the data, the first time
 	python -m pytest
 
-test-slurm: setup               ## the workflow through a SLURM cluster on this machine; needs root, slurm-wlm and munge
+test-slurm: setup               ## run the workflow through a SLURM cluster on this machine
+                                ## under half an hour, most of it waiting; needs root, slurm-wlm and munge, else skips
 	python -m pytest -n 0 -m "$(SLURM_TESTS)" tests/slurm
 
-test-kills: setup               ## the smoke study, killed ten times at random moments
+test-kills: setup               ## run the smoke study and kill it ten times at random moments
+                                ## under half an hour on two cores
 	python -m pytest -n 0 -m slow tests/workflow/test_kills.py
 
-verify: setup                   ## a study's numbers beside the published ones
+verify: setup                   ## compare the numbers and verdicts of STUDY with the published ones
+                                ## needs the results of STUDY
 	python -m pipeline verify --study $(STUDY)
 
-why: setup                      ## why each job of the last run ran
+why: setup                      ## say why each job of the last run ran
+                                ## reads Snakemake's log
 	python -m pipeline why
 
-check: setup                    ## format, lint, types, imports, generated files
+check: setup                    ## check format, lint, types, imports and generated files
+                                ## changes nothing
 	bash tools/check.sh
 
-document: setup                 ## fill in README's generated parts
+document: setup                 ## fill in the generated parts of README
+                                ## needs the results of the default study
 	python -m pipeline document
 
-review: setup                   ## the review of a study, one page; its address is printed
+review: setup                   ## write the review of STUDY as one page and print its address
+                                ## needs the results of STUDY
 	python -m pipeline review --study $(STUDY)
 
-archive: setup                  ## code, settings and results as one file below dist/
+archive: setup                  ## pack code, settings and results of STUDY into one file in dist/
+                                ## needs the results of STUDY
 	python -m pipeline archive --study $(STUDY)
 
-publish: setup                  ## send the offline W&B runs and build the review there; OPTIONS=--dry-run sends nothing
+publish: setup                  ## send the offline W&B runs of STUDY and build its review there
+                                ## network and a W&B key; OPTIONS=--dry-run needs neither and sends nothing
 	python -m pipeline publish --study $(STUDY) $(OPTIONS)
 
 UNIVERSAL := --universal --python-version 3.11 --generate-hashes --no-header --quiet
 COMPILE := uv pip compile pyproject.toml --no-emit-package torch $(UNIVERSAL)
 
-lock: setup                     ## renew the lock files, but that of PyTorch's CPU builds (needs the network)
+lock: setup                     ## renew the lock files, except that of PyTorch's CPU builds
+                                ## network; installs nothing
 	$(COMPILE) --extra test --extra check --output-file requirements.lock
 	$(COMPILE) --extra s3 --extra ssh --extra slurm --extra publish --extra browser --extra servers --extra parallel \
 	  --constraint requirements.lock --output-file requirements-tools.lock

@@ -1,4 +1,4 @@
-"""docs/faults.md, held to what really happens by the tests that bring a fault about."""
+"""The table of docs/faults.md, which the tests that cause a fault compare with what happens."""
 
 import signal
 from pathlib import Path
@@ -7,7 +7,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "faults.md"
 
 
 def rows() -> dict[str, list[str]]:
-    """The cells of each fault's row: message, exit code, what is left, what then."""
+    """The row of each fault: message, exit code, what is left, what to do."""
     lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
     cells = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines[1:]]
     assert all(len(row) == 5 for row in cells)
@@ -15,7 +15,7 @@ def rows() -> dict[str, list[str]]:
 
 
 def told(what: str, said: str, code: int = 0) -> None:
-    """Assert that the page tells a fault's message, part after part between `…`, and its exit code (0: none)."""
+    """Assert that the page gives a fault's message, whose parts between `…` come in that order, and its exit code."""
     message, exit_code, *_ = rows()[what]
     rest = said.replace("`", "")
     for part in map(str.strip, message.strip("`").split("…")):

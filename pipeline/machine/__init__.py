@@ -1,1 +1,1 @@
-"""What jobs ask of a machine: time, memory, a GPU; waiting for SLURM jobs."""
+"""Machines: one GPU for one job, and waiting for jobs that SLURM still has."""

@@ -32,8 +32,8 @@ def chosen(config: Mapping[str, Any]) -> str:
             continue
         if key in Study.model_fields:
             raise ConfigError(
-                f"found {key!r} from --configfile or --config, which is a key of a study's file; a study is chosen by its "
-                f"name: put the file into {CONFIGS}/ and use --config study=NAME"
+                f"found {key!r} from --configfile or --config, which is a key of a study's file; a study is chosen by "
+                f"its name: put the file into {CONFIGS}/ and use --config study=NAME"
             )
         raise ConfigError(
             f"--config: found the key {key!r}, expected study ({members.nearest(str(key), ['study'])}); such as "

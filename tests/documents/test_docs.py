@@ -1,9 +1,10 @@
-"""The project's papers say what is so: every setting, file and command that they name is there."""
+"""The documents agree with the project: every setting, file, command and room that they name exists."""
 
 import inspect
 import re
 import subprocess
 import sys
+import tomllib
 import types
 import typing
 
@@ -13,45 +14,46 @@ import torch
 import yaml
 from pydantic import BaseModel
 
+from pipeline import __main__ as commands
 from pipeline import members
 from pipeline.learning.gate import Gate
 from pipeline.pages import readme
 from pipeline.study.schema import Method, Study
 
-PAPERS = ("README.md", "CONTRIBUTING.md", "configs/README.md")
-MADE = ("results", "wandb", "docs", ".venv", "data", "logs")  # folders that commands make
-WHOSE = ("paper", "sister paper", "ours")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "configs/README.md", "docs/cluster.md", "docs/faults.md")
+GENERATED = ("results", "resume", "wandb", ".venv", ".snakemake", "data", "logs")  # folders that commands create
+NOT_FILES = {"nvidia.com/gpu", "__init__.py"}  # look like one file and aren't
+CHOSEN_BY = ("paper", "sister paper", "ours")
 
 
-def models(annotation):
-    """The pydantic models in an annotation, with how a key of theirs is reached: directly, or by a name of one's own."""
+def nested_models(annotation):
+    """The pydantic models in an annotation, each with what comes before its keys: nothing, or a name to choose."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [("", annotation)]
     if typing.get_origin(annotation) is dict:
-        return [(".<name>", model) for _, model in models(typing.get_args(annotation)[1])]
+        return [(".<name>", model) for _, model in nested_models(typing.get_args(annotation)[1])]
     if typing.get_origin(annotation) in (typing.Union, types.UnionType, typing.Annotated):
-        return [found for part in typing.get_args(annotation) for found in models(part)]
+        return [found for part in typing.get_args(annotation) for found in nested_models(part)]
     return []
 
 
-def takes_more(annotation):
-    """Whether a key takes something else than a model too, such as a word or nothing: then it is explained itself."""
+def takes_plain_values(annotation):
+    """Whether a key takes values that aren't models, such as a word or null; such a key has a row of its own."""
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return any(not models(part) for part in typing.get_args(annotation))
-    return not models(annotation)
+        return any(not nested_models(part) for part in typing.get_args(annotation))
+    return not nested_models(annotation)
 
 
-def keys(model, prefix=""):
+def config_keys(model, prefix=""):
     """The path of every key that a config may have."""
     for name, field in model.model_fields.items():
-        below = models(field.annotation)
-        if takes_more(field.annotation):
+        if takes_plain_values(field.annotation):
             yield prefix + name
-        for between, inner in below:
-            yield from keys(inner, f"{prefix}{name}{between}.")
+        for between, inner in nested_models(field.annotation):
+            yield from config_keys(inner, f"{prefix}{name}{between}.")
 
 
-def rows(text, heading):
+def table_rows(text, heading):
     """The cells of the table below a heading."""
     table = text.partition(heading)[2].partition("\n## ")[0]
     found = [
@@ -62,28 +64,28 @@ def rows(text, heading):
     return found[2:]
 
 
-def test_every_key_of_a_study_is_explained_and_no_other(root):
-    found = rows((root / "configs" / "README.md").read_text(), "## Every key")
+def test_the_table_explains_exactly_the_keys_of_a_study(root):
+    found = table_rows((root / "configs" / "README.md").read_text(), "## Every key")
     named = [cells[0].strip("`") for cells in found]
     assert len(named) == len(set(named))
-    assert sorted(named) == sorted(keys(Study))
-    for key, meaning, unit, whose in found:
+    assert sorted(named) == sorted(config_keys(Study))
+    for key, meaning, unit, chosen_by in found:
         assert len(meaning) > 8, key
         assert unit, key
-        assert re.match(rf"({'|'.join(WHOSE)})\b", whose), key
+        assert re.match(rf"({'|'.join(CHOSEN_BY)})\b", chosen_by), key
 
 
-def test_choices_are_named_as_the_config_takes_them(root):
-    """A key with a few valid values lists them all."""
+def test_a_key_with_a_few_valid_values_lists_them_all(root):
     found = {
-        cells[0].strip("`"): cells[2] for cells in rows((root / "configs" / "README.md").read_text(), "## Every key")
+        cells[0].strip("`"): cells[2]
+        for cells in table_rows((root / "configs" / "README.md").read_text(), "## Every key")
     }
     seen = 0
-    for key in keys(Study):
+    for key in config_keys(Study):
         model = Study
         for part in key.replace(".<name>", "").split("."):
             field = model.model_fields[part]
-            model = next((inner for _, inner in models(field.annotation)), model)
+            model = next((inner for _, inner in nested_models(field.annotation)), model)
         for part in (field.annotation, *typing.get_args(field.annotation)):
             if typing.get_origin(part) is typing.Literal:
                 seen += 1
@@ -91,53 +93,65 @@ def test_choices_are_named_as_the_config_takes_them(root):
     assert seen >= 6
 
 
-def test_the_same_keys_stand_in_every_study(root):
-    """`missing; every study has the same keys`, says the error; so every file there has a line in the table."""
+def test_every_study_is_in_the_table_of_files(root):
     text = (root / "configs" / "README.md").read_text()
     studies = {path.name for path in (root / "configs").glob("*.yaml")} - {"claims.yaml"}
     assert studies == set(re.findall(r"^\| \[(\w+\.yaml)\]\(\1\)", text, re.MULTILINE))
 
 
-def test_every_fault_of_the_page_is_brought_about_by_a_test(root):
+def test_a_test_causes_every_fault_of_the_page(root):
     tests = "".join(path.read_text() for path in (root / "tests").rglob("test_*.py"))
     named = re.findall(r"\btold\(\"([^\"]+)\"", tests)
     assert sorted(named) == sorted(fault_page.rows())
 
 
-@pytest.mark.parametrize("paper", PAPERS)
-def test_links_lead_somewhere(root, paper):
-    text = without_code((root / paper).read_text())
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_to_files(root, document):
+    text = without_code((root / document).read_text())
     for target in re.findall(r"\]\(([^)]+)\)", text):
-        if not target.startswith(("https://", "docs/")):
-            assert ((root / paper).parent / target.partition("#")[0]).exists(), target
+        if not target.startswith("https://"):
+            assert ((root / document).parent / target.partition("#")[0]).exists(), target
 
 
-@pytest.mark.parametrize("paper", PAPERS)
-def test_files_that_are_named_are_there(root, paper):
-    """Every word of code that looks like a file, but for what commands make and README's example of a new one."""
-    text, folder = without_code((root / paper).read_text()), (root / paper).parent
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_named_files_exist(root, document):
+    """Every word of code that looks like a file, except what commands create and README's example of a new member."""
+    text, folder = without_code((root / document).read_text()), (root / document).parent
     new = f"pipeline/estimators/{example(root)[0]}.py"
     words = {word for span in re.findall(r"`([^`\n]+)`", text) for word in span.split()}
     named = {
         word for word in words if re.fullmatch(r"[\w.-]+(/[\w.-]*)+|[\w-]+\.(yaml|toml|lock|cff|py)|\w+file", word)
     }
-    assert named
-    for word in named - {new}:
-        if word.split("/")[0] not in MADE and "NAME" not in word:
+    assert named or document == "docs/faults.md"
+    for word in named - {new} - NOT_FILES:
+        if word.split("/")[0] not in GENERATED and "NAME" not in word:
             assert (root / word).exists() or (folder / word).exists(), word
 
 
-@pytest.mark.parametrize("paper", PAPERS)
-def test_make_targets_that_are_named_exist(root, paper):
-    targets = set(re.findall(r"^([a-z]+):", (root / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"(?:`|^)make ([a-z]+)", (root / paper).read_text(), re.MULTILINE))
-    assert named <= targets
+@pytest.mark.parametrize("document", [*DOCUMENTS, ".ci/run"])
+def test_named_make_targets_exist(root, document):
+    targets = set(re.findall(r"^([a-z-]+):(?!=)", (root / "Makefile").read_text(), re.MULTILINE))
+    text = (root / document).read_text()
+    lines = code_only(text) if document.endswith(".md") else text
+    assert set(re.findall(r"^make ([a-z-]+)", lines, re.MULTILINE)) <= targets
 
 
-def test_modules_that_are_named_exist(root):
-    for paper in PAPERS:
-        for module in re.findall(r"python -m (pipeline\.\w+)\b", (root / paper).read_text()):
-            assert (root / f"{module.replace('.', '/')}.py").is_file()
+@pytest.mark.parametrize("document", [*DOCUMENTS, "Makefile", "dvc.yaml"])
+def test_named_verbs_exist(root, document):
+    """A verb in capitals or angle brackets stands for any verb."""
+    called = re.findall(r"python -m (pipeline[\w.]*)(?: +([a-z]+))?", (root / document).read_text())
+    assert {module for module, _ in called} <= {"pipeline"}
+    assert {verb for _, verb in called if verb} <= set(commands.modules())
+
+
+def test_contributing_lists_the_layers_that_import_linter_checks(root):
+    contracts = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    text = (root / "CONTRIBUTING.md").read_text()
+    assert re.search(r"```text\n(.*?)```", text, re.DOTALL)[1].splitlines() == layers
+    (science,) = [contract["source_modules"] for contract in contracts if contract["type"] == "forbidden"]
+    named = re.search(r"The science \((.*?)\)", text, re.DOTALL)[1]
+    assert [f"pipeline.{room}" for room in re.findall(r"`(\w+)`", named)] == science
 
 
 def test_every_family_is_in_readmes_map_and_in_how_to_add(root):
@@ -158,7 +172,7 @@ def example(root):
     return re.search(r"`pipeline/estimators/(\w+)\.py`:\n\n```python\n(.*?)```", text, re.DOTALL).groups()
 
 
-def test_readmes_estimator_does_what_readme_says(root):
+def test_readmes_estimator_computes_what_readme_says(root):
     """It starts at zero, and is exactly `h * a + y B + c` for each sample."""
     name, source = example(root)
     assert name not in members.members("estimators")
@@ -181,7 +195,7 @@ def test_readmes_estimator_does_what_readme_says(root):
     assert bool(list(built.parameters())) == module.LEARNED
 
 
-def test_readmes_estimator_is_written_as_the_project_asks(root):
+def test_readmes_estimator_passes_ruff(root):
     name, source = example(root)
     for command in (["check"], ["format", "--check"]):
         done = subprocess.run(
@@ -191,7 +205,7 @@ def test_readmes_estimator_is_written_as_the_project_asks(root):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_readmes_entry_is_a_method(root):
+def test_readmes_entry_has_exactly_the_required_keys_of_a_method(root):
     name, _ = example(root)
     entry = yaml.safe_load(re.search(r"```yaml\n(.*?)```", (root / "README.md").read_text(), re.DOTALL)[1])
     (method,) = entry.values()
@@ -200,14 +214,14 @@ def test_readmes_entry_is_a_method(root):
     assert set(method) == needed
 
 
-def test_the_licence_is_the_one_that_is_named(root):
+def test_the_licence_file_is_the_named_licence(root):
     text = (root / "LICENSE").read_text()
     assert "Apache License\n                           Version 2.0, January 2004" in text
     assert text.count("\n") == 202
     assert 'license = "Apache-2.0"' in (root / "pyproject.toml").read_text()
 
 
-def test_the_citation_is_of_this_version_and_invents_nobody(root):
+def test_the_citation_has_this_version_and_names_no_person(root):
     citation = yaml.safe_load((root / "CITATION.cff").read_text())
     assert {"cff-version", "message", "title", "authors"} <= set(citation)
     assert f'version = "{citation["version"]}"' in (root / "pyproject.toml").read_text()
@@ -222,10 +236,17 @@ def test_the_hooks_need_no_network_and_run_what_make_check_runs(root):
     assert (hook["entry"], hook["language"], hook["pass_filenames"]) == ("make check", "system", False)
 
 
-@pytest.mark.parametrize("paper", [*PAPERS, "CHANGELOG.md", "CITATION.cff", "workflow/report/workflow.rst"])
-def test_no_place_on_a_machine_is_named(root, paper):
-    assert not re.search(r"(/home/|/root/|/work/|/tmp/|[A-Z]:\\\\)", (root / paper).read_text())
+@pytest.mark.parametrize("document", [*DOCUMENTS, "CHANGELOG.md", "CITATION.cff", "workflow/report/workflow.rst"])
+def test_no_path_of_a_machine_is_named(root, document):
+    assert not re.search(r"(/home/|/root/|/work/|/tmp/|[A-Z]:\\\\)", (root / document).read_text())
+
+
+def code_only(text):
+    """The lines of all code blocks, and every span of code on a line of its own."""
+    blocks = re.findall(r"```.*?\n(.*?)```", text, re.DOTALL)
+    return "\n".join(blocks + re.findall(r"`([^`\n]+)`", without_code(text)))
 
 
 def without_code(text):
+    """The text without its code blocks; spans of code stay."""
     return re.sub(r"```.*?```", "", text, flags=re.DOTALL)

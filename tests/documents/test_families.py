@@ -1,4 +1,4 @@
-"""Contracts of the families: every member is found by itself and held to what its family promises."""
+"""Contracts of the families: every member is found automatically and must keep what its family promises."""
 
 import inspect
 import re
@@ -46,7 +46,7 @@ def test_estimators(name):
     loss("cross_entropy", net(x, mode="train", gates={1: gate}, y=y), y).backward()
     assert gate.estimate.shape == (N, WIDTH)
     if module.LEARNED:
-        assert torch.count_nonzero(gate.estimate) == 0, "a learned estimator starts by saying nought"
+        assert torch.count_nonzero(gate.estimate) == 0, "a learned estimator must start with an estimate of zero"
         gate.loss().backward()
         assert any(p.grad.abs().sum() > 0 for p in gate.parameters())
 
@@ -62,7 +62,7 @@ def test_datasets(name):
 
 
 @pytest.mark.parametrize("name", members.members("measures"))
-def test_measures_find_a_representation_like_itself_and_unlike_noise(name):
+def test_a_measure_is_1_for_equal_layers_and_low_for_noise(name):
     module = members.load("measures", name)
     rng = np.random.default_rng(0)
     x, other = rng.normal(size=(300, 4)) @ np.diag([3.0, 2.0, 1.0, 0.5]), rng.normal(size=(300, 4))
@@ -81,7 +81,7 @@ def test_analyses(name):
     inputs = [p for p in inspect.signature(module.analyse).parameters.values() if p.kind is not p.KEYWORD_ONLY]
     assert len(inputs) == {"study": 0, "runs": 1, "run": 1, "pair": 2}[module.SCOPE]
     if hasattr(module, "metrics"):
-        assert module.metrics(pd.DataFrame()) == {}, "no rows (every run diverged), no headline numbers"
+        assert module.metrics(pd.DataFrame()) == {}, "without rows (every run diverged) there are no headline numbers"
 
 
 @pytest.mark.parametrize("name", members.members("figures"))
@@ -96,12 +96,12 @@ def test_figures(name, root):
     assert not re.search(r"\.\. \w+::", caption)
 
 
-def test_an_unknown_member_names_the_nearest():
+def test_the_error_for_an_unknown_member_names_the_nearest():
     with pytest.raises(members.UnknownNameError, match="did you mean 'linear_sg'"):
         members.load("estimators", "linear_gs")
 
 
-def test_a_member_that_would_leave_its_folder_is_unknown():
+def test_a_member_outside_the_folder_is_unknown():
     with pytest.raises(members.UnknownNameError):
         members.load("estimators", "../config")
     with pytest.raises(members.UnknownNameError):

@@ -103,7 +103,7 @@ def test_a_disk_that_is_full_of_results_loses_no_training(forks, made, tmp_path,
     place = small_study.write(tmp_path / "place")
     remount = disk(place / "results", "16k")  # room for the history, and not for the models
     code, said = train(forks, place, variables=OFTEN)
-    told("full disk, results", said, code)
+    told("disk full while writing results", said, code)
     assert whole(place, made)
     assert not (place / "results" / STUDY / "train" / RUN / "summary.json").exists()
     remount("size=1m")
@@ -118,7 +118,7 @@ def test_a_disk_that_is_full_of_checkpoints_keeps_the_last_that_fitted(forks, ma
     place = small_study.write(tmp_path / "place")
     remount = disk(place / "resume", "44k")  # a checkpoint grows with the history
     code, said = train(forks, place, variables=OFTEN)
-    told("full disk, checkpoints", said, code)
+    told("disk full while writing checkpoints", said, code)
     assert small_study.final(place) == {}
     assert small_study.partial(place) == []
     remount("size=1m")
@@ -136,7 +136,7 @@ def test_a_disk_that_can_only_be_read_is_named_and_what_it_has_stays(forks, made
     shutil.copytree(made / "results", place / "results", dirs_exist_ok=True)
     remount("ro")
     code, said = train(forks, place)
-    told("results that can only be read", last_line(said), code)
+    told("results on a read-only disk", last_line(said), code)
     assert re.fullmatch(rf"OSError: .*Read-only file system: '.*results/{STUDY}/train/.*'", last_line(said))
     assert complete(place, made)
     remount("rw")
@@ -159,7 +159,7 @@ def test_without_permission_the_file_is_named_and_what_is_there_stays(forks, mad
     for path in shut:
         path.chmod(0o555)
     code, said = run(forks, open_place, "represent", "--run", RUN, nobody=True)
-    told("no permission", last_line(said), code)
+    told("no permission to write", last_line(said), code)
     assert re.fullmatch(rf"PermissionError: .* Permission denied: '.*results/{STUDY}/represent/.*'", last_line(said))
     assert complete(open_place, made)
     for path in shut:
@@ -178,7 +178,7 @@ def test_data_that_no_place_has_right_never_appears(forks, tmp_path):
         (tmp_path / "own" / name).write_bytes(b"\x00\x00\x08\x01\x00\x00\x00\x01\x07")
     nowhere = {"PIPELINE_DATA": str(tmp_path / "own"), "PATH": str(tmp_path), "https_proxy": NOWHERE, "no_proxy": ""}
     code, said = forks.run(place, "prepare", "--dataset", "mnist", "--root", "data/mnist", variables=nowhere)
-    told("data that can't be fetched", said, code)
+    told("data can't be fetched", said, code)
     assert "prepare mnist: could not get train-images-idx3-ubyte" in said
     assert f"PIPELINE_DATA={tmp_path}/own: train-images-idx3-ubyte: found sha256 " in said
     assert "Put these files into data/mnist, or set PIPELINE_DATA" in said
@@ -193,7 +193,7 @@ def test_data_that_change_on_the_disk_are_not_learned_and_are_fetched_again(fork
     good = path.read_bytes()
     path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
     code, said = train(forks, place, DIGITS)
-    told("data that changed on the disk", last_line(said), code)
+    told("data changed on disk", last_line(said), code)
     assert "train-images-idx3-ubyte: found sha256" in last_line(said)
     assert not (place / "results").exists()
     assert forks.run(place, *fetch)[0] == 0
@@ -233,7 +233,7 @@ def test_a_truncated_file_is_named_and_made_again(forks, made, place, file, make
 
 def test_too_little_memory_ends_a_job_and_no_other(forks, made, place):
     code, said = train(forks, place, WIDE, memory=40 << 20)
-    told("too little memory", last_line(said), code)
+    told("not enough memory", last_line(said), code)
     assert complete(place, made), "nothing of it is there"
     assert train(forks, place)[0] == 0
     assert complete(place, made)
@@ -245,7 +245,7 @@ WRITTEN = 3  # the third operation on a file: its content is there, its name isn
 @pytest.mark.parametrize("job", [job for job in small_study.JOBS if "depth-backprop-s0" not in job], ids="-".join)
 def test_ctrl_c_while_a_stage_writes_leaves_nothing_half(forks, made, place, job):
     code, said = run(forks, place, *job, die=[WRITTEN, signal.SIGINT])
-    told("Ctrl-C while a stage works", last_line(said), code)
+    told("Ctrl-C while a stage runs", last_line(said), code)
     assert complete(place, made), "what was there before is left as it was"
     code, said = run(forks, place, *job)
     assert code == 0, said
@@ -260,7 +260,7 @@ def test_ctrl_c_in_a_training_leaves_a_checkpoint(forks, tmp_path):
             break
     os.kill(job.pid, signal.SIGINT)
     code, said = small_study.ended(job)
-    told("Ctrl-C, `SIGTERM` or `SIGUSR1` in a training", said, code)
+    told("Ctrl-C, `SIGTERM` or `SIGUSR1` during training", said, code)
     checkpoint = f"resume/{STUDY}/{LONG}.safetensors"
     assert f"SIGINT: stopped; what is needed to go on is in {checkpoint}" in said
     assert small_study.final(place) == {}
@@ -301,7 +301,7 @@ def test_a_name_that_is_too_long_for_a_file_is_refused_before_anything_runs():
     settings["sweeps"]["depth"]["vary"] = {"optimiser.drops": [list(range(10, 50))]}
     with pytest.raises(ConfigError, match=r"sweeps.depth: the name of a run has \d+ characters") as refused:
         parse_study(yaml.safe_dump(settings), source="x")
-    told("a name that is too long for a file", str(refused.value), 1)
+    told("a run name too long for a file name", str(refused.value), 1)
     settings = small_study.content()
     settings["figures"] = {"learning_curves" * 10: {"figure": "learning_curves", "settings": {}}}
     with pytest.raises(ConfigError, match=r"figures.learning_curves\w+: the name has 150 characters, expected"):
@@ -332,7 +332,7 @@ def test_a_remote_that_is_gone_fails_the_push_and_nothing_else(tmp_path):
     (tmp_path / "place" / "table").write_text("1\n")
     assert dvc("add", "-q", "table")[0] == 0
     code, said = dvc("push")
-    told("DVC's remote is gone", said, code)
+    told("DVC's remote is not available", said, code)
     assert "remote/folder" in said
     (tmp_path / "place" / "table").unlink()
     assert dvc("checkout", "-q")[0] == 0
@@ -382,11 +382,11 @@ def unlocked(workflow, stale):
 
 def test_a_second_snakemake_is_sent_away_and_told_how_to_take_a_lock_from_a_dead_one(stale):
     code, said = stale
-    told("a second Snakemake in the folder", said, code)
+    told("a second Snakemake in the same folder", said, code)
 
 
 def test_a_killed_workflow_goes_on_in_the_middle_of_the_run(unlocked):
-    told("a kill at any moment", (unlocked / "logs" / STUDY / "train" / f"{LONG}.log").read_text())
+    told("a job is killed", (unlocked / "logs" / STUDY / "train" / f"{LONG}.log").read_text())
     assert not any((unlocked / "resume").rglob("[!.]*.safetensors"))
 
 

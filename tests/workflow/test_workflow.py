@@ -183,7 +183,7 @@ def test_a_diverged_run_is_reported_and_the_study_goes_on(place, first):
     summary = store.read_json(place / "results" / "smoke" / "train" / "depth-every_sg-hidden4-s0" / "summary.json")
     assert summary["status"] == "diverged"
     assert re.fullmatch(r"diverged at step \d+: the batch loss was (nan|inf)", summary["message"])
-    told("a run that diverges", summary["message"])
+    told("a run diverges", summary["message"])
     assert summary["message"] in (place / "results" / "smoke" / "report.html").read_text()
     config.write_text(before)
 
