@@ -95,6 +95,11 @@ def timing(study: str) -> Path:
     return results(study) / "timing"
 
 
+def claim(study: str, claim: str) -> Path:
+    """The verdict on one claim in a few numbers, for `dvc metrics show`."""
+    return results(study) / "claims" / f"{claim}.json"
+
+
 def published(study: str) -> Path:
     """The values that were published of a study; they travel with the repository."""
     return PUBLISHED / f"{study}.json"
