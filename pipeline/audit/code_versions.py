@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.results import store
+from pipeline.results import provenance, store
 from pipeline.study.jobs import Job
 from pipeline.study.plan import Plan
-
-SHORT = 12  # characters of a commit's hash
 
 
 @dataclass(frozen=True)
@@ -29,10 +27,8 @@ class Origin:
     @property
     def commit(self) -> str:
         """The commit that it was made at, in words."""
-        found = self.stated.get("commit")
-        if not found:
-            return "no known commit"
-        return f"commit {found[:SHORT]}" + (" with uncommitted changes" if self.stated.get("dirty") else "")
+        found = provenance.describe_commit(self.stated)
+        return f"commit {found}" if found else "no known commit"
 
 
 def origins(planned: Iterable[Job]) -> list[Origin]:

@@ -13,6 +13,7 @@ from pipeline.results import store
 
 PACKAGES = ("dvc", "matplotlib", "numpy", "pandas", "scikit-learn", "scipy", "snakemake", "torch", "wandb")
 LOCK = Path("requirements.lock")
+SHORT = 12  # characters of a commit's hash that readers see
 
 
 class Stamped(Protocol):
@@ -82,6 +83,21 @@ def commit() -> Mapping[str, Any]:
         "commit": head,
         "dirty": bool(_output("git", "status", "--porcelain", "--untracked-files=no")) if head else None,
     }
+
+
+def describe_commit(origin: Mapping[str, Any]) -> str | None:
+    """The short commit of a provenance, and whether there were uncommitted changes; None if it has no commit."""
+    if not origin.get("commit"):
+        return None
+    return origin["commit"][:SHORT] + (" with uncommitted changes" if origin.get("dirty") else "")
+
+
+def describe_hardware(origin: Mapping[str, Any]) -> str | None:
+    """Processor, cores and graphics card of a provenance; None if it has no hardware."""
+    machine = origin.get("hardware")
+    if not machine:
+        return None
+    return f"{machine.get('cpu')}, {machine.get('cores')} cores, {machine.get('gpu') or 'no GPU'}"
 
 
 def _processor() -> str:
