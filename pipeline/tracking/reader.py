@@ -115,14 +115,14 @@ def read(path: Path) -> Recorded:
 def _log(curves: dict[str, list[tuple[int, float]]], numbers: Mapping[str, Any]) -> None:
     """Add one step's numbers; W&B's own, and what is no number, is left out."""
     step = numbers.get(STEP)
-    if not _finite(step):
+    if not _is_number(step):
         return
     for name, value in numbers.items():
-        if not name.startswith("_") and _finite(value):
+        if not name.startswith("_") and _is_number(value):
             curves.setdefault(name, []).append((int(step), float(value)))  # pyright: ignore[reportArgumentType]
 
 
-def _finite(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.metrics import formatting
 from pipeline.metrics.formatting import BACKTICKS
 from pipeline.verdicts import claim_rows
-from pipeline.verdicts.claim_rows import Judged
+from pipeline.verdicts.claim_rows import ClaimRows
 
 LONGEST_TITLE = 128  # characters; the library refuses more
 TRAININGS, RESULTS = "trainings", "figures and headline numbers"
@@ -103,7 +103,7 @@ def library() -> tuple[Any, Any]:
     return reports, expr
 
 
-def _names(claim: Judged) -> list[str]:
+def _names(claim: ClaimRows) -> list[str]:
     """The figures of a claim and its parts, each once."""
     rows = [claim.whole, *claim.parts]
     return list(dict.fromkeys(row["figure"] for row in rows if row["figure"]))
@@ -139,7 +139,7 @@ def _list(facts: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"- {name}: {_plain(value)}" for name, value in facts)
 
 
-def _overview(claims: Sequence[Judged]) -> str:
+def _overview(claims: Sequence[ClaimRows]) -> str:
     rows = [
         (claim.whole["id"], claim.whole["claim"], f"**{claim.whole['verdict']}**", claim.whole["evidence"])
         for claim in claims
@@ -147,7 +147,7 @@ def _overview(claims: Sequence[Judged]) -> str:
     return _table(("Claim", "In our words", "Verdict", "Deciding evidence"), rows)
 
 
-def _claim(claim: Judged) -> str:
+def _claim(claim: ClaimRows) -> str:
     """A claim in words, with each part's number, intervals, n, criterion and verdict."""
     whole = claim.whole
     said = [whole["claim"], f"Evidence: {whole['evidence']}"]

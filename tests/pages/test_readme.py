@@ -182,9 +182,3 @@ def test_snakemakes_complaint_is_passed_on(place):
     (place / "Snakefile").write_text("rule broken")
     with pytest.raises(RuntimeError, match=r"`snakemake reproduce all --rulegraph mermaid-js` failed:(.|\n)*Snakefile"):
         readme.main([])
-
-
-def test_the_diagram_does_not_depend_on_snakemakes_numbering():
-    one = "flowchart TB\n\tid0[b]\n\tid1[a]\n\tid2[alone]\n\tstyle id0 fill:#57BFD9\n\tid1 --> id0\n"
-    other = "---\ntitle: DAG\n---\nflowchart TB\n\tid0[alone]\n\tid1[a]\n\tid2[b]\n\tid1 --> id2\n"
-    assert readme.diagram(one) == readme.diagram(other) == "flowchart TB\n    a --> b\n    alone"

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from pipeline.metrics import formatting
 from pipeline.results import paths, store
 from pipeline.study.plan import Plan
 from pipeline.verdicts import compare, published
@@ -65,9 +66,7 @@ def test_what_differs_is_told_and_exits_with_one(call):
     write({**NUMBERS, "y": [1.5]}, VERDICTS)
     code, said = call()
     assert code == 1
-    assert "a/y" in said
-    assert "1.000      1.500" in said
-    assert "one seed" in said
+    assert f"a/y 1.000 1.500 {formatting.MISSING} one seed" in " ".join(said.split())
 
 
 def test_a_changed_verdict_alone_exits_with_one(call):
@@ -75,7 +74,7 @@ def test_a_changed_verdict_alone_exits_with_one(call):
     write(NUMBERS, [VERDICTS[0], {"id": "C1.a", "verdict": "partly"}])
     code, said = call()
     assert code == 1
-    assert "C1.a   replicated, here partly" in said
+    assert "C1.a replicated, here partly" in " ".join(said.split())
     assert "0 differs" in said
 
 

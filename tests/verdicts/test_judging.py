@@ -194,7 +194,7 @@ def test_a_claim_of_one_part_has_its_numbers():
     assert [whole[key] for key in shared] == [part[key] for key in shared]
     assert (whole["id"], whole["claim"]) == ("C1", "x")
     assert whole["criterion"] == "its one part, C1.a: above 0 with both 95 % intervals"
-    assert whole["evidence"] == f"C1.a, {part['evidence'][:-1]}; the algebra is held by tests/test_x.py."
+    assert whole["evidence"] == f"C1.a, {part['evidence'][:-1]}; tests/test_x.py checks the algebra."
 
 
 def test_what_is_not_tested_says_what_it_would_need():

@@ -23,7 +23,7 @@ import yaml
 from forks import Forks
 from small_study import PAIR, ROOT, RUN, SECRETS, STUDY
 
-from pipeline.pages import report_model
+from pipeline.pages import render, report_model
 from pipeline.results import store
 from pipeline.study import strict_yaml
 from pipeline.study.errors import ConfigError
@@ -337,8 +337,7 @@ def test_whatever_the_report_shows_is_text():
     diverged = dataclasses.replace(content["runs"][0], status="diverged")
     finished = dataclasses.replace(content["runs"][0], status="finished", final={"test_accuracy": 0.5})
     content["runs"] += [diverged, finished]
-    template = (ROOT / "pipeline" / "pages" / "templates" / "report.html.j2").read_text()
-    text = report_model.render(report_model.Report(**content, verdicts=rows), template)
+    text = render.report(report_model.Report(**content, verdicts=rows))
     found = Page(text)
     assert "script" not in found.tags
     assert not {name for name in found.attributes if name.startswith("on")}
