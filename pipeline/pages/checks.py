@@ -10,7 +10,7 @@ from pipeline.results import paths
 from pipeline.study.plan import Plan
 from pipeline.tracking.reader import Recorded
 
-ROUNDING = 1e-9  # relative; W&B's JSON may change a number by as much
+ROUNDING = 1e-9  # relative difference that W&B's JSON may cause in a number
 
 
 @dataclass(frozen=True)

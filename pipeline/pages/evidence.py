@@ -1,4 +1,4 @@
-"""What there is of a study's results, and which claims rest on which runs."""
+"""Read a study's results, finished or not, and find which claims rest on which runs."""
 
 import collections
 import math
@@ -20,7 +20,7 @@ LOSS = "train_loss"
 
 @dataclass(frozen=True)
 class Results:
-    """What there is of a study; mappings are by the run's name.
+    """The results that a study has so far; mappings are by the run's name.
 
     Attributes:
         plan: its jobs.
@@ -55,7 +55,7 @@ class Results:
 
 
 def read(plan: Plan) -> Results:
-    """Read what there is of a study, which may be half finished."""
+    """Read the results that a study has so far."""
     summaries = {run: found for run in plan.runs if (found := read_json(paths.summary(plan.name, run)))}
     ids = {run: id_ for run, found in summaries.items() if (id_ := tracked(found))}
     records, damaged = reader.newest(list(ids.values()), reader.folder())

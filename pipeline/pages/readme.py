@@ -65,7 +65,7 @@ UNCHECKED = ("times",)  # times differ from run to run, which makes nothing out 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Fill in every part; with `--check`, list the parts that are out of date and exit with 1 if there are any."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if a part is out of date")
     check = parser.parse_args(argv).check
     text = before = README.read_text(encoding="utf-8")

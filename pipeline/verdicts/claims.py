@@ -80,7 +80,7 @@ def load_claims(path: Path = PATH) -> Ledger:
     """Read the ledger.
 
     Raises:
-        ConfigError: naming every fault, including ids that stand twice.
+        ConfigError: naming every fault, including ids that occur twice.
     """
     try:
         ledger = Ledger.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")), strict=False)
@@ -92,5 +92,5 @@ def load_claims(path: Path = PATH) -> Ledger:
     twice = sorted({id for id in ids if ids.count(id) > 1})
     strange = [part.id for claim in ledger.claims for part in claim.parts if part.id.partition(".")[0] != claim.id]
     if twice or strange:
-        raise ConfigError(f"{path}: ids that stand twice: {twice}; parts under another claim: {strange}")
+        raise ConfigError(f"{path}: ids that occur twice: {twice}; parts under another claim: {strange}")
     return ledger

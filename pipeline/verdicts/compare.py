@@ -103,7 +103,8 @@ def _expect(settings: str, plan: Plan, source: Path) -> None:
     if settings != wanted:
         raise NothingToCompareError(
             f"{source} was made with settings {settings}, configs/{plan.name}.yaml now has {wanted}: go back to the "
-            f"commit that {source} comes from, or run the study and, if the change is meant, publish anew (`--publish`)"
+            f"commit that {source} comes from, or run the study and, if the change is intended, publish again "
+            "(`--publish`)"
         )
 
 

@@ -1,4 +1,4 @@
-"""Methods side by side: one setting, one analysis a quantity."""
+"""Methods side by side: all in one setting, each quantity from one analysis."""
 
 import pytest
 

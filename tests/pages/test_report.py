@@ -1,4 +1,4 @@
-"""The report: everything is there, nothing is loaded from elsewhere, and what is planted in a name stays text."""
+"""The report: complete, self-contained, and without a way for planted text to become markup."""
 
 import itertools
 import json
@@ -57,7 +57,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def study(root, tmp_path, monkeypatch):
-    """A small study with two depths, two methods and two seeds, one of them diverged; results made up here."""
+    """A small study with two depths, two methods and two seeds, one of them diverged; the results are made up."""
     monkeypatch.chdir(tmp_path)
     content = yaml.safe_load((root / "configs" / "smoke.yaml").read_text())
     content["title"] = "Small & <b>bold</b>"
@@ -291,7 +291,7 @@ WHOLE = {
 
 
 def judged(*rows):
-    """The page with these verdicts."""
+    """Write these verdicts and make the page."""
     paths.verdicts("small").write_text(json.dumps(rows))
     return made()
 

@@ -1,4 +1,4 @@
-"""The review: from claims to runs, what can be trusted, and a page on which what is planted stays text."""
+"""The review: the runs behind each claim, the checks, and a page on which planted text stays text."""
 
 import itertools
 import math
@@ -29,7 +29,7 @@ def made(pytestconfig, tmp_path_factory):
 
 @pytest.fixture
 def plan(made, tmp_path, monkeypatch):
-    """A copy of it in the present folder."""
+    """A copy of that study in the working directory."""
     plan, place = made
     shutil.copytree(place, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""The command that compares a run with published values: what it says, and its exit codes."""
+"""The command that compares a run with published values: its output and exit codes."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ VERDICTS = [{"id": "C1", "verdict": "partly"}, {"id": "C1.a", "verdict": "replic
 
 
 def write(numbers, verdicts, *, settings=None, folder=None):
-    """A run's metrics.json and verdicts.json."""
+    """Write a run's metrics.json and verdicts.json."""
     folder = folder or paths.results("smoke")
     settings = settings or Plan.load("smoke").settings_hash()
     found = {name: {"values": values, "mean": sum(values) / len(values)} for name, values in numbers.items()}
@@ -37,7 +37,7 @@ def place(root, tmp_path, monkeypatch):
 
 @pytest.fixture
 def call(place, capsys):
-    """Call the command; the exit code and what it said."""
+    """A function that calls the command and returns its exit code and output."""
 
     def called(*more):
         code = 0

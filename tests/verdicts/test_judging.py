@@ -1,4 +1,4 @@
-"""Verdicts follow from criteria and intervals alone, and the ledger is read as if it were wrong."""
+"""Verdicts follow from criteria and intervals alone; the ledger is parsed strictly."""
 
 import json
 import re
@@ -31,7 +31,7 @@ NAN = float("nan")
 
 
 def found(mean, low, high, n, bootstrap=None):
-    """A measured number with these intervals, whatever its values."""
+    """A measured number with these intervals, which need not fit its values."""
     return Found(np.array([mean]), Interval(mean, low, high, n), bootstrap or (low, high))
 
 

@@ -1,4 +1,4 @@
-"""Published values: each ruling, where it begins and ends, and files that hold all of a float."""
+"""Published values: each ruling with its limits, and files that keep every bit of a float."""
 
 import math
 
@@ -46,7 +46,7 @@ def test_the_tolerance_is_half_a_prediction_interval():
 
 
 def test_the_interval_covers_what_it_says(generator):
-    """Of two samples of one normal distribution the means are so near in 95 of 100 cases."""
+    """The means of two samples from one normal distribution differ by no more in 95 of 100 cases."""
     a, b = generator.normal(size=(2, 2000, 3))
     near = [abs(x.mean() - y.mean()) <= tolerance(x.tolist()) for x, y in zip(a, b, strict=True)]
     low, high = distributions.binom.interval(0.9999, len(near), 0.95)
