@@ -21,9 +21,8 @@ from pipeline.metrics import formatting
 from pipeline.pages import checks, evidence, review_model, rule_graph
 from pipeline.pages.evidence import Results
 from pipeline.pages.review_model import Claim, Picture, Published, Run, Stage
-from pipeline.results import paths, store, timing
+from pipeline.results import paths, secrets, store, timing
 from pipeline.study.plan import Plan
-from pipeline.tracking import client
 from pipeline.verdicts import published
 from pipeline.verdicts.claim_rows import Judged, by_claim
 from pipeline.verdicts.claims import Ledger, load_claims
@@ -113,7 +112,7 @@ def rules(study: str) -> str | None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=RULES_SECONDS, check=True)
     except (OSError, subprocess.SubprocessError) as error:
         said = (getattr(error, "stderr", None) or str(error)).strip()
-        print(f"warning: the page has no drawing of the workflow: {client.scrub(said)}", file=sys.stderr)
+        print(f"warning: the page has no drawing of the workflow: {secrets.scrub(said)}", file=sys.stderr)
         return None
     return done.stdout
 
