@@ -16,7 +16,7 @@ from pipeline.study import schema
 from pipeline.study.labels import identity
 from pipeline.study.plan import Plan
 from pipeline.tracking import reader, study_runs
-from pipeline.tracking.reader import Recorded
+from pipeline.tracking.reader import OfflineRun
 from pipeline.verdicts.claims import Ledger
 
 LOSS, ACCURACY = "train_loss", "test_accuracy"
@@ -40,7 +40,7 @@ class Results:
     plan: Plan
     summaries: Mapping[str, Mapping[str, Any]]
     tracked: Mapping[str, str]
-    records: Mapping[str, Recorded]
+    records: Mapping[str, OfflineRun]
     damaged: Sequence[str]
     loss: Mapping[str, sparklines.Points]
 
@@ -96,7 +96,7 @@ def runs_of(plan: Plan, analysis: str) -> list[schema.Run]:
     return [] if plan.declared(analysis)["SCOPE"] == "study" else plan.select(analysis)
 
 
-def _loss(name: str, run: str, record: Recorded | None) -> sparklines.Points:
+def _loss(name: str, run: str, record: OfflineRun | None) -> sparklines.Points:
     """A run's training loss as W&B recorded it, or else from the results, which are those that travel."""
     if record and LOSS in record.curves:
         return record.curves[LOSS]
