@@ -3,7 +3,6 @@
 The same commit, results and version of zlib give the same bytes on any machine, at any time.
 """
 
-import argparse
 import gzip
 import hashlib
 import io
@@ -23,6 +22,7 @@ import yaml
 
 from pipeline.results import paths, secrets, store
 from pipeline.sharing import crate
+from pipeline.study import arguments
 from pipeline.study.errors import ConfigError
 from pipeline.study.plan import Plan
 
@@ -62,8 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: with exit code 2 and the reason, if the archive can't be made.
     """
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", required=True, help="the study to archive; it must be finished")
+    parser = arguments.parser(__doc__)
     parser.add_argument("--allow-dirty", action="store_true", help="archive even if files differ from the commit")
     given = parser.parse_args(argv)
     try:

@@ -4,7 +4,6 @@
 job; `prepare` too takes packed data before it asks any other source.
 """
 
-import argparse
 import hashlib
 import lzma
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from pipeline import members
 from pipeline.results import paths, snakemake_records, store
+from pipeline.study import arguments
 
 ENDING = ".xz"
 PRESET = 7 | lzma.PRESET_EXTREME  # takes half a minute, once, and saves a megabyte in every clone
@@ -23,8 +23,7 @@ def main(argv: list[str] | None = None) -> None:
     Raises:
         SystemExit: with exit code 1 and the reason, if a file is missing or has another checksum than expected.
     """
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", required=True, help="the study whose records are packed; run it first")
+    parser = arguments.parser(__doc__)
     parser.add_argument(
         "--dataset", required=True, help=f"the data set to pack: one of {', '.join(members.members('datasets'))}"
     )

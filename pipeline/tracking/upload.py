@@ -4,7 +4,6 @@ A run's id is made from what the run depends on, so that a run that is sent twic
 neither key nor network: it lists what would be sent and writes the report as JSON.
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import NoReturn
 
 from pipeline.results import paths
 from pipeline.results.secrets import scrub
+from pipeline.study import arguments
 from pipeline.study.errors import ConfigError
 from pipeline.study.plan import Plan
 from pipeline.tracking.account import PublishError
@@ -27,8 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: with the reason, and exit code 2 if nothing was sent, 1 if some of it was.
     """
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", required=True, help="the study to publish; it must be finished")
+    parser = arguments.parser(__doc__)
     parser.add_argument(
         "--entity",
         default=os.environ.get("WANDB_ENTITY"),
