@@ -1,4 +1,4 @@
-"""Archive a study's code, settings, results and provenance in one file. `python -m pipeline archive --study study`.
+"""Archive a study's code, settings, results and provenance in one file.
 
 The same commit, results and version of zlib give the same bytes on any machine, at any time.
 """

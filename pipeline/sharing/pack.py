@@ -1,6 +1,6 @@
 """Pack a data set's files and Snakemake's records of a study's outputs, to be published with the results.
 
-`python -m pipeline pack --study study --dataset mnist`. After a pull the Snakefile restores both before it plans any
+After a pull the Snakefile restores both before it plans any
 job; `prepare` too takes packed data before it asks any other source.
 """
 

@@ -1,4 +1,4 @@
-"""Upload a study's offline W&B runs and build its report there. `python -m pipeline publish --study study`.
+"""Upload a study's offline W&B runs and build its report there.
 
 A run's id is made from what the run depends on, so that a run that is sent twice is still one run. `--dry-run` needs
 neither key nor network: it lists what would be sent and writes the report as JSON.
