@@ -11,7 +11,7 @@ from pipeline import members
 from pipeline.audit import code_versions, dvc_lock
 from pipeline.audit.code_versions import Origin
 from pipeline.audit.findings import Finding
-from pipeline.results import packed_records, paths, provenance, recorded, store, timing
+from pipeline.results import paths, provenance, snakemake_records, store, timing
 from pipeline.results.fingerprint import digest
 from pipeline.study.jobs import Job
 from pipeline.study.plan import Plan
@@ -36,10 +36,10 @@ class Study:
         self.counts: dict[str, int] = {}
         self.notes: list[str] = []
         try:
-            packed_records.restore(name)
+            snakemake_records.restore(name)
         except (store.DamagedFileError, OSError) as error:
             self.notes.append(f"records that came with the results are not taken up: {error}")
-        self.records = recorded.records()
+        self.records = snakemake_records.records()
         self.again = f"snakemake reproduce all --config study={name}"
         self._sums: dict[str, str] = {}
 
@@ -98,12 +98,12 @@ class Study:
 
     def recorded(self) -> Iterator[Finding]:
         """Snakemake has a record of each output, of the present parameters and command, and of a job that was run."""
-        commands = recorded.commands()
+        commands = snakemake_records.commands()
         known = [path for job in self.jobs for path in job.outputs if str(path) in self.records]
         self.counts["records"] = len(known)
         if not known:
             mend = f"dvc pull {paths.packed_records(self.name)}, or {self.again} --forceall"
-            yield Finding(str(recorded.METADATA), "no record", f"records of {self.name}", "none", mend)
+            yield Finding(str(snakemake_records.METADATA), "no record", f"records of {self.name}", "none", mend)
             return
         for job in self.jobs:
             for path in job.outputs:

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.pages.evidence import DIVERGED, FINISHED, MISSING, Results, origin
 from pipeline.results import paths
 from pipeline.study.plan import Plan
-from pipeline.tracking.reader import Recorded
+from pipeline.tracking.reader import OfflineRun
 
 ROUNDING = 1e-9  # relative difference that W&B's JSON may cause in a number
 
@@ -112,7 +112,7 @@ def reasons(found: Sequence[tuple[str, Sequence[str]]] | None) -> Check:
     return Check("Last run here", None, f"{count} jobs ran" if count else "nothing ran: all was fresh", details)
 
 
-def _differing(summary: Mapping[str, Any], record: Recorded) -> list[str]:
+def _differing(summary: Mapping[str, Any], record: OfflineRun) -> list[str]:
     """The final numbers for which W&B has another value than the results."""
     pairs = {name: (value, record.summary.get(name)) for name, value in summary["final"].items()}
     return [

@@ -11,7 +11,7 @@ from pipeline.results import paths, store, timing
 from pipeline.study import schema
 from pipeline.study.plan import Plan
 from pipeline.tracking import reader, study_runs
-from pipeline.tracking.reader import Recorded
+from pipeline.tracking.reader import OfflineRun
 from pipeline.verdicts.claims import Ledger
 
 FINISHED, DIVERGED, MISSING = "finished", "diverged", "missing"  # how a run ended; the last has no result
@@ -34,7 +34,7 @@ class Results:
     plan: Plan
     summaries: Mapping[str, Mapping[str, Any]]
     tracked: Mapping[str, str]
-    records: Mapping[str, Recorded]
+    records: Mapping[str, OfflineRun]
     damaged: Sequence[str]
     loss: Mapping[str, Sequence[tuple[int, float]]]
 
@@ -82,7 +82,7 @@ def tracked(summary: Mapping[str, Any]) -> str | None:
     return study_runs.training_id(made)
 
 
-def _loss(study: str, run: str, record: Recorded | None) -> Sequence[tuple[int, float]]:
+def _loss(study: str, run: str, record: OfflineRun | None) -> Sequence[tuple[int, float]]:
     """A run's training loss as W&B recorded it, otherwise from the results."""
     if record and LOSS in record.curves:
         return record.curves[LOSS]

@@ -22,11 +22,10 @@ from pipeline.pages import checks, evidence, render, review_model, rule_graph, r
 from pipeline.pages.checks import PublishedComparison
 from pipeline.pages.evidence import Results
 from pipeline.pages.review_model import ClaimSection, Picture, RunRow, StageRow
-from pipeline.results import paths, provenance, store, timing
+from pipeline.results import paths, provenance, secrets, store, timing
 from pipeline.study import arguments
 from pipeline.study.errors import ConfigError
 from pipeline.study.plan import Plan
-from pipeline.tracking import client
 from pipeline.verdicts import published
 from pipeline.verdicts.claim_rows import ClaimRows, by_claim
 from pipeline.verdicts.claims import Ledger, load_claims
@@ -112,7 +111,7 @@ def rulegraph(study: str) -> str | None:
     try:
         return rule_graph.ask(study)
     except RuntimeError as error:
-        print(f"warning: the page has no drawing of the workflow: {client.scrub(str(error))}", file=sys.stderr)
+        print(f"warning: the page has no drawing of the workflow: {secrets.scrub(str(error))}", file=sys.stderr)
         return None
 
 

@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--root", required=True, type=Path, help="the folder of its files, such as data/mnist")
     given = parser.parse_args(argv)
     try:
-        members.check("datasets", given.dataset)
+        members.require("datasets", given.dataset)
     except members.UnknownNameError as error:
         parser.error(str(error))
     from pipeline.datasets.shared.download import DownloadError

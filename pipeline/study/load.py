@@ -235,7 +235,7 @@ def _misfits(family: str, member: str, settings: dict[str, Any], where: str) -> 
     faults = []
     for family_named, name in names:
         try:
-            members.check(family_named, name)
+            members.require(family_named, name)
         except members.UnknownNameError as error:
             faults.append(f"{where}.{family_named}: {error}")
     return faults

@@ -17,7 +17,7 @@ def _name(text: str) -> str:
 
 
 def _member(family: str) -> Callable[[str], str]:
-    return lambda name: members.check(family, name)
+    return lambda name: members.require(family, name)
 
 
 Name = Annotated[str, AfterValidator(_name)]

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.audit import code_versions, command, dvc_lock, findings, recompute
 from pipeline.audit.code_versions import Origin
-from pipeline.results import recorded, store
+from pipeline.results import snakemake_records, store
 from pipeline.study.jobs import Job
 from pipeline.study.plan import Plan
 
@@ -29,14 +29,14 @@ def planned(root, monkeypatch):
 
 def test_jobs_are_those_of_the_rules(planned, root):
     found = list(planned.jobs())
-    rules = set(recorded.commands(root / recorded.RULES))
+    rules = set(snakemake_records.commands(root / snakemake_records.RULES))
     assert {job.rule for job in found} == rules - {"prepare"}
     outputs = [path for job in found for path in job.outputs]
     assert len(outputs) == len(set(outputs))
 
 
 def test_commands_are_the_rules_strings(root):
-    found = recorded.commands(root / recorded.RULES)
+    found = snakemake_records.commands(root / snakemake_records.RULES)
     assert found["judge"] == "python -m pipeline judge --study {wildcards.study} > {log} 2>&1"
     assert found["analyse"].endswith(" --job {wildcards.job} > {log} 2>&1")
 
@@ -82,8 +82,8 @@ def test_records_of_long_names_are_found(tmp_path):
     path.write_text(json.dumps(content))
     (tmp_path / "no base64").write_text("{}")
     (tmp_path / base64.urlsafe_b64encode(b"half").decode()).write_text("{")
-    assert list(recorded.records(tmp_path)) == [name]
-    assert recorded.records(tmp_path)[name].checksums == {"in": "abc"}
+    assert list(snakemake_records.records(tmp_path)) == [name]
+    assert snakemake_records.records(tmp_path)[name].checksums == {"in": "abc"}
 
 
 def test_a_damaged_result_is_named(tmp_path):

@@ -169,7 +169,7 @@ def test_curves_come_from_wandb_where_it_has_them_and_are_compared(plan):
 def test_a_damaged_record_is_named_on_the_page(plan):
     one = "depth-one_sg-hidden2-s0"
     made_up.record(store.read_json(paths.summary(NAME, one)))
-    (path,) = reader.folder().glob(reader.FOLDERS)
+    (path,) = reader.folder().glob(reader.FILES)
     path.write_bytes(b"bad" + path.read_bytes()[3:])
     content, html = made_up.page()
     assert not check(content, "Weights & Biases").good

@@ -61,7 +61,7 @@ def fetch(root: Path, files: tuple[tuple[str, str], ...], sources: tuple[Source,
             tried.append(f"{root / name}: damaged: found sha256 {found}, expected {expected}")
     for source in sources:
         if missing:
-            got, faults = _take(source, root, missing)
+            got, faults = take(source, root, missing)
             done += [f"{root / name}: from {source}" for name in got]
             tried += faults
     if missing:
@@ -73,7 +73,7 @@ def fetch(root: Path, files: tuple[tuple[str, str], ...], sources: tuple[Source,
     return done
 
 
-def _take(source: Source, root: Path, missing: dict[str, str]) -> tuple[list[str], list[str]]:
+def take(source: Source, root: Path, missing: dict[str, str]) -> tuple[list[str], list[str]]:
     """Take from one source what is `missing` and strike it out there; the names got, and what went wrong."""
     got, faults, offered = [], [], set()
     try:
