@@ -14,7 +14,7 @@ from pipeline.datasets.shared import artificial
 from pipeline.results import paths
 from pipeline.runs import build
 from pipeline.stages import prepare
-from pipeline.stages.train import Session
+from pipeline.runs.session import Session
 from pipeline.study.load import parse_study
 from pipeline.study.plan import Plan
 
