@@ -57,7 +57,7 @@ def test_datasets(name):
     assert isinstance(module.LICENCE, str)
     assert isinstance(module.SOURCE, str)
     assert all(re.fullmatch(r"[0-9a-f]{64}", checksum) for _, checksum in module.FILES)
-    assert callable(module.fetch)
+    assert isinstance(module.SOURCES, tuple)
     assert callable(module.load)
 
 
