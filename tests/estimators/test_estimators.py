@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import one_hot, softmax
 
-from pipeline.estimators import (  # fmt: skip
+from pipeline.estimators import (
     class_only_sg,
     direct_feedback_alignment,
     feedback_alignment,
@@ -88,9 +88,16 @@ def test_unconditioned_without_layers_is_linear_in_h(signals):
 
 def network():
     return Network(
-        INPUTS, CLASSES, hidden=2, width=WIDTH, activation="relu", batch_norm=False, shift=0.1, gain=1.0,
+        INPUTS,
+        CLASSES,
+        hidden=2,
+        width=WIDTH,
+        activation="relu",
+        batch_norm=False,
+        shift=0.1,
+        gain=1.0,
         generator=torch.Generator().manual_seed(5),
-    ).double()  # fmt: skip
+    ).double()
 
 
 def pass_through(net, gates, name="cross_entropy"):
