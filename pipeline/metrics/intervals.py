@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
 from scipy import stats
@@ -113,3 +114,9 @@ def rank_correlation(x: Float[ndarray, " n"], y: Float[ndarray, " n"]) -> float:
     if len(a) == 0 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return np.nan
     return float(np.corrcoef(a, b)[0, 1])
+
+
+def layer_trend(rows: pd.DataFrame) -> float:
+    """The rank correlation of the columns `layer` and `value`: 1 if the value rises with each layer."""
+    layer, value = rows[["layer", "value"]].to_numpy(dtype=np.float64).T
+    return rank_correlation(layer, value)

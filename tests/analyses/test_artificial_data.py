@@ -70,7 +70,7 @@ def test_where_the_sgs_stand(hidden, one, every):
     assert found == ({"every_linear_sg": ("linear_sg", every)} if every else {})
 
 
-def test_an_sg_on_the_output_of_a_linear_model_is_nought_at_first_so_nothing_moves():
+def test_an_sg_on_the_output_of_a_linear_model_is_zero_at_first_so_nothing_moves():
     x, labels = artificial_data_training.draw("xor", samples=50, inputs=3, seed=1)
     model = artificial_data_training.Model(hidden=0, width=4, steps=1, rate=0.1)
     start, final = artificial_data_training.train(model, "mse", x, labels, ("linear_sg", [1]), seed=1)

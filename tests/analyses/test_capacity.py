@@ -30,8 +30,14 @@ def task(seed=0, **changes):
 
 def fit(method, hidden, **changes):
     options = {
-        "width": 16, "loss_name": "cross_entropy", "steps": 200, "rate": 0.01, "look_every": 5, "fitted": 0.99, **changes,
-    }  # fmt: skip
+        "width": 16,
+        "loss_name": "cross_entropy",
+        "steps": 200,
+        "rate": 0.01,
+        "look_every": 5,
+        "fitted": 0.99,
+        **changes,
+    }
     return capacity_training.fit(method, options.pop("task", task()), hidden=hidden, **options)
 
 
@@ -106,7 +112,7 @@ def test_without_hidden_layers_the_gate_stands_on_the_output():
     trainer.update(task().x, task().y)
     (gate,) = trainer.gates.values()
     assert gate.estimate.shape == (24, 3)
-    assert torch.equal(before, trainer.network.weight), "a fresh SG says nought, so that even the output layer stands"
+    assert torch.equal(before, trainer.network.weight), "a fresh SG returns zero, so even the output layer stays"
     with torch.no_grad():
         error = trainer.network(task().x, mode="measure") - task().y
     torch.testing.assert_close(gate.signals["arrived"], 2 * error / 3)
@@ -218,9 +224,14 @@ def test_the_figure_shows_means_and_intervals_over_seeds(table):
     assert rows.loc["train_loss", "lost"] == 0
     labels = {text.get_text() for text in figure.legends[0].get_texts()}
     assert labels == {
-        "backprop", "one linear SG", "linear SG everywhere", "one sigmoid SG", "sigmoid SG everywhere",
-        "lower half frozen", "all hidden layers frozen",
-    }  # fmt: skip
+        "backprop",
+        "one linear SG",
+        "linear SG everywhere",
+        "one sigmoid SG",
+        "sigmoid SG everywhere",
+        "lower half frozen",
+        "all hidden layers frozen",
+    }
     figure.canvas.draw()
 
 

@@ -106,8 +106,13 @@ def test_the_antisymmetric_part_is_no_part_of_the_implied_loss(generator):
 
 @pytest.mark.parametrize(
     ("matrix", "share"),
-    [([[0, 1], [-1, 0]], 1), ([[2, 1], [1, -3]], 0), ([[0, 1], [0, 0]], np.sqrt(0.5)), ([[3, 2], [0, 0]], np.sqrt(2 / 13))],
-)  # fmt: skip
+    [
+        ([[0, 1], [-1, 0]], 1),
+        ([[2, 1], [1, -3]], 0),
+        ([[0, 1], [0, 0]], np.sqrt(0.5)),
+        ([[3, 2], [0, 0]], np.sqrt(2 / 13)),
+    ],
+)
 def test_antisymmetric_share_of_known_matrices(matrix, share):
     A = np.array(matrix, dtype=float)
     assert implied_loss.antisymmetric_share(A) == pytest.approx(share)
@@ -184,9 +189,16 @@ def points():
 @pytest.mark.parametrize("name", losses.LOSSES)
 def test_what_is_followed_is_plain_training_on_all_points(setting, points, name):
     net = Network(
-        2, 2, hidden=3, width=8, activation="relu", batch_norm=True, shift=0.0, gain=1.0,
+        2,
+        2,
+        hidden=3,
+        width=8,
+        activation="relu",
+        batch_norm=True,
+        shift=0.0,
+        gain=1.0,
         generator=torch.Generator().manual_seed(5),
-    )  # fmt: skip
+    )
     rule = Rule("adam", 0.01)
     trainer = Trainer(net, stack(net, (1, 2, 3)), loss=name, rule=rule, gate_rule=rule, update="simultaneous")
     x, y = torch.from_numpy(points.inputs), one_hot(torch.from_numpy(points.labels), 2).float()
@@ -202,9 +214,16 @@ def test_what_is_followed_is_plain_training_on_all_points(setting, points, name)
 
 def test_a_look_changes_nothing_and_sees_each_layers_output(setting, points):
     net = Network(
-        2, 2, hidden=3, width=8, activation="relu", batch_norm=True, shift=0.0, gain=1.0,
+        2,
+        2,
+        hidden=3,
+        width=8,
+        activation="relu",
+        batch_norm=True,
+        shift=0.0,
+        gain=1.0,
         generator=torch.Generator().manual_seed(5),
-    )  # fmt: skip
+    )
     gates = stack(net, (1, 3))
     x, y = torch.from_numpy(points.inputs), one_hot(torch.from_numpy(points.labels), 2).float()
     before = {key: value.clone() for key, value in net.state_dict().items()}
