@@ -13,8 +13,8 @@ from pipeline.datasets import linearly_separable, noisy_linear, random_labels, x
 from pipeline.datasets.shared import artificial
 from pipeline.results import paths
 from pipeline.runs import build
-from pipeline.stages import prepare
 from pipeline.runs.session import Session
+from pipeline.stages import prepare
 from pipeline.study.load import parse_study
 from pipeline.study.plan import Plan
 

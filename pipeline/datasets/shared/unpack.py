@@ -1,4 +1,4 @@
-"""Put data that came packed with the results in place."""
+"""Unpack data files that came with the results."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ from pipeline.results import paths, store
 
 
 def unpack(dataset: str, root: Path | None = None) -> None:
-    """Unpack the files that are missing, all or none; one line on stderr says what was done, or why it wasn't.
+    """Unpack the missing files, all or none; one line on stderr tells what was done, or why not.
 
     Does and says nothing if no file is missing, or if the data set didn't come with the results. Missing files can then
     still be fetched from elsewhere.
