@@ -6,8 +6,8 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from pipeline import members
-from pipeline.analyses.shared import similarity
-from pipeline.analyses.shared.similarity import SAMPLE
+from pipeline.analyses.shared import layer_similarity
+from pipeline.analyses.shared.layer_similarity import SAMPLE
 from pipeline.metrics.names import metric
 from pipeline.results.activations import Activations
 
@@ -44,13 +44,13 @@ def analyse(
         size up to which a singular value counts as zero), n (points). The value is NaN if a layer is constant.
     """
     rows = []
-    orders = similarity.orders(len(a.labels(SAMPLE)), permutations, generator)
+    orders = layer_similarity.orders(len(a.labels(SAMPLE)), permutations, generator)
     layers_a, layers_b = _layers(a), _layers(b)
     for name in measures:
         module = members.load("measures", name)
         others = [module.prepare(h) for h in layers_b]
         for layer, first in enumerate(map(module.prepare, layers_a), start=1):
-            found = similarity.against_chance(module, first, others, orders)
+            found = layer_similarity.against_chance(module, first, others, orders)
             rows += [
                 (name, layer, other, *numbers, first.rank, second.rank, max(first.cut, second.cut), first.n)
                 for other, (numbers, second) in enumerate(zip(found, others, strict=True), start=1)

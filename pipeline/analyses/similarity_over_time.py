@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline import members
-from pipeline.analyses.shared import similarity
-from pipeline.analyses.shared.similarity import SAMPLE
+from pipeline.analyses.shared import layer_similarity
+from pipeline.analyses.shared.layer_similarity import SAMPLE
 from pipeline.metrics.intervals import rank_correlation
 from pipeline.metrics.names import per_seed
 from pipeline.results.activations import Activations
@@ -39,14 +39,14 @@ def analyse(
         The value is NaN if a layer is constant.
     """
     rows = []
-    orders = similarity.orders(len(activations.labels(SAMPLE)), permutations, generator)
+    orders = layer_similarity.orders(len(activations.labels(SAMPLE)), permutations, generator)
     for layer in range(1, activations.layers + 1):
         states = [activations.layer(SAMPLE, layer, step=step) for step in activations.steps]
         for name in measures:
             module = members.load("measures", name)
             prepared = [module.prepare(h) for h in states]
             end = prepared[-1]
-            found = similarity.against_chance(module, end, prepared, orders)
+            found = layer_similarity.against_chance(module, end, prepared, orders)
             rows += [
                 (name, layer, step, *numbers, now.rank, end.rank, max(now.cut, end.cut), now.n)
                 for step, numbers, now in zip(activations.steps, found, prepared, strict=True)

@@ -127,7 +127,3 @@ def _commits(checks: FileChecks) -> Iterator[str]:
         yield f"the results were made at {listed(found)}; the code of these jobs is the same at each"
     elif any("uncommitted" in each for each in found):
         yield f"the results were made at {found[0]}: the commit alone doesn't give their code, the fingerprints do"
-
-
-if __name__ == "__main__":
-    main()

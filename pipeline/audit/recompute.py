@@ -10,7 +10,7 @@ from pipeline import members
 from pipeline.audit import code_versions
 from pipeline.audit.findings import Finding
 from pipeline.metrics.summary import summarise
-from pipeline.results import paths, store, tables
+from pipeline.results import paths, store
 from pipeline.study.plan import Plan
 from pipeline.verdicts.claims import load_claims
 from pipeline.verdicts.judge import judge_claim
@@ -37,7 +37,7 @@ def metrics(plan: Plan) -> Iterator[Finding]:
         if not hasattr(module, "metrics") or not all(file.is_file() for file in files):
             continue
         try:
-            present = _plain(summarise(dict(sorted(module.metrics(tables.joined(files)).items()))))
+            present = _plain(summarise(dict(sorted(module.metrics(store.read_tables(files)).items()))))
         except (store.DamagedFileError, KeyError, ValueError) as error:
             yield _finding(plan.name, path, analysis, "tables that can be read", str(error))
             continue

@@ -263,7 +263,3 @@ def _few(items: Sequence[str]) -> str:
     """The first items of a list and the number of the others."""
     more = len(items) - NAMED
     return ", ".join(items[:NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-if __name__ == "__main__":
-    main()

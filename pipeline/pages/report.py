@@ -11,7 +11,7 @@ from pipeline.audit import code_versions
 from pipeline.metrics import formatting, names
 from pipeline.pages import evidence, methods_table, report_model
 from pipeline.pages.methods_table import MethodsComparison
-from pipeline.results import paths, provenance, store, tables, timing
+from pipeline.results import paths, provenance, store, timing
 from pipeline.study.labels import identity
 from pipeline.study.load import CONFIGS
 from pipeline.study.plan import Plan
@@ -120,7 +120,7 @@ def _analysis(plan: Plan, analysis: str, metrics: dict[str, Any]) -> report_mode
         name=analysis,
         what=formatting.first_sentence(purpose),
         claims=plan.declared(analysis)["CLAIMS"],
-        rows=len(tables.joined(plan.tables(analysis))) if whole else None,
+        rows=len(store.read_tables(plan.tables(analysis))) if whole else None,
         numbers=report_model.Grid.of(metrics.get("metrics", {}).get(analysis, {}), labels),
         meaning=formatting.paragraphs(meaning),
     )

@@ -137,6 +137,17 @@ def read_table(path: str | Path) -> pd.DataFrame:
         return pq.read_table(_bytes(path), page_checksum_verification=True).to_pandas()
 
 
+def read_tables(paths: Iterable[Path]) -> pd.DataFrame:
+    """The rows of several tables, in the order of the files. A diverged run has an empty table and adds nothing.
+
+    Raises:
+        DamagedFileError: as `read_table`.
+    """
+    parts = [read_table(path) for path in paths]
+    kept = [part for part in parts if len(part)]
+    return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame()
+
+
 def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], provenance: Mapping[str, Any]) -> None:
     """Write named arrays as safetensors, with a checksum of each."""
     whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}

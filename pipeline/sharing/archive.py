@@ -225,7 +225,3 @@ def _write(target: Path, name: str, files: Mapping[str, ArchivedFile], time: int
             entry.size, entry.mtime = len(files[path].content), time
             entry.mode = 0o755 if files[path].executable else 0o644
             tar.addfile(entry, io.BytesIO(files[path].content))
-
-
-if __name__ == "__main__":
-    main()

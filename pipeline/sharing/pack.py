@@ -62,7 +62,3 @@ def is_packed(target: Path, expected: str) -> bool:
             return hashlib.file_digest(content, "sha256").hexdigest() == expected  # pyright: ignore[reportArgumentType]
     except (lzma.LZMAError, EOFError):
         return False
-
-
-if __name__ == "__main__":
-    main()

@@ -67,7 +67,7 @@ class Optimiser(Strict):
     drop_factor: Rate
 
 
-class Network(Strict):
+class NetworkSettings(Strict):
     """The network, without its inputs and outputs."""
 
     hidden: Annotated[int, Field(ge=0, le=50)]
@@ -90,7 +90,7 @@ class Gates(Strict):
 class Training(Strict):
     """One training, but for its data, method and seed."""
 
-    network: Network
+    network: NetworkSettings
     loss: Literal["cross_entropy", "mse"]
     batch: Count
     steps: Count

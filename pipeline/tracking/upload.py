@@ -76,7 +76,3 @@ def end(code: int, problem: str) -> NoReturn:
     """Print a problem without secrets to stderr and exit."""
     print(f"publish: {scrub(problem)}", file=sys.stderr)
     raise SystemExit(code)
-
-
-if __name__ == "__main__":
-    main()
