@@ -12,7 +12,7 @@ from pipeline.study.plan import ALL_STEPS
 def main(argv: Sequence[str] | None = None) -> None:
     """Extract a run's activations at its last checkpoint, or at all of them, and write them to one file."""
     plan, job = arguments.of_stage("represent", __doc__, argv)
-    gpu.gpu()
+    gpu.reserve()
     from pipeline.learning.trainer import load_model
     from pipeline.runs import build
     from pipeline.runs.extract import checkpointed, choose, extract

@@ -11,7 +11,7 @@ from pipeline.tracking import client, identity
 def main(argv: Sequence[str] | None = None) -> None:
     """Train one run, from its newest checkpoint if there is one."""
     plan, job = arguments.of_stage("train", __doc__, argv)
-    gpu.gpu()
+    gpu.reserve()
     from pipeline.runs import build, tuning
     from pipeline.runs.checkpoints import Checkpoints
     from pipeline.runs.session import Session
