@@ -32,8 +32,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     ) as tracker:
         session = Session(run, build.load_data(run.data), build.device(), tracker.log)
         with Checkpoints(paths.resume(plan.name, run.name), origin) as checkpoints:
-            session.take_up(checkpoints.newest())
-            session.go(lambda: checkpoints.after_step(session.state))
+            session.restore(checkpoints.newest())
+            session.train(lambda: checkpoints.after_step(session.state))
         final = session.final()
         tracker.summary({**final, "status": session.status, "step": session.trainer.step})
     outcome = {

@@ -12,17 +12,19 @@ import torch
 from torch import nn
 
 from pipeline.estimators.linear_sg import LinearSG
-from pipeline.learning.gate import Gate, positions
+from pipeline.learning.gate import Gate
 from pipeline.learning.losses import loss
-from pipeline.learning.network import Network
-from pipeline.learning.trainer import Rule, Trainer
+from pipeline.learning.network import Network, Shape
+from pipeline.learning.optimisers import OptimiserSettings
+from pipeline.learning.placement import positions
+from pipeline.learning.trainer import Trainer
 
 N, INPUTS, WIDTH, K, HIDDEN = 10, 12, 16, 3, 4
 
 
 def network(seed=0, hidden=HIDDEN, **changes):
-    options = {"width": WIDTH, "activation": "relu", "batch_norm": False, "shift": 0.0, "gain": 1.0, **changes}
-    net = Network(INPUTS, K, hidden=hidden, generator=torch.Generator().manual_seed(seed), **options).double()
+    shape = Shape(INPUTS, K, hidden=hidden, **{"width": WIDTH, "batch_norm": False, **changes})
+    net = Network(shape, generator=torch.Generator().manual_seed(seed)).double()
     with torch.no_grad():
         net.bias.copy_(torch.randn(K, generator=torch.Generator().manual_seed(seed + 1)))
     return net
@@ -38,7 +40,8 @@ def trainer(net, gates, update="simultaneous", rate=0.01):
     """Gates with fresh SGs by placement, or the given ones. A rate beyond the curvature would blow up rounding errors."""
     if isinstance(gates, str):
         gates = {layer: Gate(LinearSG(WIDTH, K).double()) for layer in positions(gates, hidden=HIDDEN)}
-    return Trainer(net, gates, loss="mse", rule=Rule("sgd", rate), gate_rule=Rule("sgd", 1e-3), update=update)
+    sgd, gate_sgd = OptimiserSettings("sgd", rate), OptimiserSettings("sgd", 1e-3)
+    return Trainer(net, gates, loss="mse", optimiser=sgd, gate_optimiser=gate_sgd, update=update)
 
 
 def parameters(module):
