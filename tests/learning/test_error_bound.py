@@ -31,7 +31,7 @@ def batch(seed=1):
 
 
 def gate(estimator="linear_sg", *, seed=2, size=0.05, above=WIDTH, **options):
-    """A gate whose estimator says something."""
+    """A gate whose estimates are not zero."""
     module, generator = members.load("estimators", estimator), torch.Generator().manual_seed(seed)
     built = module.build(WIDTH, CLASSES, above=above, generator=generator).double()
     with torch.no_grad():

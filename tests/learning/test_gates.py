@@ -20,7 +20,7 @@ def network(hidden=4, seed=0, **changes):
 
 
 def random_sg(seed=1):
-    """A linear SG that says something, so that a wrong sign or factor shows."""
+    """A linear SG with estimates that are not zero, so that a wrong sign or factor shows."""
     generator = torch.Generator().manual_seed(seed)
     module = linear_sg.build(WIDTH, CLASSES, above=WIDTH, generator=generator).double()
     with torch.no_grad():
@@ -105,7 +105,7 @@ def test_observed_gates_change_nothing_and_still_learn(batch):
     assert all(p.grad.abs().sum() > 0 for p in gates[2].parameters())
 
 
-def test_the_first_update_of_the_layers_below_is_nought(batch):
+def test_the_first_update_of_the_layers_below_is_zero(batch):
     x, y = batch
     net = network()
     gate = Gate(linear_sg.build(WIDTH, CLASSES, above=WIDTH, generator=torch.Generator()).double())

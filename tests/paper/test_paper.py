@@ -81,7 +81,7 @@ def test_c1_where_no_sample_has_an_error_sg_training_moves_nothing(placement, up
 
 @pytest.mark.parametrize("placement", ["middle", "every"])
 def test_c1_random_targets_that_are_interpolated_stay_so(placement):
-    """With more units than samples, the output layer can be set so that the loss is nought to rounding."""
+    """With more units than samples, the output layer can be set so that the loss is zero to rounding."""
     net, (x, y) = network(hidden=HIDDEN), batch()
     with torch.no_grad():
         h = torch.cat([net.activations(x)[-1], torch.ones(N, 1, dtype=torch.float64)], dim=1)
@@ -95,7 +95,7 @@ def test_c1_random_targets_that_are_interpolated_stay_so(placement):
 
 
 @pytest.mark.parametrize("placement", ["middle", "every"])
-def test_an_sg_starts_at_nought_and_the_first_update_below_it_is_nought(placement):
+def test_an_sg_starts_at_zero_and_the_first_update_below_it_is_zero(placement):
     learner, (x, y) = trainer(network(), placement), batch()
     below = min(learner.gates)
     first = moves(learner, x, y)
@@ -104,7 +104,9 @@ def test_an_sg_starts_at_nought_and_the_first_update_below_it_is_nought(placemen
     assert all(change == 0 for change in first[:below])
     assert all(change > 0 for change in first[HIDDEN:]), "the output layer and the SGs do move"
     second = moves(learner, x, y, updates=HIDDEN)
-    assert all(change > 0 for change in second), "a stack of SGs speaks from the top down, one layer an update"
+    assert all(change > 0 for change in second), (
+        "in a stack, SGs begin to differ from zero from the top down, one layer an update"
+    )
 
 
 # C2: what the SG can express, it keeps
@@ -231,7 +233,7 @@ def at_minimum():
 
 
 def at_saddle():
-    """All weights nought and the bias the targets' mean: a saddle of a deep linear net, as every layer's gradient vanishes."""
+    """All weights zero and the bias the targets' mean: a saddle of a deep linear net, as every layer's gradient vanishes."""
     net, (x, y) = network(activation="linear", shift=0.0), batch(n=60)
     with torch.no_grad():
         for parameter in net.parameters():
@@ -241,7 +243,7 @@ def at_saddle():
 
 
 def at_rank_one_saddle():
-    """Only the first singular direction of least squares is fitted: a saddle at which weights and delta are not nought."""
+    """Only the first singular direction of least squares is fitted: a saddle at which weights and delta are not zero."""
     net, x, y = at_minimum()
     with torch.no_grad():
         x = x - x.mean(dim=0)  # so that the bias decouples
@@ -306,7 +308,7 @@ def test_the_implied_loss_has_the_sg_as_its_gradient():
 
 
 def test_what_an_sg_does_around_a_circle_is_its_antisymmetric_part_times_the_area():
-    """The integral of a gradient around a loop is nought; of the SG it is pi r^2 (A_01 - A_10), whatever B and c are."""
+    """The integral of a gradient around a loop is zero; of the SG it is pi r^2 (A_01 - A_10), whatever B and c are."""
     generator, points, radius = torch.Generator().manual_seed(0), 360, 1.5
     module = LinearSG(4, K).double()
     for parameter in module.parameters():
