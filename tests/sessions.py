@@ -13,7 +13,7 @@ def stopped(session, step):
             raise StopError
 
     try:
-        session.go(end)
+        session.train(end)
     except StopError:
         return session.state()
     raise AssertionError(f"the session ended before step {step}")

@@ -21,7 +21,7 @@ LOOK_SECONDS = 0.2
 _held: list[IO[str]] = []  # kept open, and thereby locked, until the process ends
 
 
-def gpu() -> str | None:
+def reserve() -> str | None:
     """Wait for a free slot of a device in PIPELINE_GPUS and make that device the only visible one; returns its name.
 
     Call it before CUDA starts. It does nothing and returns None if the variable isn't set.

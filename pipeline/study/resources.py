@@ -7,6 +7,7 @@ of the study depends on them, and a job that runs out of time resumes from its c
 import math
 from dataclasses import dataclass, replace
 
+from pipeline.learning.placement import positions
 from pipeline.study.schema import Data, Run, Training, Tuning
 
 GPUS = 1  # per training job; networks of this size would leave further ones idle
@@ -112,10 +113,7 @@ def megabytes(run: Run) -> int:
 
 def gates(run: Run) -> int:
     """The number of gates in a run's network."""
-    hidden, placement = run.training.network.hidden, run.placement
-    if isinstance(placement, str):
-        return {"none": 0, "middle": min(1, hidden), "every": hidden}[placement]
-    return len(placement) if isinstance(placement, tuple) else hidden // placement.every
+    return len(positions(run.model_dump()["placement"], hidden=run.training.network.hidden))
 
 
 def weights(training: Training) -> int:

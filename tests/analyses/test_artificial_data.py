@@ -104,7 +104,7 @@ def test_the_rate_drops_at_60_and_85_per_cent(monkeypatch):
 
     def watched(self, x, y):
         assert x.dtype == y.dtype == torch.float64
-        rates.append((self.rule.rate_at(self.step), self.gate_rule.rate_at(self.step)))
+        rates.append((self.settings.rate_at(self.step), self.gate_settings.rate_at(self.step)))
         return update(self, x, y)
 
     monkeypatch.setattr(artificial_data_training.Trainer, "update", watched)

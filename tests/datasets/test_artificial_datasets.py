@@ -155,6 +155,6 @@ def test_a_run_learns_from_it_like_from_any_other(name, root):
     data = build.load_data(run.data)
     assert data.train.inputs.shape == (content["data"]["train"], 5)
     session = Session(run, data, torch.device("cpu"), lambda step, numbers: None)
-    session.go(lambda: None)
+    session.train(lambda: None)
     assert session.status == "finished"
     assert session.trainer.network.layers[0].weight.shape == (16, 5)

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.machine import gpu
 
-JOB = "import sys, time; from pipeline.machine import gpu; print(gpu.gpu(), flush=True); time.sleep(float(sys.argv[1]))"
+JOB = "import sys, time; from pipeline.machine import gpu; print(gpu.reserve(), flush=True); time.sleep(float(sys.argv[1]))"
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_many_short_jobs_never_share_a_device(start, tmp_path):
 def test_without_the_variable_nothing_is_done(monkeypatch):
     monkeypatch.delenv(gpu.DEVICES, raising=False)
     monkeypatch.setenv(gpu.VISIBLE, "7")
-    assert gpu.gpu() is None
+    assert gpu.reserve() is None
     assert os.environ[gpu.VISIBLE] == "7"
 
 
@@ -76,4 +76,4 @@ def test_an_invalid_variable_is_named(monkeypatch, tmp_path, variable, value):
     monkeypatch.setenv(gpu.FOLDER, str(tmp_path))
     monkeypatch.setenv(variable, value)
     with pytest.raises(ValueError, match=f"{variable}: found"):
-        gpu.gpu()
+        gpu.reserve()

@@ -93,8 +93,9 @@ def test_modules_that_decide_numbers_are_not_plumbing():
         *(_reached(f"pipeline.stages.{stage}") for stage in ("train", "represent", "analyse", "draw"))
     )
     decide = (
-        "learning.gate", "learning.network", "learning.trainer", "learning.losses", "learning.measurements", "results.store",
-        "random_streams", "datasets.shared.splits", "runs.build", "runs.session", "runs.extract", "runs.tuning",
+        "learning.gate", "learning.placement", "learning.build", "learning.network", "learning.losses", "learning.optimisers",
+        "learning.trainer", "learning.blockwise", "learning.batches", "learning.measurements", "learning.error_bound",
+        "results.activations", "results.store", "random_streams", "datasets.shared.splits", "runs.build", "runs.session", "runs.extract", "runs.tuning",
     )  # fmt: skip
     for science in decide:
         name = f"pipeline.{science}"

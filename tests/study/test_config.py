@@ -7,7 +7,7 @@ import sys
 import pytest
 import yaml
 
-from pipeline.runs.build import gates
+from pipeline.learning.placement import positions
 from pipeline.study.errors import ConfigError
 from pipeline.study.labels import kind
 from pipeline.study.load import chosen, load_study, parse_study
@@ -155,7 +155,7 @@ def test_gates_can_stand_after_every_kth_layer(smoke):
     text = put(smoke, "methods/one_sg/placement", {"every": 2})
     run = Plan(parse_study(text, source="x"), "small").runs["depth-one_sg-hidden4-s0"]
     assert run.model_dump()["placement"] == {"every": 2}
-    assert sorted(gates(run, 10)) == [2, 4]
+    assert positions(run.model_dump()["placement"], hidden=run.training.network.hidden) == [2, 4]
 
 
 def test_a_method_joins_all_sweeps_unless_it_says_which(smoke):
