@@ -87,7 +87,7 @@ def analyse(
     from pipeline.analyses.shared import implied_loss_training
 
     (estimator,), grid = estimators, members.load("datasets", *datasets)
-    setting = implied_loss_training.Setting(estimator, hidden, width, placement, steps, looks, rate, gate_rate)
+    setting = implied_loss_training.TrainingSettings(estimator, hidden, width, placement, steps, looks, rate, gate_rate)
     kept = {implied_loss_training.nearest_look(share, setting) for share in pictured}
     rows = []
     for seed, stream in enumerate(generator.spawn(seeds)):

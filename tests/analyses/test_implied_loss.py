@@ -178,7 +178,9 @@ def stack(net, layers):
 
 @pytest.fixture
 def setting():
-    return implied_loss_training.Setting("linear_sg", 3, 8, "every", steps=30, looks=5, rate=0.01, gate_rate=0.01)
+    return implied_loss_training.TrainingSettings(
+        "linear_sg", 3, 8, "every", steps=30, looks=5, rate=0.01, gate_rate=0.01
+    )
 
 
 @pytest.fixture

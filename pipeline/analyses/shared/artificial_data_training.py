@@ -24,7 +24,7 @@ BACKPROP = "backprop"
 
 
 @dataclass(frozen=True)
-class Model:
+class ModelSettings:
     """A linear model (no hidden layer) or a deep linear model, and how it is trained."""
 
     hidden: int
@@ -55,7 +55,7 @@ def methods(estimators: tuple[str, ...] | list[str], *, hidden: int) -> dict[str
 
 
 def train(
-    model: Model,
+    model: ModelSettings,
     name: str,
     x: Float[ndarray, "n d"],
     labels: Int[ndarray, " n"],

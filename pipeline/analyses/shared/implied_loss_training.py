@@ -24,7 +24,7 @@ from pipeline.learning.trainer import Trainer
 
 
 @dataclass(frozen=True)
-class Setting:
+class TrainingSettings:
     """Everything about a training except its points, its loss and its seed; `estimator` is a linear one."""
 
     estimator: str
@@ -56,7 +56,7 @@ class Look(NamedTuple):
     modules: dict[int, Module]
 
 
-def follow(points: Points, name: str, seed: int, setting: Setting, *, classes: int) -> Iterator[Look]:
+def follow(points: Points, name: str, seed: int, setting: TrainingSettings, *, classes: int) -> Iterator[Look]:
     """Train on all `points` at once under the loss `name`, SGs from zero; yield the start and log-spaced steps."""
     x, labels = torch.from_numpy(points.inputs), torch.from_numpy(points.labels)
     y = one_hot(labels, classes).float()
@@ -69,7 +69,7 @@ def follow(points: Points, name: str, seed: int, setting: Setting, *, classes: i
             trainer.update(x, y)
 
 
-def nearest_look(share: float, setting: Setting) -> int:
+def nearest_look(share: float, setting: TrainingSettings) -> int:
     """Of the steps that `follow` yields, the one nearest to a share of training."""
     return min(checkpoint_steps(setting.steps, count=setting.looks), key=lambda step: abs(step - share * setting.steps))
 
@@ -102,7 +102,7 @@ def each_loss(name: str, p: Float[Tensor, "n k"], y: Float[Tensor, "n k"]) -> Fl
     return torch.vmap(lambda one, target: losses.loss(name, one[None], target[None]))(p, y)
 
 
-def _trainer(inputs: int, classes: int, name: str, seed: int, setting: Setting) -> Trainer:
+def _trainer(inputs: int, classes: int, name: str, seed: int, setting: TrainingSettings) -> Trainer:
     shape = Shape(inputs, classes, hidden=setting.hidden, width=setting.width)
     network = Network(shape, generator=torch.Generator().manual_seed(seed))
     unused = torch.Generator()  # a linear SG starts at zero and draws nothing
