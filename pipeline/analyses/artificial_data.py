@@ -73,7 +73,7 @@ def analyse(
             f"rate for each of hidden, and a width of at least {artificial.CLASSES}, the outputs"
         )
     models = [
-        artificial.Model(depth, width, steps=count, rate=rate)
+        artificial.ModelSettings(depth, width, steps=count, rate=rate)
         for depth, count, rate in zip(hidden, steps, rates, strict=True)
     ]
     rows: list[tuple] = []
