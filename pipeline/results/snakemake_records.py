@@ -11,7 +11,7 @@ import json
 import lzma
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,6 +132,22 @@ def restore(study: str) -> int:
         print(f"restored Snakemake's records of {len(wanted)} outputs of {study} from {source}", file=sys.stderr)
     store.write_bytes(mark, version.encode())
     return len(wanted)
+
+
+def forget_outdated(outputs: Iterable[Path], rule: str) -> int:
+    """Remove the records of outputs that were made by an earlier form of a rule's command; returns how many.
+
+    For data files only, whose checksum says whether they are right. With such a record Snakemake would prepare the data
+    again, and then wouldn't look at the jobs that read them: results of older settings or code would pass as fresh.
+    """
+    command, removed = commands()[rule], 0
+    for output in outputs:
+        path = METADATA / base64.urlsafe_b64encode(str(output).encode()).decode()
+        record = _read_record(path) if path.is_file() else None
+        if record and record.command != command:
+            path.unlink()
+            removed += 1
+    return removed
 
 
 def _matches(output: str, sha256: str) -> bool:

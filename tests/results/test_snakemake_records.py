@@ -4,6 +4,7 @@ import base64
 import json
 import lzma
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -184,3 +185,16 @@ def test_a_truncated_pack_is_refused(place):
     fresh()
     with pytest.raises(store.DamagedFileError, match="remove it and pull the results again"):
         snakemake_records.restore("mine")
+
+
+def test_data_prepared_by_an_earlier_command_have_no_record_left(place, root):
+    """With it Snakemake would prepare them again, and take the results of older code that were made from them for fresh."""
+    shutil.copytree(root / snakemake_records.RULES, snakemake_records.RULES)
+    command = snakemake_records.commands()["prepare"]
+    images, labels = paths.data("mnist") / "images", paths.data("mnist") / "labels"
+    for output, code in ((images, "python -m pipeline.prepare"), (labels, command)):
+        store.write_bytes(place_of(str(output)), json.dumps({"rule": "prepare", "code": code}).encode())
+    assert snakemake_records.forget_outdated([images, labels, paths.data("mnist") / "none"], "prepare") == 1
+    assert not place_of(str(images)).exists()
+    assert place_of(str(labels)).exists()
+    assert snakemake_records.forget_outdated([images, labels], "prepare") == 0
