@@ -1,7 +1,7 @@
 """Find and load the members of a family: a family is a folder of this package, a member is a file in it.
 
-What a member declares (its constants, the settings that its function takes) is read from its source without running
-it, so that a config is checked and a workflow planned without importing torch and the like.
+A member's constants and settings are read from its source without running it, so that configs are checked and workflows
+planned without importing torch.
 """
 
 import ast
@@ -17,18 +17,18 @@ from typing import Any
 PACKAGE = Path(__file__).parent
 FAMILIES = ("analyses", "datasets", "estimators", "figures", "measures")
 ENTRY = {"analyses": "analyse", "datasets": "load", "estimators": "build", "figures": "draw", "measures": "prepare"}
-# Parameters that stages hand to a member's function; whatever else is keyword-only is a setting.
+# Keyword-only parameters that stages pass to a member's function; all others are settings.
 GIVEN = ("above", "generator", "style")
 UNKNOWN = object()
 
 
 class UnknownNameError(ValueError):
-    """A name that is not among the valid ones; the message gives the nearest."""
+    """A name that isn't valid; the message gives the nearest valid one."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting that a member takes; `default` is `UNKNOWN` where it is no plain literal."""
+    """A setting of a member; `default` is `UNKNOWN` if there is none or it isn't a literal."""
 
     type: Any
     required: bool
@@ -36,18 +36,18 @@ class Setting:
 
 
 def nearest(name: str, valid: list[str]) -> str:
-    """A phrase that helps whoever wrote `name`: the nearest valid name, or all of them."""
+    """A hint for an error message: the nearest valid name, or all valid names."""
     close = difflib.get_close_matches(str(name), valid, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(map(repr, valid)) or 'none'}"
 
 
 def members(family: str) -> list[str]:
-    """The names of a family's members, sorted. Files that begin with an underscore are shared parts, not members."""
+    """The sorted names of a family's members: its files, without `__init__` and without the folder `shared/`."""
     return sorted(path.stem for path in (PACKAGE / family).glob("*.py") if not path.stem.startswith("_"))
 
 
-def check(family: str, name: str) -> str:
-    """`name`, if the family has such a member.
+def require(family: str, name: str) -> str:
+    """Return `name` if the family has such a member.
 
     Raises:
         UnknownNameError: with the nearest valid name.
@@ -60,16 +60,16 @@ def check(family: str, name: str) -> str:
 
 
 def load(family: str, name: str) -> ModuleType:
-    """The module of one member.
+    """Import a member's module.
 
     Raises:
         UnknownNameError: if the family has no such member.
     """
-    return importlib.import_module(f"pipeline.{family}.{check(family, name)}")
+    return importlib.import_module(f"pipeline.{family}.{require(family, name)}")
 
 
 def constants(family: str, name: str) -> dict[str, Any]:
-    """The literal constants at the top of a member's source, such as SCOPE and READS."""
+    """The literal constants at the top level of a member's source, such as SCOPE and READS."""
     found = {}
     for node in _tree(family, name).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -81,14 +81,14 @@ def constants(family: str, name: str) -> dict[str, Any]:
 
 
 def settings(family: str, name: str) -> dict[str, Setting]:
-    """The settings that a member takes: its function's keyword-only parameters, but those that a stage gives it."""
+    """A member's settings: the keyword-only parameters of its function, except those in `GIVEN`."""
     entry = next(n for n in _tree(family, name).body if isinstance(n, ast.FunctionDef) and n.name == ENTRY[family])
     parameters = zip(entry.args.kwonlyargs, entry.args.kw_defaults, strict=True)
     return {p.arg: _setting(p, default) for p, default in parameters if p.arg not in GIVEN}
 
 
 def _tree(family: str, name: str) -> ast.Module:
-    return _parse(PACKAGE / family / f"{check(family, name)}.py")
+    return _parse(PACKAGE / family / f"{require(family, name)}.py")
 
 
 @functools.cache

@@ -1,6 +1,6 @@
-"""Prints what Snakemake would ask of a site for each job, as JSON: `python ask.py <Snakemake's arguments>`.
+"""Print the resources that Snakemake would request for each job, as JSON: `python ask.py <Snakemake's arguments>`.
 
-A dry run with the site's own profile, in which each job's resources are written down as the executor would get them.
+It makes a dry run with a site's profile and prints each job's resources as the executor would get them.
 """
 
 import json
@@ -12,7 +12,7 @@ from snakemake.executors import dryrun
 
 
 def write_down(self: dryrun.Executor, job: Any) -> None:
-    """In place of printing a job for readers."""
+    """Replaces the dry run's own output for a job."""
     print("JOB " + json.dumps({"rule": job.rule.name, "threads": job.threads, "resources": dict(job.resources)}))
 
 

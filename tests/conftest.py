@@ -1,4 +1,4 @@
-"""Shapes in signatures are checked in tests, and only there."""
+"""Fixtures for all tests, and a hook that checks array shapes in signatures, in tests only."""
 
 import os
 from pathlib import Path
@@ -15,14 +15,21 @@ from made_up_layers import related
 
 ROOT = Path(__file__).parent.parent
 os.environ.setdefault("WANDB_MODE", "offline")
-# Ground and stages have no shapes; a hook on the modules that have is enough.
+# Only these modules have shapes in their signatures.
 SHAPED = [
     f"pipeline.{name}"
     for name in (
-        "analyses", "datasets.shared.splits", "estimators", "learning", "measures", "metrics.histories", "metrics.intervals",
-        "results.activations", "theory",
+        "analyses",
+        "datasets.shared.splits",
+        "estimators",
+        "learning",
+        "measures",
+        "metrics.histories",
+        "metrics.intervals",
+        "results.activations",
+        "theory",
     )
-]  # fmt: skip
+]
 install_import_hook(SHAPED, "beartype.beartype")
 
 
@@ -40,16 +47,16 @@ def generator():
 
 @pytest.fixture
 def layers(generator):
-    """Two layers that have something in common."""
+    """Two layers that share a part of their activity."""
     return related(generator)
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Path:
-    """A copy of the tree in which the smoke study has run, by one command: `dvc repro` fetches data and runs Snakemake.
+    """A copy of the tree in which `dvc repro` has fetched the data and run the smoke study.
 
-    Not to be changed: tests that change something do so in a copy. While tests are written, FINISHED_STUDY may name such a
-    copy that is there already.
+    Tests must not change it: they make a copy. The variable FINISHED_STUDY may name an existing copy, which saves time
+    while tests are written.
     """
     if there := os.environ.get("FINISHED_STUDY"):
         return Path(there)

@@ -1,7 +1,7 @@
-"""Stages as forked processes: torch is imported once, and each job still is a process that a signal can end.
+"""Run stages in forked processes: torch is imported once, and each job is still a process that a signal can end.
 
-Run as a program, this file is the process that forks: a line of JSON on its standard input starts a job or waits for
-its end.
+Run as a program, this file is the process that forks: each line of JSON on its standard input starts a job or waits
+for one.
 """
 
 import importlib
@@ -15,9 +15,16 @@ from pathlib import Path
 
 STAGES = ("analyse", "draw", "judge", "prepare", "report", "represent", "summarise", "track", "train", "tune")
 MEMBERS = (
-    "analyses.learning", "analyses.similarity", "datasets.digits", "datasets.mnist", "datasets.xor", "estimators.backprop",
-    "estimators.linear_sg", "figures.learning_curves", "measures.cka",
-)  # fmt: skip
+    "analyses.learning",
+    "analyses.similarity",
+    "datasets.digits",
+    "datasets.mnist",
+    "datasets.xor",
+    "estimators.backprop",
+    "estimators.linear_sg",
+    "figures.learning_curves",
+    "measures.cka",
+)
 HEAVY = (
     "pages.report",
     "runs.build",
@@ -31,14 +38,18 @@ NOBODY = 65534
 
 
 class Forks:
-    """The process that forks, from the tests' side."""
+    """The tests' handle on the process that forks."""
 
     def __init__(self, place, environment):
         """Start it in a folder."""
         self.process = subprocess.Popen(
-            [sys.executable, __file__], cwd=place, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [sys.executable, __file__],
+            cwd=place,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             text=True,
-        )  # fmt: skip
+        )
 
     def _ask(self, **wanted):
         self.process.stdin.write(json.dumps(wanted) + "\n")
@@ -46,10 +57,10 @@ class Forks:
         return json.loads(self.process.stdout.readline())
 
     def start(self, place, stage, *words, **how):
-        """Start a stage in a folder and return its process id, which stays its own until `wait`.
+        """Start a stage in a folder and return its process id, which is not used again before `wait`.
 
-        `variables` are set; `die`, [n, signal], sends the signal at the n-th operation on a file; `memory` is how many
-        bytes it may still take; `nobody` drops root's rights.
+        `variables` are environment variables; `die`, [n, signal], sends the signal at the n-th operation on a file;
+        `memory` is how many more bytes the stage may allocate; `nobody` gives up root's permissions.
         """
         return self._ask(place=str(place), stage=stage, words=words, **how)
 
@@ -58,7 +69,7 @@ class Forks:
         return self._ask(wait=pid)
 
     def run(self, place, stage, *words, **how):
-        """The exit code of a whole stage, and what it has said."""
+        """The exit code and the output of a whole stage."""
         log = Path(place, "said.txt")
         before = log.stat().st_size if log.exists() else 0
         code = self.wait(self.start(place, stage, *words, **how))
@@ -72,7 +83,7 @@ class Forks:
 
 
 def serve():
-    """Fork for every line, until there are no more; the job that a fork is to do, in the fork."""
+    """Fork once per job until the input ends; in a fork, returns the job."""
     for line in sys.stdin:
         wanted = json.loads(line)
         if "wait" in wanted:
@@ -86,7 +97,7 @@ def serve():
 
 
 def become(wanted):
-    """Do a job as if this were its own process."""
+    """Run a job as if this process were started for it."""
     os.chdir(wanted["place"])
     os.environ |= wanted.get("variables", {})
     log = os.open("said.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
@@ -103,11 +114,11 @@ def become(wanted):
         _die(*wanted["die"])
     importlib.import_module(f"pipeline.stages.{wanted['stage']}").main(wanted["words"])
     sys.stdout.flush()
-    os._exit(0)  # taking all that was imported down again takes longer than many a job; errors go the usual way
+    os._exit(0)  # a normal exit with all these imports takes longer than many jobs; errors end as usual
 
 
 def _die(count, number):
-    """Send this process a signal when it is about to do its `count`-th operation on a file that it writes."""
+    """Send this process a signal just before its `count`-th operation on a file that it writes."""
     numbers = itertools.count(1)
 
     def hook(event, arguments):
@@ -119,7 +130,7 @@ def _die(count, number):
 
 
 def prepare():
-    """Import what the jobs need, and read the code once; nothing is computed, which would start threads."""
+    """Import what the jobs need and fingerprint the code, without computing anything: that would start threads."""
     for name in (*(f"stages.{stage}" for stage in STAGES), *HEAVY, *MEMBERS):
         importlib.import_module(f"pipeline.{name}")
     from pipeline.results import provenance

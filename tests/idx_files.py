@@ -1,4 +1,4 @@
-"""A tiny data set in idx files, shared by the tests of getting and reading data."""
+"""A tiny data set in idx files, for the tests of fetching and reading data."""
 
 import hashlib
 

@@ -1,17 +1,17 @@
-"""Activations of a run that never was, for the tests of analyses."""
+"""Made-up activations of a run, for the tests of analyses."""
 
 import numpy as np
 
-from pipeline.results.activations import Activations, key
+from pipeline.results.activations import Activations, key, labels_key
 
 N, WIDTH = 60, 5
 
 
 def activations(layers=3, steps=(0, 4, 9), seed=0, labels=None, **replaced):
-    """A run whose layers are random in float32; `replaced` gives some by the sample and layer, such as `rdm2`."""
+    """A run with random float32 layers; `replaced` sets some of them by sample and layer, such as `rdm2`."""
     draw = np.random.default_rng(seed)
     labels = np.sort(draw.integers(0, 4, N)) if labels is None else np.asarray(labels)
-    stored = {"cca/labels": labels, "rdm/labels": labels}
+    stored = {labels_key(sample): labels for sample in ("cca", "rdm")}
     for step in steps:
         for layer in range(1, layers + 1):
             for sample in ("cca", "rdm"):

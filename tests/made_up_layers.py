@@ -4,7 +4,7 @@ import numpy as np
 
 
 def related(generator):
-    """Two layers of 6 and 5 units that have something in common, with unequal variances and means."""
+    """Two layers of 6 and 5 units with a shared part, and with unequal variances and means."""
     shared = generator.standard_normal((90, 4))
     x = np.column_stack([shared, generator.standard_normal((90, 2))]) @ generator.standard_normal((6, 6)) + 2
     y = shared @ generator.standard_normal((4, 5)) * 3 + generator.standard_normal((90, 5)) - 1

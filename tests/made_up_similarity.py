@@ -1,4 +1,4 @@
-"""Tables of RDMs and similarity as the stages hand them over, for the tests of figures."""
+"""Made-up tables of RDMs and similarity in the form that figures get, for the tests of figures."""
 
 import itertools
 
@@ -15,7 +15,7 @@ NUMBERS = ["mean", "low", "high", "n"]
 def made_up(
     *, depths=(2, 5), seeds=3, methods=("bp", "one", "every"), measures=("cca", "cka"), missing=(), other=False
 ):
-    """Tables as the stages hand them over; `missing` runs (method, depth, seed) diverged. With `other`, all pairs."""
+    """Tables by analysis; `missing` runs (method, depth, seed) have diverged. With `other`, all pairs are compared."""
     rng = np.random.default_rng(0)
     rows = {"rdm": [], "similarity": [], "similarity_over_time": []}
     for hidden in depths:

@@ -1,11 +1,11 @@
-"""A small study whose results are made up; shared by the tests of the review."""
+"""A small study with made-up results, for the tests of the review."""
 
 import shutil
 
 import pandas as pd
 import yaml
 
-from pipeline.pages import review
+from pipeline.pages import render, review
 from pipeline.results import paths, store
 from pipeline.results.fingerprint import digest
 from pipeline.study.plan import Plan
@@ -26,7 +26,7 @@ GRAPH = "flowchart TB\n" + "".join(
 
 
 def make(root, place):
-    """Lay out a study in the folder `place`, which is the present one; one run diverged and one has no result."""
+    """Create a study in `place`, which must be the working directory; one run diverged and one has no result."""
     (place / "configs").mkdir()
     shutil.copy(root / PATH, place / "configs")
     shutil.copytree(root / "workflow" / "report", place / "workflow" / "report")
@@ -47,10 +47,9 @@ def make(root, place):
                 found.setdefault(name.partition("/")[0], {})[name.partition("/")[2]] = metric
     origin = {"settings": plan.settings_hash(), "commit": "0123456789abcdef"}
     store.write_json(paths.metrics(NAME), {"study": NAME, "metrics": found, "provenance": origin})
-    figures, every = plan.study.figures, claims.comparisons()
-    store.write_json(
-        paths.verdicts(NAME), [row for claim in claims.claims for row in judge_claim(claim, found, figures, every)]
-    )
+    figures, comparisons = plan.study.figures, claims.comparisons()
+    rows = [row for claim in claims.claims for row in judge_claim(claim, found, figures, comparisons)]
+    store.write_json(paths.verdicts(NAME), rows)
     for name in figures:
         store.write_bytes(paths.drawing(NAME, name, "svg"), DRAWING)
         store.write_bytes(paths.drawing(NAME, name, "csv"), b"x\n1\n")
@@ -58,9 +57,10 @@ def make(root, place):
 
 
 def ended(plan, run, **more):
-    """The results of a run."""
+    """Write the results of a run."""
+    job = plan.job("train", run=run)
     origin = {
-        "settings": digest(plan.job("train", run=run).settings), "code": plan.job("train", run=run).code, "inputs": {"run": run},
+        "settings": job.settings_hash, "code": job.code, "inputs": {"run": run},
         "commit": "0123456789abcdef", "dirty": False, "hardware": {"cpu": "A CPU", "cores": 2, "gpu": None}, **more,
     }  # fmt: skip
     summary = {
@@ -76,7 +76,7 @@ def ended(plan, run, **more):
 
 
 def record(summary, **numbers):
-    """Have W&B record a run that ended so."""
+    """Let W&B record a run with this summary; `numbers` replace some of the recorded final numbers."""
     origin = summary["provenance"]
     with client.start(
         name=summary["run"], group="small", job_type="train", config={}, limit=100,
@@ -88,8 +88,8 @@ def record(summary, **numbers):
 
 
 def page(**seams):
-    """The page of the study, as it is written; Snakemake itself isn't asked."""
-    content = review.review(NAME, GRAPH, **seams)
-    html = review.review_model.render(content, review.TEMPLATE.read_text(encoding="utf-8"))
+    """Render and write the page of the study, without calling Snakemake; the model and the HTML."""
+    content = review.review(Plan.load(NAME), GRAPH, **seams)
+    html = render.review(content)
     store.write_bytes(paths.review(NAME), html.encode())
     return content, html

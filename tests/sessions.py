@@ -1,19 +1,19 @@
-"""Training sessions that come to a sudden end."""
+"""Training sessions that stop suddenly."""
 
 
 class StopError(Exception):
-    """As if the process had been killed."""
+    """Stands for a kill of the process."""
 
 
 def stopped(session, step):
-    """Train until after `step` updates, and return what a checkpoint would have kept there."""
+    """Train for `step` updates and return the state that a checkpoint would have there."""
 
     def end():
         if session.trainer.step == step:
             raise StopError
 
     try:
-        session.go(end)
+        session.train(end)
     except StopError:
         return session.state()
     raise AssertionError(f"the session ended before step {step}")

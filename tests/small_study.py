@@ -1,4 +1,4 @@
-"""A study that takes a second, in a folder of its own; shared by the tests that break, kill and attack it."""
+"""A study of a second in its own folder, for the tests that break, kill and attack it."""
 
 import base64
 import os
@@ -21,7 +21,7 @@ CELL = "tuned-one_sg"
 PAIR = "depth-backprop-s0--depth-one_sg-s0"
 METHODS = ("backprop", "one_sg")
 TREE = ("Snakefile", "pipeline", "profiles", "workflow")
-# A job of each stage, in the order of the workflow; RUN's comes last among the trainings and activations.
+# Jobs of each stage, in the order of the workflow; RUN is the last training and the last extraction.
 JOBS = (
     ("tune", "--cell", CELL),
     ("train", "--run", "depth-backprop-s0"),
@@ -40,7 +40,7 @@ SECRETS = {"WANDB_API_KEY": "planted0" * 5, "AWS_SECRET_ACCESS_KEY": "planted/Ke
 
 
 def content():
-    """The settings: drawn data, so that nothing has to be fetched."""
+    """The settings; the data are artificial, so that nothing has to be fetched."""
     made = yaml.safe_load((ROOT / "configs" / "smoke.yaml").read_text())
     drops = {"drops": [20], "rate": 0.01}
     made["title"] = "Small study"
@@ -53,14 +53,15 @@ def content():
     made["tuning"] = {"rates": [0.01, 0.03], "seeds": [100], "steps": 5, "chosen_by": "validation_loss"}
     made["methods"] = {name: {**made["methods"][name], "sweeps": "all"} for name in METHODS}
     one = {"methods": ["one_sg"], "seeds": [0], "vary": {}}
+    steady = {"optimiser.drops": [], "gates.optimiser.drops": []}  # too short for a rate that drops
     made["sweeps"] = {
         "depth": {"methods": "all", "seeds": [0], "set": {}, "vary": {}},
-        "tuned": {**one, "set": {"steps": 10}, "tuned": True},
+        "tuned": {**one, "set": {"steps": 10, **steady}, "tuned": True},
         "deep": {**one, "set": {"network.hidden": 20, "network.width": 16, "steps": 30}},
-        "short": {**one, "set": {"steps": 3}},
+        "short": {**one, "set": {"steps": 3, "log_every": 3, **steady}},
         "long": {**one, "set": {"steps": 600, "log_every": 100}},
-        "digits": {**one, "set": {"data.dataset": "digits", "data.settings": {}, "steps": 10}},
-        "wide": {**one, "set": {"network.width": 4000, "steps": 1, "checkpoints": 2}},
+        "digits": {**one, "set": {"data.dataset": "digits", "data.settings": {}, "steps": 10, **steady}},
+        "wide": {**one, "set": {"network.width": 4000, "steps": 1, "log_every": 1, "checkpoints": 2, **steady}},
     }
     made["analyses"] = {
         "learning": {"sweep": "depth", "where": {}, "settings": {}},
@@ -71,7 +72,7 @@ def content():
 
 
 def write(place, settings=None):
-    """Put what a study's jobs read into a folder; the code stays where it is."""
+    """Write the configs that the jobs read into a folder; the code is not copied."""
     (place / "configs").mkdir(parents=True)
     (place / "configs" / f"{STUDY}.yaml").write_text(yaml.safe_dump(settings or content()))
     (place / "configs" / "claims.yaml").write_bytes((ROOT / "configs" / "claims.yaml").read_bytes())
@@ -79,7 +80,7 @@ def write(place, settings=None):
 
 
 def tree(place, settings=None):
-    """A copy of the code, with the small study as its only one."""
+    """A copy of the code with the small study as the only one."""
     for name in TREE:
         source, skipped = ROOT / name, shutil.ignore_patterns("__pycache__")
         if source.is_dir():
@@ -91,7 +92,7 @@ def tree(place, settings=None):
 
 
 def environment(**variables):
-    """The variables of a job that is run from elsewhere: our code, this environment's tools, nothing recorded."""
+    """Environment variables of a job in another folder: our code, this environment's tools, no tracking."""
     return {
         **os.environ,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
@@ -102,24 +103,35 @@ def environment(**variables):
 
 
 def stage(place, name, *words, **variables):
-    """Start a stage as its rule does, its output in one pipe."""
+    """Start a stage as its rule does, with stdout and stderr in one pipe."""
     return subprocess.Popen(
-        [sys.executable, "-m", "pipeline", name, *words], cwd=place, env=environment(**variables),
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "pipeline", name, *words],
+        cwd=place,
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def snakemake(place, *words, **variables):
-    """Start Snakemake on the study of a copied tree, its output in one pipe, in a process group of its own."""
+    """Start Snakemake in a copied tree, in its own process group, with stdout and stderr in one pipe."""
     return subprocess.Popen(
-        [sys.executable, "-m", "snakemake", *words, "--config", f"study={STUDY}"], cwd=place,
-        env=environment(**{"PYTHONPATH": "", **variables}), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, start_new_session=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "snakemake", *words, "--config", f"study={STUDY}"],
+        cwd=place,
+        env=environment(**{"PYTHONPATH": "", **variables}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def ended(process):
-    """The exit code of a process that was started here, and what it has said."""
+    """The exit code and the output of a started process."""
     said, _ = process.communicate()
     return process.returncode, said
 
@@ -133,22 +145,22 @@ def everything(forks, place, **how):
 
 
 def files(place):
-    """The bytes of all files below a folder, by their path there."""
+    """The bytes of all files below a folder, by path."""
     return {str(path.relative_to(place)): path.read_bytes() for path in sorted(place.rglob("*")) if path.is_file()}
 
 
 def final(place):
-    """What stands under final names in the results."""
+    """The result files under final names."""
     found = files(place / "results") if (place / "results").is_dir() else {}
     return {name: body for name, body in found.items() if not Path(name).name.startswith(".")}
 
 
 def leaks(place, secrets):
-    """Where below a folder a secret stands, plain or in base64, however the file is made up."""
+    """The files below a folder that contain a secret, plain or in base64."""
     spellings = [spelling for secret in secrets for spelling in (secret.encode(), base64.b64encode(secret.encode()))]
     return [name for name, body in files(place).items() if any(spelling in body for spelling in spellings)]
 
 
 def partial(place):
-    """Files that were begun and never finished."""
+    """Files that were begun and not finished."""
     return [name for name in files(place) if ".partial" in name]

@@ -1,4 +1,4 @@
-"""The smoke study for real, in copies of the tree: Snakemake, DVC and W&B offline."""
+"""Run the smoke study in copies of the tree, with Snakemake, DVC and W&B offline."""
 
 import json
 import os
@@ -13,15 +13,23 @@ from pipeline.results import store
 ROOT = Path(__file__).parent.parent
 STUDY = ("--config", "study=smoke")
 COPIED = (
-    "Snakefile", "dvc.yaml", ".dvc", ".dvcignore", ".gitignore", "configs", "pipeline", "profiles", "workflow",
+    "Snakefile",
+    "dvc.yaml",
+    ".dvc",
+    ".dvcignore",
+    ".gitignore",
+    "configs",
+    "pipeline",
+    "profiles",
+    "workflow",
     "requirements.lock",
-)  # fmt: skip
-LOCAL = ("cache", "tmp", "config.local", "__pycache__")  # of `.dvc` and of Python: not committed
+)
+LOCAL = ("cache", "tmp", "config.local", "__pycache__")  # files of DVC and Python that are not committed
 LARGE = ("checkpoints", "represent")
 
 
 def copy_of_the_tree(folder):
-    """What is committed, with the smoke study as the one that DVC runs, as a git repository of its own."""
+    """A copy of the committed files as its own git repository, in which DVC runs the smoke study."""
     folder.mkdir(parents=True)
     for name in COPIED:
         if (ROOT / name).is_dir():
@@ -46,7 +54,7 @@ def commit(folder):
 
 
 def call(place, *command, fails=False, **variables):
-    """Run a command in the copy, with this environment's tools, and return what it printed."""
+    """Run a command in the copy with this environment's tools and return its output."""
     environment = {
         **os.environ,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
@@ -63,19 +71,19 @@ def call(place, *command, fails=False, **variables):
 
 
 def snakemake(place, *more, fails=False, **variables):
-    """Ask Snakemake for the whole smoke study."""
+    """Let Snakemake make the whole smoke study."""
     return call(place, "snakemake", "reproduce", "all", *STUDY, *more, fails=fails, **variables)
 
 
 def ran(said):
-    """How many jobs of each rule a Snakemake call has run, from its own table."""
+    """How many jobs of each rule Snakemake ran, from the table that it prints."""
     table = re.search(r"^job +count\n-+ +-+\n(.*?)\ntotal", said, re.MULTILINE | re.DOTALL)
     rows = [line.split() for line in table.group(1).splitlines()] if table else []
     return {rule: int(count) for rule, count in rows if rule not in {"all", "reproduce"}}
 
 
 def numbers(place):
-    """Every number of the study: tables, figures' csv and metrics; nothing of the machine and the clock."""
+    """Every number of the study: tables, numbers of figures and metrics, without times and facts about the machine."""
     results = place / "results" / "smoke"
     found = {str(p.relative_to(results)): store.read_table(p).to_json() for p in sorted(results.rglob("*.parquet"))}
     found |= {str(p.relative_to(results)): p.read_text() for p in sorted(results.rglob("draw/*.csv"))}

@@ -1,4 +1,4 @@
-"""Starting runs in an empty place, and seeing what became of them; shared by the tests of tracking."""
+"""Start W&B runs in an empty place and see how they end, for the tests of tracking."""
 
 import os
 import time
@@ -9,12 +9,12 @@ import numpy as np
 from pipeline.tracking import client
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
-PROMISED_SECONDS = 20  # what a job may lose, whatever happens
-PATIENCE = 100  # where the content matters, however busy the machine is
+PROMISED_SECONDS = 20  # the longest time that tracking may cost a job
+PATIENCE = 100  # limit where the content is tested, so that a busy machine is no failure
 
 
 def start(place, monkeypatch, *, mode="offline", directory=None, limit=PATIENCE, **variables):
-    """Start a run with no W&B settings but those given."""
+    """Start a run without any W&B settings except the given ones."""
     monkeypatch.setattr(client, "LONGEST_SECONDS", max(limit, client.LONGEST_SECONDS))
     for name in [name for name in os.environ if name.startswith("WANDB_")]:
         monkeypatch.delenv(name)
@@ -30,7 +30,7 @@ def start(place, monkeypatch, *, mode="offline", directory=None, limit=PATIENCE,
 
 
 def one_warning(capfd):
-    """The one line on stderr."""
+    """The line on stderr, which must be the only one."""
     lines = capfd.readouterr().err.splitlines()
     assert len(lines) == 1, lines
     assert lines[0].startswith("warning: tracking: ")
@@ -46,7 +46,7 @@ def gone(pid):
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         except (FileNotFoundError, ProcessLookupError):
             return
-        if state == "Z":  # ended; whoever adopted it has not noticed yet
+        if state == "Z":  # ended, but its parent hasn't waited for it yet
             return
         time.sleep(0.05)
     raise AssertionError(f"process {pid} is still there")

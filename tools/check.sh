@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What `make check`, the pre-commit hooks and CI run. It changes nothing.
+# Format, lint, types, imports and generated files, for `make check`, the pre-commit hooks and CI. It changes nothing.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 failed=()

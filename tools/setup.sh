@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes .venv from the lock files. PYTHON chooses the interpreter (>= 3.11), TORCH the build of torch (cpu or cuda).
+# Creates .venv from the lock files. PYTHON selects the interpreter (>= 3.11), TORCH the build of torch (cpu or cuda).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,14 +10,14 @@ pick() {
       return
     fi
   done
-  echo "No Python 3.11 or newer was found on PATH: install one, or name it with PYTHON=/path/to/python make setup" >&2
+  echo "found no Python 3.11 or newer on PATH: install one, or name it with PYTHON=/path/to/python make setup" >&2
   return 1
 }
 
 python=$(pick)
 rm -f .venv/.made-from-lock
 [ -x .venv/bin/python ] || "$python" -m venv .venv
-# Hashes are checked for every package; bytecode is compiled once here, not at each start of a job.
+# The hash of every package is checked. Bytecode is compiled once here, not at each start of a job.
 uv=$(grep --only-matching '^uv==[^ ]*' requirements.lock)
 hashes=$(sed -n '/^uv==/,/^[^ ]/p' requirements.lock | grep --only-matching 'sha256:[0-9a-f]*' | sed 's/^/--hash=/')
 echo "$uv" $hashes > .venv/uv.txt

@@ -1,9 +1,9 @@
-"""What many runs would do to a cluster: GPUs, queue, file system and W&B, without one.
+"""Simulate the load of many runs on a cluster: GPUs, queue, file system and W&B.
 
 `python tools/simulate_cluster.py --study study --runs 1000 --gpus 64`
 
-Runs last as long as those that were measured at results/<study>/timing/train, drawn by chance with a fixed seed. The
-rest follows profiles/slurm: so many submissions a minute and jobs at once, and an end is noticed at the next look.
+Durations are drawn at random, with a fixed seed, from those measured in results/<study>/timing/train. The limits follow
+profiles/slurm: submissions per minute, jobs at once, and seconds between two queries of the queue.
 """
 
 import argparse
@@ -22,52 +22,60 @@ from pipeline.results import paths, timing
 
 MINUTE, HOUR, MB = 60.0, 3600.0, 1024.0**2
 HEAD = (
-    "A run, mean", "Runs a job", "Jobs", "Makespan", "GPUs training", "Submissions a minute, most", "Files a minute",
-    "MB a minute", "W&B MB a minute", "Limited by",
-)  # fmt: skip
+    "Mean run",
+    "Runs per job",
+    "Jobs",
+    "Makespan",
+    "GPUs training",
+    "Most submissions per minute",
+    "Files per minute",
+    "MB per minute",
+    "W&B MB per minute",
+    "Limited by",
+)
 
 
 @dataclass(frozen=True)
 class Site:
-    """What a site allows, in seconds and numbers."""
+    """A site's limits; times in seconds."""
 
     gpus: int
-    jobs: int  # submitted and not yet seen to have ended
-    submissions: float  # a minute
-    start: float  # of a job, before its first run: two Snakemakes
-    look: float  # between two looks at the queue
+    jobs: int  # submitted jobs whose end hasn't been noticed yet
+    submissions: float  # per minute
+    start: float  # time of a job before its first run, in which two Snakemakes start
+    query: float  # time between two queries of the queue
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it."""
+    """The result of a simulation; times in seconds."""
 
     submitted: int
     makespan: float
-    useful: float  # seconds of training
+    useful: float  # time of training
     busiest: int  # most submissions in a minute
-    bounds: dict[str, float]  # the least time that each limit alone would allow
+    bounds: dict[str, float]  # the shortest makespan that each limit alone would allow
 
     def utilisation(self, gpus: int) -> float:
-        """The share of the GPUs' time in which something was trained."""
+        """The fraction of the GPUs' time that was spent on training."""
         return self.useful / (self.makespan * gpus)
 
     def limit(self) -> str:
-        """What decides how long it takes."""
+        """The limit that determines the makespan."""
         return max(self.bounds, key=lambda name: self.bounds[name])
 
 
 def simulate(durations: Sequence[float], site: Site, *, group: int = 1) -> Outcome:
-    """Submit in order, `group` runs a job, each job on the GPU that is free first.
+    """Submit runs in order, `group` runs per job; each job takes the first GPU that is free.
 
     Args:
-        durations: of the runs, in seconds.
-        site: its limits.
-        group: runs that share a job, one after the other.
+        durations: durations of the runs in seconds.
+        site: the site's limits.
+        group: number of runs that share a job, one after the other.
     """
     work = [sum(durations[at : at + group]) for at in range(0, len(durations), group)]
     free = [0.0] * site.gpus
-    noticed: list[float] = []  # when the ends of the jobs in flight are seen
+    noticed: list[float] = []  # when the ends of submitted jobs are noticed
     now, submitted_at, end = 0.0, [], 0.0
     for seconds in work:
         if len(noticed) >= site.jobs:
@@ -75,14 +83,14 @@ def simulate(durations: Sequence[float], site: Site, *, group: int = 1) -> Outco
         submitted_at.append(now)
         ended = max(now, heapq.heappop(free)) + site.start + seconds
         heapq.heappush(free, ended)
-        heapq.heappush(noticed, (ended // site.look + 1) * site.look)
+        heapq.heappush(noticed, (ended // site.query + 1) * site.query)
         end = max(end, ended)
         now += MINUTE / site.submissions
     each = site.start + statistics.fmean(work)
     bounds = {
         "GPUs": len(work) * each / site.gpus,
-        "submissions a minute": len(work) * MINUTE / site.submissions,
-        "jobs at once": len(work) * (each + site.look / 2) / site.jobs,
+        "submissions per minute": len(work) * MINUTE / site.submissions,
+        "jobs at once": len(work) * (each + site.query / 2) / site.jobs,
         "the longest job": site.start + max(work),
     }
     return Outcome(len(work), end, sum(durations), _busiest(submitted_at), bounds)
@@ -94,7 +102,7 @@ def _busiest(times: Sequence[float]) -> int:
 
 
 def measured(study: str) -> list[float]:
-    """How long the study's trainings took, in seconds.
+    """The measured durations of a study's trainings in seconds.
 
     Raises:
         FileNotFoundError: if none was measured here.
@@ -107,7 +115,7 @@ def measured(study: str) -> list[float]:
 
 
 def written(study: str, runs: int) -> tuple[float, float]:
-    """Files and MB that one run leaves: its results, log and timing."""
+    """Number of files and MB that one run leaves: its results, log and timing."""
     results, logs = paths.results(study), Path("logs") / study / "train"
     below = [results / "train", results / "checkpoints", results / "timing" / "train", logs]
     files = [path for folder in below if folder.is_dir() for path in folder.rglob("*") if path.is_file()]
@@ -115,29 +123,29 @@ def written(study: str, runs: int) -> tuple[float, float]:
 
 
 def tracked(runs: int) -> float:
-    """MB of the median offline record of W&B; 0 if there is none here."""
+    """Median size in MB of W&B's offline records; 0 if there is none."""
     sizes = [path.stat().st_size for path in Path("wandb").glob("offline-run-*/*.wandb")]
     return statistics.median(sizes) / MB if sizes and runs else 0.0
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Parse, simulate, print a table."""
+    """Simulate longer runs and larger groups, and print a table of the outcomes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--study", default="study")
-    parser.add_argument("--runs", type=int, default=1000)
-    parser.add_argument("--gpus", type=int, default=64)
-    parser.add_argument("--jobs", type=int, default=200)
-    parser.add_argument("--submissions", type=float, default=60, help="a minute")
+    parser.add_argument("--study", default="study", help="the study whose measured trainings are used")
+    parser.add_argument("--runs", type=int, default=1000, help="number of runs")
+    parser.add_argument("--gpus", type=int, default=64, help="number of GPUs")
+    parser.add_argument("--jobs", type=int, default=200, help="most jobs at once in the queue")
+    parser.add_argument("--submissions", type=float, default=60, help="most submissions per minute")
     parser.add_argument("--start", type=float, default=10, help="seconds before a job's first run")
-    parser.add_argument("--look", type=float, default=40, help="seconds between two looks at the queue")
-    parser.add_argument("--longer", type=float, nargs="+", default=[1, 60], help="times as long as the measured runs")
-    parser.add_argument("--groups", type=int, nargs="+", default=[1, 5, 20], help="runs in a job")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--query", type=float, default=40, help="seconds between two queries of the queue")
+    parser.add_argument("--longer", type=float, nargs="+", default=[1, 60], help="factors on the measured durations")
+    parser.add_argument("--groups", type=int, nargs="+", default=[1, 5, 20], help="numbers of runs per job")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the drawn durations")
     wanted = parser.parse_args(argv)
     known = measured(wanted.study)
     files, size = written(wanted.study, len(known))
     record = tracked(len(known))
-    site = Site(wanted.gpus, wanted.jobs, wanted.submissions, wanted.start, wanted.look)
+    site = Site(wanted.gpus, wanted.jobs, wanted.submissions, wanted.start, wanted.query)
     print(
         f"{wanted.runs} runs, {site.gpus} GPUs; {len(known)} measured runs of `{wanted.study}`: mean "
         f"{statistics.fmean(known):.1f} s, longest {max(known):.1f} s; a run leaves {files:.1f} files, "
@@ -152,10 +160,17 @@ def main(argv: Sequence[str] | None = None) -> None:
             found = simulate(durations, site, group=group)
             pace = wanted.runs / (found.makespan / MINUTE)
             row = (
-                f"{statistics.fmean(durations):.0f} s", group, found.submitted, _time(found.makespan),
-                f"{found.utilisation(site.gpus):.0%}", found.busiest, f"{pace * files:.0f}", f"{pace * size:.1f}",
-                f"{pace * record:.1f}", found.limit(),
-            )  # fmt: skip
+                f"{statistics.fmean(durations):.0f} s",
+                group,
+                found.submitted,
+                _time(found.makespan),
+                f"{found.utilisation(site.gpus):.0%}",
+                found.busiest,
+                f"{pace * files:.0f}",
+                f"{pace * size:.1f}",
+                f"{pace * record:.1f}",
+                found.limit(),
+            )
             print("| " + " | ".join(map(str, row)) + " |")
 
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs torch into the environment named, by checksum: torch.sh .venv
-# One version has CPU and CUDA builds, so it is not in requirements.lock: requirements-torch.lock has PyPI's builds and
-# the CUDA libraries that some of them import, requirements-torch-cpu.lock the CPU builds that PyTorch's own index serves
-# and that need nothing more. TORCH=cpu and TORCH=cuda choose; else a CPU build is preferred where no GPU is seen.
-# A torch of the right version that is there already is left as it is, whoever built it; one that isn't what TORCH asks for
-# is refused.
+# Installs torch into an environment and checks its hash: torch.sh .venv
+# torch isn't in requirements.lock because the same version has CPU and CUDA builds. requirements-torch.lock has PyPI's
+# builds and the CUDA libraries that some of them need, requirements-torch-cpu.lock the CPU builds of PyTorch's own index,
+# which need nothing else. TORCH=cpu and TORCH=cuda select a build; by default it is the CPU build if there is no GPU.
+# An installed torch of the right version is kept, whatever its origin, unless TORCH asks for another build: that is an
+# error.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 environment=$1
@@ -15,8 +15,8 @@ works() {
   "$environment/bin/python" -c "import torch; assert torch.__version__.split('+')[0] == '$version'" 2>/dev/null
 }
 
-way_round() {
-  echo "To use a build of your own, install it and call make setup again, which leaves it as it is:" \
+own_build_hint() {
+  echo "To use a build of your own, install it and call make setup again, which keeps it:" \
     "$environment/bin/python -m pip install $wanted [--index-url ...]" >&2
 }
 
@@ -29,7 +29,7 @@ cpu_build() {
   if grep --quiet "DO NOT MATCH THE HASHES" "$log"; then
     cat "$log" >&2
     echo "This build of torch has another checksum than those in requirements-torch-cpu.lock: refused." >&2
-    way_round
+    own_build_hint
     exit 1
   fi
   return 1
@@ -54,11 +54,11 @@ if works; then
 fi
 if [ "$build" = cuda ] || ! cpu_build; then
   echo "Installing torch $version from PyPI; on Linux that is the CUDA build, several GB"
-  [ "$build" = cuda ] || echo "(for the CPU build name PyTorch's index of CPU builds in PIP_EXTRA_INDEX_URL)"
+  [ "$build" = cuda ] || echo "(for the CPU build, set PIP_EXTRA_INDEX_URL to PyTorch's index of CPU builds)"
   if ! "$environment/bin/uv" pip install --quiet --python "$environment/bin/python" --compile-bytecode \
     --require-hashes --requirement requirements-torch.lock; then
     echo "No build of torch $version for this machine, with a checksum in requirements-torch.lock, could be installed." >&2
-    way_round
+    own_build_hint
     exit 1
   fi
 fi

@@ -1,1 +1,1 @@
-"""Family: tables and headline numbers from runs. One file per analysis, `analyse(inputs, ...) -> DataFrame`."""
+"""Family: tables and headline numbers from runs. One file per analysis, with `analyse(inputs, ...) -> DataFrame`."""

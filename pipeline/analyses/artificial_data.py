@@ -1,11 +1,12 @@
-"""Artificial data: where does SG training of linear and deep linear models reach backprop's optimum (C8)?
+"""Artificial data: on which does SG training of linear and deep linear models reach the same optimum as backprop (C8)?
 
-Four data sets in two sizes, a linear and a deep linear model, two losses. The study's exception is the linear model
-under the log loss (logistic regression) on linearly separable data, which a sigmoid SG is to mend.
+The comparison covers four data sets in two sizes, a linear and a deep linear model, and two losses. The paper reports
+one exception: the linear model under the log loss (logistic regression) on linearly separable data. A sigmoid SG is
+expected to work there.
 
-Departure: the data sets' constructions, the width, the numbers of samples and steps and the rates are ours, and so is
-what counts as reached. Each model's rate is the smallest of 1, 3, 10, 30 … times 1e-4 at which backprop reaches every
-optimum in the steps given; SGs learn at the same rate as the network.
+Departure: the data sets' constructions, the width, the numbers of samples and steps, the rates and the threshold that
+counts as reached are ours. Each model's rate is the smallest of 1, 3, 10, 30 … times 1e-4 at which backprop reaches
+every optimum in the given number of steps. SGs learn at the same rate as the network.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ READS = None
 CLAIMS = ("C8",)
 LOSSES = ("mse", "cross_entropy")
 COLUMNS = ["dataset", "inputs", "hidden", "loss", "method", "seed", "final", "optimum", "start"]
-LEAST, MOST = 1e-12, 1e6  # gap under a logarithm; a diverged training counts as the largest
+LEAST, MOST = 1e-12, 1e6  # bounds of a gap under a logarithm; a diverged training counts as `MOST`
 EXCEPTION = {"hidden": 0, "loss": "cross_entropy", "dataset": "linearly_separable"}
 CELL = ["dataset", "inputs", "hidden", "loss"]
 
@@ -38,32 +39,33 @@ def analyse(
     samples: int = 600,
     seeds: int = 3,
 ) -> pd.DataFrame:
-    """Train each model on each data set with each method, full batch, by Adam.
+    """Train each model on each data set with each method: full batch, Adam.
 
     Args:
-        generator: gives each repetition its seed.
-        datasets: members of that family that have `draw`.
-        estimators: each stands at one place, and everywhere if that is more: `one_linear_sg`, `every_linear_sg`.
+        generator: draws each repetition's seed.
+        datasets: data sets with a `draw` function.
+        estimators: the SGs; each is used in one place and, if there are more places, in every one: `one_linear_sg`,
+            `every_linear_sg`.
         inputs: dimensions of the data.
-        hidden: hidden layers of each model. Without any, the SG stands between output and loss; else the one SG stands
-            in the middle.
-        steps: updates, one number a model.
-        rates: of Adam, one a model; a tenth after 60 %, a hundredth after 85 % of the steps.
+        hidden: hidden layers of each model. Without any, the SG is between output and loss; otherwise a single SG is in
+            the middle.
+        steps: number of updates, one per model.
+        rates: Adam's rates, one per model; divided by 10 after 60 % of the steps and by 100 after 85 %.
         width: units of a hidden layer.
-        samples: points; well above twice the largest dimension, or labels without pattern are separable by accident.
-        seeds: repetitions, each with its own data and starting weights, which all methods share.
+        samples: number of points. It must be well above twice the largest dimension, or random labels are separable.
+        seeds: number of repetitions; all methods share a repetition's data and starting weights.
 
     Returns:
         Columns dataset, inputs, hidden, loss, method, seed; `final`, `optimum`, `start`: losses (nats, or squared
-        error); `gap`: (final - optimum) / (start - optimum), NaN if the loss is no number; `converged`: whether that is
-        below `CONVERGED`; `diverged`: whether the loss is no number; `exception`: whether the cell is the study's.
+        error); `gap`: (final - optimum) / (start - optimum), NaN if the final loss is NaN or infinite; `converged`:
+        whether the gap is below `CONVERGED`; `diverged`: whether the gap is NaN; `exception`: whether the row belongs
+        to the paper's exception.
 
     Raises:
-        ValueError: if `steps` or `rates` are not as many as `hidden`, or the width is below the two outputs.
+        ValueError: if `steps` or `rates` differ in length from `hidden`, or the width is below the number of outputs.
     """
-    from pipeline.analyses.shared import (
-        artificial_data_training as artificial,  # torch takes 3 s to import, and few jobs need it
-    )
+    # Imported here because it needs torch, which takes 3 s.
+    from pipeline.analyses.shared import artificial_data_training as artificial
 
     if not len(hidden) == len(steps) == len(rates) or width < artificial.CLASSES:
         raise ValueError(
@@ -71,7 +73,7 @@ def analyse(
             f"rate for each of hidden, and a width of at least {artificial.CLASSES}, the outputs"
         )
     models = [
-        artificial.Model(depth, width, steps=count, rate=rate)
+        artificial.ModelSettings(depth, width, steps=count, rate=rate)
         for depth, count, rate in zip(hidden, steps, rates, strict=True)
     ]
     rows: list[tuple] = []
@@ -97,16 +99,14 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
-    """Shares of trainings that reach the optimum, and gaps in the exception: one value per seed.
+    """Shares of trainings that reach the optimum, and gaps in the paper's exception: one value per seed.
 
-    Shares of a method are among the cells (data set, inputs, model, loss) in which backprop converges, NaN if there are
-    none; backprop's own share is among all cells.
+    A cell is a data set of one size, a model and a loss. `backprop_converged_share` is backprop's share of all cells.
+    `converged_share` of another method is its share of those cells in which backprop converges, NaN if there are none.
+    Endings name the cells: `.exception`, `.regular` (all others), and the regular cells of a model and a loss, such as
+    `.linear.mse` or `.deep.mse`.
 
-    Returns:
-        `backprop_converged_share`; for each other method `converged_share.<method>.regular` (all cells but the
-        exception), `.exception`, and the regular cells by model and loss, such as `.linear.mse` and `.deep.mse`; for
-        each method `log10_gap.<method>.exception`, the mean over the exception's cells. A method that has no such cell
-        has no such number.
+    `log10_gap.<method>.exception` is the mean logarithm of the relative gap over the exception's cells.
     """
     if table.empty:
         return {}
@@ -129,7 +129,7 @@ def _beside_backprop(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _groups(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The groups of cells that have a share each: the exception, all the others, and these by model and loss."""
+    """The groups of cells with a share each: the exception, all others, and the others by model and loss."""
     regular = table[~table["exception"]]
     parts = {"exception": table[table["exception"]], "regular": regular}
     for name, model in (("linear", regular[regular["hidden"] == 0]), ("deep", regular[regular["hidden"] > 0])):
@@ -138,6 +138,6 @@ def _groups(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def _shares(cells: pd.DataFrame) -> list[float]:
-    """Of the cells where backprop converges, the share of those where the method does too, one value per seed."""
+    """The method's share of the cells in which backprop converges, one value per seed."""
     both = cells["converged"].where(cells["backprop"]).astype(float)
     return both.groupby(cells["seed"]).mean().tolist()

@@ -1,18 +1,18 @@
-"""The one-dimensional counter-example: an SG that is too poor adds critical points.
+"""The one-dimensional counter-example: an SG with too few parameters adds critical points.
 
-Data `x` in {-2, -1, 1, 2}, model `h = a x + b`, loss the mean of `|h|` (a sum would make the gradients four times as
+Data `x` in {-2, -1, 1, 2}, model `h = a x + b`, loss the mean of `|h|` (with the sum, gradients would be four times as
 large), and an SG that is one number `c`, kept at its best value: the mean of the true gradients `sign(h)`.
 
 Where `2|a| < |b|`, all four signs are those of `b`; where `|a| < |b| < 2|a|`, one differs; where `|b| < |a|`, two are
-positive and two negative. So (for `a, b > 0`; the other quadrants mirror it)
+positive and two negative. For `a, b > 0` (the other quadrants mirror it):
 
     region              signs      dL/da   dL/db    SG: da   db = c
     |b| < |a|           - - + +    3/2     0        0        0
     |a| < |b| < 2|a|    - + + +    1       1/2      0        1/2
     2|a| < |b|          + + + +    0       1        0        1
 
-The loss is a norm of `(a, b)`: its one critical point is its minimum, the origin. SG training never moves `a`, since
-the inputs' mean is nought, and stands still on all of `|b| < |a|`, an open set, and at the origin. With sign(0) = 0
+The loss is a norm of `(a, b)`, so its only critical point is its minimum, the origin. SG training never changes `a`,
+since the inputs' mean is zero. Its critical points are the origin and all of `|b| < |a|`, an open set. With sign(0) = 0
 the borders `|b| = |a|` are not critical; with subgradients they are.
 """
 
@@ -33,13 +33,13 @@ def loss(a: Float[ndarray, " n"], b: Float[ndarray, " n"]) -> Float[ndarray, " n
 
 
 def true_gradient(a: Float[ndarray, " n"], b: Float[ndarray, " n"]) -> Float[ndarray, "n 2"]:
-    """The loss's gradient in `(a, b)`, with sign(0) = 0."""
+    """The loss's gradient with respect to `(a, b)`, with sign(0) = 0."""
     signs = np.sign(_outputs(a, b))
     return np.stack([(signs * INPUTS).mean(axis=1), signs.mean(axis=1)], axis=1)
 
 
 def sg_gradient(a: Float[ndarray, " n"], b: Float[ndarray, " n"]) -> Float[ndarray, "n 2"]:
-    """What SG training moves along: every sample's gradient is the best constant, the mean of the true ones."""
+    """The gradient used by SG training: every sample's gradient is the best constant, the mean of the true ones."""
     best = np.sign(_outputs(a, b)).mean(axis=1)
     return np.stack([best * INPUTS.mean(), best], axis=1)
 
@@ -60,23 +60,23 @@ def analyse(
     rate: float = 0.01,
     steps: int = 400,
 ) -> pd.DataFrame:
-    """The gradients on a grid, and trajectories under both.
+    """Both gradients on a grid, and trajectories that follow each of them.
 
     Args:
         generator: not used: nothing is random here.
         window: the grid covers -window < a, b < window.
         cells: columns of the grid (`a`); it has one row (`b`) more. The points are the cells' centres.
-        starts: where the trajectories begin.
-        rate: step size; a trajectory ends within about that distance of its limit.
+        starts: the starting points of the trajectories.
+        rate: step size; a trajectory ends within about this distance of its limit.
         steps: number of steps of each trajectory.
 
     Returns:
-        Columns quantity ("field", "trajectory", or "origin", the one critical point that the grid misses), rule ("true"
-        or "sg", what a trajectory follows), trajectory, step, a, b, loss, da_true, db_true, da_sg, db_sg,
-        critical_true, critical_sg.
+        Columns quantity ("field", "trajectory", or "origin", the one critical point that the grid misses), rule (the
+        gradient that a trajectory follows, "true" or "sg"), trajectory, step, a, b, loss, da_true, db_true, da_sg,
+        db_sg, critical_true, critical_sg.
 
     Raises:
-        ValueError: for a setting that is out of its range.
+        ValueError: if a setting is out of range.
     """
     if cells < 1 or window <= 0 or rate <= 0:
         raise ValueError(f"cells, window and rate: found {cells}, {window} and {rate}; expected all above 0")
@@ -100,7 +100,7 @@ def _centres(window: float, cells: int) -> Float[ndarray, " cells"]:
 
 
 def descend(start: Float[ndarray, "n 2"], *, rule: str, rate: float, steps: int) -> Float[ndarray, "points n 2"]:
-    """The points `(a, b)` of gradient descent, the starts first."""
+    """The points `(a, b)` of gradient descent, including the starts."""
     points = [start]
     for _ in range(steps):
         a, b = points[-1].T
@@ -117,11 +117,11 @@ def _rows(a: Float[ndarray, " n"], b: Float[ndarray, " n"]) -> pd.DataFrame:
 
 
 def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
-    """How much of the window is critical for SG training alone, and how steep the loss is there.
+    """Critical points that SG training adds, and how steep the loss is there.
 
-    `added_critical_share`: its share of the grid's points (of the area, it is 1/2: the finer the grid, the nearer).
-    `largest_gradient`: the largest norm of the true gradient at such a point. `removed_critical_share`: the share that
-    is critical for the loss but not for SG training.
+    `added_critical_share` is the share of the grid's points that are critical for SG training but not for the loss; on
+    a fine grid it tends to 1/2, their share of the area. `largest_gradient` is the largest norm of the true gradient at
+    such a point. `removed_critical_share` is the share that is critical for the loss but not for SG training.
     """
     if table.empty:
         return {}

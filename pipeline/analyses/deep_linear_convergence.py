@@ -1,11 +1,11 @@
 """A deep linear model with a linear SG between two of its hidden layers: does it find the global optimum?
 
-Theorem 2 of the study, as the field recalls it: what Theorem 1 says of linear regression (see `linear_convergence`)
-holds here too. The hidden layers are narrower than the input: were they not, the layers above the SG would find the
-optimum alone, whatever the SG said. The rule `frozen`, which leaves the layers below where they started, shows how far
-the layers above come by themselves.
+Theorem 2 of the paper, as usually described (its text was not at hand): what Theorem 1 states for linear regression
+(see `linear_convergence`) also holds here. The hidden layers are narrower than the input. Otherwise the layers above
+the SG would find the optimum alone, whatever the SG's estimate. The rule `frozen` doesn't train the layers below the
+SG, and so shows how far the layers above get by themselves.
 
-Departure: sizes, rates, noises and numbers of iterations are ours, and so is the contrast with fixed SG rates.
+Departure: sizes, rates, noises and numbers of iterations are ours, and so is the comparison with fixed SG rates.
 """
 
 from itertools import product
@@ -38,30 +38,30 @@ def analyse(
     points: int = 40,
     halvings: int = 6,
 ) -> pd.DataFrame:
-    """Train `p = x W_1 … W_D` by backprop and with an SG in the middle, and follow the gap to least squares.
+    """Train `p = x W_1 … W_D` by backprop and with an SG in the middle, and record the gap to least squares.
 
     Args:
-        generator: gives data and starting weights.
+        generator: draws data and starting weights.
         seeds: number of repetitions.
         samples: points in each data set.
-        inputs: numbers of inputs, without the constant one.
+        inputs: numbers of inputs, not counting the constant.
         outputs: number of outputs.
-        hidden: numbers of hidden layers, at least 2; the SG stands after layer ceil(hidden / 2).
+        hidden: numbers of hidden layers, at least 2; the SG is placed after layer ceil(hidden / 2).
         width: units of each hidden layer, at least as many as outputs.
         conditions: condition numbers of the covariance from which the inputs are drawn.
         noises: standard deviations of the noise on the targets, whose signal has a deviation of about 1.
         rates: main rates in units of 1 / the largest curvature of linear regression on the same inputs.
-        sg_rates: fixed SG rates, for contrast.
+        sg_rates: fixed SG rates, for comparison.
         iterations: number of updates.
-        points: number of recorded iterations, log-spaced, and as many again evenly spaced.
+        points: number of recorded iterations that are log-spaced; as many again are evenly spaced.
         halvings: rounds of the search for the largest main rate that converges.
 
     Returns:
         The columns of `linear_convergence`.
 
     Raises:
-        ValueError: for a setting that is out of its range; if there are no two hidden layers to stand between; if they
-            are too narrow for what least squares finds.
+        ValueError: if a setting is out of range, there are fewer than two hidden layers, or they are too narrow to
+            express the least-squares solution.
     """
     require_positive(inputs=inputs, outputs=outputs, hidden=hidden, width=width)
     if min(hidden) < 2:
@@ -71,13 +71,22 @@ def analyse(
         model = Model(inputs=size, outputs=outputs, hidden=number, width=width, after=(number + 1) // 2)
         parts.append(
             compare(
-                stream, model, rules(sg_rates, frozen=True), seeds=seeds, samples=samples, conditions=conditions,
-                noises=noises, rates=rates, iterations=iterations, points=points, halvings=halvings,
+                stream,
+                model,
+                rules(sg_rates, frozen=True),
+                seeds=seeds,
+                samples=samples,
+                conditions=conditions,
+                noises=noises,
+                rates=rates,
+                iterations=iterations,
+                points=points,
+                halvings=halvings,
             )
-        )  # fmt: skip
+        )
     return pd.concat(parts, ignore_index=True)
 
 
 def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
-    """Gaps, shares and largest rates by rule, one value per seed: see `pipeline.linear_comparison.headline`."""
+    """Gaps, shares and largest rates by training rule: the same numbers as in `linear_convergence`."""
     return headline(table)

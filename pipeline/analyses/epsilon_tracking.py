@@ -1,11 +1,13 @@
-"""Do synthetic gradients meet the study's condition for convergence, and does the loss fall where they do?
+"""Do synthetic gradients meet the paper's condition for convergence, and does the loss fall where they do?
 
-The statement, as the field recalls it: if at every step `e K <= g (1 - d) / (1 + d)` for one d in (0, 1), training
-converges to a solution of the original problem. Here e is the SG's error, K the norm of the Jacobian of its layer in
-the parameters below, and g the norm of their true gradient. Both sides are measured along real trainings.
+The statement, as usually described (the paper's text was not at hand): if at every step `e K <= g (1 - d) / (1 + d)`
+for one d in (0, 1), training converges to a solution of the original problem. Here e is the SG's error, K the norm of
+the Jacobian of its layer with respect to the parameters below, and g the norm of the true gradient of these parameters.
+Both sides are measured during real trainings.
 
-Departure: the trainings use Adam and fresh batches, the statement speaks of plain gradient descent on one loss. So a
-loss that rises over an update need not be the SG's fault; trainings without SGs say how often it does anyway.
+Departure: the trainings use Adam and a new batch at each step, while the statement is about plain gradient descent on
+one loss. So a loss that rises over an update need not be due to the SG. Trainings without SGs show how often the loss
+rises anyway.
 """
 
 import numpy as np
@@ -24,18 +26,19 @@ TYPES = {"run": "str", "step": "int64", "layer": "int64"}
 
 
 def analyse(histories: dict[str, pd.DataFrame], *, generator: np.random.Generator) -> pd.DataFrame:
-    """Both sides of the inequality, by run, logged step and gate.
+    """Both sides of the inequality by run, logged step and gate.
 
     Args:
-        histories: by run name. A run that did not log its tracking has no rows; one without gates has rows of layer 0.
+        histories: by run name. A run that did not log error tracking has no rows; one without gates has rows of
+            layer 0.
         generator: not used; nothing here is random.
 
     Returns:
         Columns run, step, layer; error (e), jacobian (K), gradient (g), parameter_error and cosine as in
-        `pipeline.epsilon.track`; bound, that is `e K`; holds, 1 if `e K < g`, so that there is a d, else 0; sharp, the
-        same of the parameters' own error, which `e K` bounds; delta, the largest d, `(g - e K) / (g + e K)`, NaN where
-        there is none; falls, 1 if the loss of that batch falls over the update that starts here, else 0. In rows of
-        layer 0 (no gate: backprop) all but falls are NaN. Where g is zero nothing holds: there is nothing to track.
+        `pipeline.learning.error_bound`; bound, which is `e K`; holds, 1 if `e K < g`, so that a d exists, else 0;
+        sharp, the same for the parameters' own error, which `e K` bounds; delta, the largest d,
+        `(g - e K) / (g + e K)`, NaN if there is none; falls, 1 if the batch's loss falls over the update that starts
+        here, else 0. In rows of layer 0 (no gate: backprop) only falls is defined. If g is zero, nothing holds.
     """
     whole = stack(histories)
     gated = whole[(whole["layer"] > 0) & whole["quantity"].str.startswith(PREFIX)]
@@ -48,20 +51,24 @@ def analyse(histories: dict[str, pd.DataFrame], *, generator: np.random.Generato
     delta = ((gradient - bound) / (gradient + bound)).where(bound < gradient)
     gates = table["layer"] > 0
     table = table.assign(
-        bound=bound, delta=delta,
+        bound=bound,
+        delta=delta,
         holds=(bound < gradient).astype("float64").where(gates),
         sharp=(table["parameter_error"] < gradient).astype("float64").where(gates),
-    )  # fmt: skip
+    )
     return table[COLUMNS].astype({name: TYPES.get(name, "float64") for name in COLUMNS})
 
 
 def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
-    """Shares of the logged steps, by run; those of a run that diverged count as far as it came.
+    """Shares of the logged steps, by run; a run that diverged counts up to there.
 
-    `bound_share` and `sharp_share`: at every gate at once, `e K`, or the parameters' own error, is less than the true
-    gradient. `falls_share`: the batch's loss falls; runs without gates have it too, as a measure. `falls_where_bound`,
-    `falls_where_sharp` and `falls_elsewhere`: the same of the steps at which the one, the other, and not even the other
-    holds; NaN if there are none.
+    `bound_share` is the share of steps at which `e K` is less than the norm of the true gradient, at all gates at once.
+    `sharp_share` is the same for the parameters' own error. `falls_share` is the share of steps at which the batch's
+    loss falls; runs without gates have it too, for comparison.
+
+    `falls_where_bound` is the share of falling losses among the steps that count in `bound_share`. `falls_where_sharp`
+    is the same for `sharp_share`, and `falls_elsewhere` for the steps that don't count in `sharp_share`. NaN if there
+    are no such steps.
     """
     if table.empty:
         return {}

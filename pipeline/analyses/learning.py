@@ -1,8 +1,8 @@
-"""Learning curves, final losses and accuracies, how many steps and samples a training loss takes, and an update's cost.
+"""Learning curves, final losses and accuracies, steps and samples to a given training loss, and the cost of an update.
 
-Departure: "faster" is not defined in what is known of the study. Here it is the restricted mean time to a stated loss,
-as in the analysis of survival (Irwin 1949): a run that never reaches it counts with all the steps it was given, so that
-it is slower than any run that does, and neither left out nor guessed at.
+Departure: what is known of the paper doesn't define "faster". Here it is the restricted mean time to a given loss, as
+in survival analysis (Irwin 1949): a run that never reaches the loss counts with all its steps. So it is slower than any
+run that does, and is neither left out nor extrapolated.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def analyse(
     generator: np.random.Generator,
     reach: list[float] | tuple[float, ...] = (1.0, 0.5, 0.2, 0.1),
 ) -> pd.DataFrame:
-    """Every curve of every run, and the steps and samples that each stated training loss takes.
+    """Every curve of every run, and the steps and samples to each given training loss.
 
     Args:
         histories: by run name.
@@ -38,12 +38,12 @@ def analyse(
 
     Returns:
         Columns run, step, quantity, value, final (the last step of a run that finished). For a curve, `value` is a loss
-        or an accuracy (a share in [0, 1]) after `step` updates, or the training `samples` seen, repeated ones included.
-        For `steps_to_loss_<x>`, `value` is the first logged step at which the training loss is x or less, NaN if there
-        is none, and `step` how far was looked; `samples_to_loss_<x>` has the samples seen by then. For `update_flops`,
-        `value` is the number of operations in the matrix products of the first update, everything that the method
-        learns included; a multiplication and an addition are two. They are those of this implementation: the gradient
-        that arrives at a gate is computed even where a method makes no use of it.
+        or an accuracy (a share in [0, 1]) after `step` updates, or the number of training `samples` seen, with
+        repetitions. For `steps_to_loss_<x>`, `value` is the first logged step at which the training loss is x or less,
+        NaN if there is none, and `step` is the last logged step; `samples_to_loss_<x>` is the number of samples seen by
+        then. For `update_flops`, `value` is the number of operations in all matrix products of the first update; a
+        multiplication and an addition are two. The count is that of this implementation, which computes the gradient
+        that arrives at a gate even if a method doesn't use it.
     """
     whole = stack(histories)
     curves = whole[(whole["layer"] == 0) & whole["quantity"].isin(CURVES)].drop(columns="layer")
@@ -53,7 +53,7 @@ def analyse(
 
 
 def _times(run: str, curves: pd.DataFrame, reach: Sequence[float]) -> list[tuple[str, int, str, float, bool]]:
-    """A run's steps and samples to each loss."""
+    """The rows of one run: steps and samples to each loss."""
     losses = curves[curves["quantity"] == "train_loss"]
     if losses.empty:
         return []
@@ -68,13 +68,14 @@ def _times(run: str, curves: pd.DataFrame, reach: Sequence[float]) -> list[tuple
 
 
 def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
-    """Final losses and accuracies, and steps to stated training losses, such as `steps_to_loss_0.5.one_sg.hidden20`.
+    """Final losses and accuracies, and steps to given training losses, such as `steps_to_loss_0.5.one_sg.hidden20`.
 
-    `update_flops` are the operations of an update, which a run that diverged has as well. A run that diverged has NaN
-    for its final numbers.
+    The final numbers of a run that diverged are NaN. `update_flops` is the number of operations of an update; a run
+    that diverged has it too.
 
-    `steps_to_loss_<x>` and `samples_to_loss_<x>` are restricted to the steps that the runs were given: one that never
-    reaches the loss, or diverges before, counts with all of them. `reached_loss_<x>` is 1 for a run that reaches it.
+    `steps_to_loss_<x>` and `samples_to_loss_<x>` are the steps and samples until the training loss is x or less. A run
+    that never reaches it, or diverges before, counts with all the steps that it was given. `reached_loss_<x>` is 1 for
+    a run that reaches the loss, else 0.
     """
     if table.empty:
         return {}
@@ -88,7 +89,7 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
     for quantity in table.loc[table["quantity"].str.startswith(STEPS_TO), "quantity"].unique():
         level = quantity.removeprefix(STEPS_TO)
         times = table[table["quantity"] == quantity].set_index("run")
-        given = times["step"].where(times["final"], table["step"].max())  # a run that diverged was to go on
+        given = times["step"].where(times["final"], table["step"].max())  # diverged runs: all planned steps
         steps = times["value"].fillna(given)
         found |= per_seed(table, steps, quantity)
         found |= per_seed(table, steps * batch, f"{SAMPLES_TO}{level}")

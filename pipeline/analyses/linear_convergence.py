@@ -1,9 +1,10 @@
 """Linear regression with a linear SG between output and loss: does it find the global optimum?
 
-Theorem 1 of the study, as the field recalls it: if the SG steps by exact line search, then in every iteration there is
-a small enough positive step of the main model such that the system converges to the global solution.
+Theorem 1 of the paper, as usually described (its text was not at hand): if the SG learns by exact line search, then in
+every iteration there is a small enough positive step of the main model such that the system converges to the global
+solution.
 
-Departure: sizes, rates, noises and numbers of iterations are ours, and so is the contrast with fixed SG rates.
+Departure: sizes, rates, noises and numbers of iterations are ours, and so is the comparison with fixed SG rates.
 """
 
 import numpy as np
@@ -32,43 +33,68 @@ def analyse(
     points: int = 40,
     halvings: int = 6,
 ) -> pd.DataFrame:
-    """Train `p = x W + b` by backprop and by SGs, and follow the gap to least squares.
+    """Train `p = x W + b` by backprop and by SGs, and record the gap to least squares.
 
     Args:
-        generator: gives data and starting weights.
+        generator: draws data and starting weights.
         seeds: number of repetitions.
         samples: points in each data set.
-        inputs: numbers of inputs, without the constant one.
+        inputs: numbers of inputs, not counting the constant.
         outputs: number of outputs.
         conditions: condition numbers of the covariance from which the inputs are drawn.
         noises: standard deviations of the noise on the targets, whose signal has a deviation of about 1.
         rates: main rates in units of 1 / the loss's largest curvature; gradient descent converges below 2.
-        sg_rates: fixed SG rates, for contrast.
+        sg_rates: fixed SG rates, for comparison.
         iterations: number of updates.
-        points: number of recorded iterations, log-spaced, and as many again evenly spaced.
+        points: number of recorded iterations that are log-spaced; as many again are evenly spaced.
         halvings: rounds of the search for the largest main rate that converges.
 
     Returns:
         Columns seed, condition, noise, rate, largest_rate, iteration, gap, sg_residual, descent_share, diverged,
         descends, falls, bound_ratio, rule, sg_rate, inputs, outputs, hidden, sg_after: see
-        `pipeline.linear_comparison.compare`.
+        `pipeline.theory.comparison.compare`.
 
     Raises:
-        ValueError: for a setting that is out of its range.
+        ValueError: if a setting is out of range.
     """
     require_positive(inputs=inputs, outputs=outputs)
     parts = []
     for size, stream in zip(inputs, generator.spawn(len(inputs)), strict=True):
         parts.append(
             compare(
-                stream, Model(inputs=size, outputs=outputs), rules(sg_rates, frozen=False), seeds=seeds,
-                samples=samples, conditions=conditions, noises=noises, rates=rates, iterations=iterations,
-                points=points, halvings=halvings,
+                stream,
+                Model(inputs=size, outputs=outputs),
+                rules(sg_rates, frozen=False),
+                seeds=seeds,
+                samples=samples,
+                conditions=conditions,
+                noises=noises,
+                rates=rates,
+                iterations=iterations,
+                points=points,
+                halvings=halvings,
             )
-        )  # fmt: skip
+        )
     return pd.concat(parts, ignore_index=True)
 
 
 def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
-    """Gaps, shares and largest rates by rule, one value per seed: see `pipeline.linear_comparison.headline`."""
+    """Gaps, shares and largest rates by training rule, one value per seed.
+
+    Names end in the rule, such as `by_line_search` or `by_fixed_sg.rate0.01`.
+
+    `log10_gap`: the logarithm of the last relative gap with the best main rate, on the worst problem; it has a lower
+    bound because of rounding, and an upper one for diverged trainings. Backprop's number shows what can be reached in
+    as many iterations. `converged_share`: the share of trainings that converge. `descent_share`: the share of updates
+    along which the true loss falls if the step is small enough, averaged over all trainings.
+
+    `log10_largest_rate`: the logarithm of the largest main rate that converges, averaged over problems. Where no rate
+    converges, the smallest one that was tried counts, which is an overestimate. `rate_found_share`: the share of
+    problems in which a rate converges.
+
+    `bound_share`: the share of recorded steps at which the condition of error tracking holds (claim C7).
+    `falls_where_bound`: of these steps, the share after which the true loss is lower, NaN if there are none.
+    `falls_where_bound_mild`: the same without the main rates with which backprop diverges on the same problem. A step
+    that is too large even for the true gradient says nothing about an estimate.
+    """
     return headline(table)

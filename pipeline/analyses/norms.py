@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.metrics.histories import stack
-from pipeline.metrics.intervals import rank_correlation
+from pipeline.metrics.intervals import layer_trend
 from pipeline.metrics.names import per_seed
 
 SCOPE = "runs"
@@ -14,7 +14,7 @@ QUANTITIES = ("norm_start", "norm_end", "distance", "norm_growth", "distance_rel
 
 
 def analyse(histories: dict[str, pd.DataFrame], *, generator: np.random.Generator) -> pd.DataFrame:
-    """Frobenius norms of the weight matrices, biases and batch normalisation left out.
+    """Frobenius norms of the weight matrices, without biases and batch normalisation.
 
     Args:
         histories: by run name.
@@ -22,8 +22,9 @@ def analyse(histories: dict[str, pd.DataFrame], *, generator: np.random.Generato
 
     Returns:
         Columns run, layer (1…L hidden, L + 1 output), quantity, value. `norm_start` is |W_0|, `norm_end` |W|,
-        `distance` |W - W_0|; `norm_growth` is |W| / |W_0| and `distance_relative` |W - W_0| / |W_0|: with these two,
-        layers of different shape and initial scale compare. NaN at the end of a run that diverged.
+        `distance` |W - W_0|; `norm_growth` is |W| / |W_0| and `distance_relative` |W - W_0| / |W_0|; these two are
+        comparable between layers of different shape and initial scale. NaN for all but `norm_start` in a run that
+        diverged.
     """
     whole = stack(histories)
     before = whole["step"] == 0
@@ -44,10 +45,11 @@ def _by_layer(rows: pd.DataFrame, quantity: str) -> pd.Series:
 
 
 def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
-    """The trend over the hidden layers, as Spearman's rank correlation with the layer's number.
+    """Trends over the hidden layers: Spearman's rank correlation with the layer's number.
 
-    `norm_trend` is that of the norm at the end, `growth_trend` that of the norm relative to the start: 1 if it rises
-    from each layer to the next towards the output, -1 if it falls. The output layer has another shape and is left out.
+    `norm_trend` is the trend of the norm at the end, `growth_trend` that of the norm relative to the start. It is 1 if
+    the norm rises from each layer to the next towards the output, and -1 if it falls. The output layer is left out,
+    because it has another shape.
     """
     if table.empty:
         return {}
@@ -55,6 +57,6 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     for name, quantity in (("norm_trend", "norm_end"), ("growth_trend", "norm_growth")):
         of_runs = hidden[hidden["quantity"] == quantity].groupby("run")
-        trends = {run: rank_correlation(*part[["layer", "value"]].to_numpy(np.float64).T) for run, part in of_runs}
+        trends = {run: layer_trend(part) for run, part in of_runs}
         found |= per_seed(table, pd.Series(trends), name)
     return found

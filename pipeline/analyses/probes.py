@@ -1,4 +1,4 @@
-"""Linear classifier probes: how much of the class a linear map can read off each hidden layer (C14).
+"""Linear classifier probes: how well a linear map predicts the class from each hidden layer (C14).
 
 Alain and Bengio, *Understanding intermediate layers using linear classifier probes* (2016).
 """
@@ -21,8 +21,8 @@ from pipeline.results.activations import Activations
 SCOPE = "run"
 READS = "activations"
 CLAIMS = ("C14",)
-TRAIN, TEST = "probe", "cca"  # samples: training points, held-out points
-SECOND = 2  # the layer from which C14 speaks
+TRAIN, TEST = "probe", "cca"  # samples: training points and held-out points
+SECOND = 2  # first layer to which C14 applies
 
 
 def analyse(
@@ -31,15 +31,15 @@ def analyse(
     """A probe on each hidden layer at the end of training.
 
     Args:
-        activations: of one run; a probe learns from the sample `probe` and is tested on the held-out sample `cca`.
+        activations: of one run; a probe is trained on the sample `probe` and tested on the held-out sample `cca`.
         generator: not used; the solver is deterministic.
         c: inverse weight of the L2 penalty, against the log loss summed over the training points.
-        max_iter: bound on the solver's iterations.
+        max_iter: largest number of the solver's iterations.
 
     Returns:
         Columns layer, quantity (`train_accuracy`, `test_accuracy`), value (a share in [0, 1]), chance (the share of
-        the most frequent class, which a probe reaches that sees nothing) and converged (did the solver come to an
-        end by itself?).
+        the most frequent class, which a constant prediction reaches) and converged (whether the solver stopped before
+        `max_iter`).
     """
     labels = {sample: activations.labels(sample) for sample in (TRAIN, TEST)}
     rows = []
@@ -60,13 +60,18 @@ class Probe(NamedTuple):
 
 
 def linear_probe(
-    h: Float[ndarray, "n d"], labels: Int[ndarray, " n"], test_h: Float[ndarray, "m d"],
-    test_labels: Int[ndarray, " m"], *, c: float, max_iter: int,
-) -> Probe:  # fmt: skip
+    h: Float[ndarray, "n d"],
+    labels: Int[ndarray, " n"],
+    test_h: Float[ndarray, "m d"],
+    test_labels: Int[ndarray, " m"],
+    *,
+    c: float,
+    max_iter: int,
+) -> Probe:
     """Multinomial logistic regression on features standardised with the training points' mean and deviation.
 
-    A feature that is constant over the training points gets no weight. Where activations are not finite there is
-    nothing to read: the accuracies are NaN.
+    A feature that is constant over the training points gets no weight. If an activation is not finite, the accuracies
+    are NaN.
     """
     if not (np.isfinite(h).all() and np.isfinite(test_h).all()):
         return Probe(np.nan, np.nan, converged=False)
@@ -84,9 +89,10 @@ def _chance(labels: Int[ndarray, " n"]) -> float:
 
 
 def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
-    """The lowest training and held-out accuracy of a probe from the second hidden layer on.
+    """The lowest accuracy of a probe over the hidden layers from the second on.
 
-    `probe_train_min` near 1 is what C14 says; `probe_test_min` is ours.
+    `probe_train_min` is the accuracy on training points; C14 states that it is near 1. `probe_test_min` is the accuracy
+    on held-out points, which is our addition.
     """
     if table.empty:
         return {}

@@ -1,4 +1,4 @@
-"""The trials by which each method's learning rate was chosen: the same grid and seeds for all (C11, C12, C18)."""
+"""Trials that chose each method's learning rate, with the same grid and seeds for all methods (C11, C12, C18)."""
 
 import numpy as np
 import pandas as pd
@@ -11,16 +11,16 @@ CLAIMS = ("C11", "C12", "C18")
 
 
 def analyse(trials: dict[str, pd.DataFrame], *, generator: np.random.Generator) -> pd.DataFrame:
-    """Every trial, and which rate was taken: the lowest mean validation loss.
+    """Every trial, and the chosen rate: that with the lowest mean validation loss.
 
     Args:
-        trials: by the first run that takes its rate from them; columns rate, seed, validation_loss (NaN: diverged),
+        trials: by the first run that uses the chosen rate; columns rate, seed, validation_loss (NaN: diverged),
             validation_accuracy.
         generator: not used; nothing here is random.
 
     Returns:
         Columns run, rate, trial_seed, validation_loss (in the unit of the loss), validation_accuracy (share), chosen,
-        at_edge (the chosen rate is the smallest or the largest of the grid, so that a better one may lie beyond).
+        at_edge (the chosen rate is the smallest or largest of the grid, so a better one may be outside).
     """
     parts = [_marked(found.rename(columns={"seed": "trial_seed"})).assign(run=run) for run, found in trials.items()]
     return pd.concat(parts, ignore_index=True)
@@ -35,9 +35,10 @@ def _marked(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
-    """The `best_rate` of each method in each setting, and whether it lies `at_edge` of the grid (1) or inside (0).
+    """`best_rate` is the chosen rate of each method in each setting.
 
-    One value each: the choice is one for all seeds.
+    `at_edge` is 1 if it is the smallest or largest of the grid, else 0. Both have a single value, since all seeds share
+    the choice.
     """
     if table.empty:
         return {}

@@ -14,10 +14,10 @@ READS = "activations"
 CLAIMS = ("C13",)
 SAMPLE = "rdm"
 COLUMNS = ["layer", "quantity", "value", "i", "j"]
-PICTURES = 5  # layers, if none are asked for
-NOWHERE = -1  # in the columns i and j: the number has no place in a picture
+PICTURES = 5  # number of layers shown by default
+NOWHERE = -1  # in the columns i and j of numbers that are not part of a picture
 LOW = 0.25  # share of the depth at which a "low" layer lies
-SETTLED = 0.9  # of the last layer's class structure: from there on it "hardly changes"
+SETTLED = 0.9  # share of the last layer's class structure from which it counts as settled
 
 
 def analyse(
@@ -27,22 +27,22 @@ def analyse(
     show: tuple[int, ...] | list[int] = (),
     pixels: int = 40,
 ) -> pd.DataFrame:
-    """RDMs at the end of training over the points of the sample `rdm`, which stand in label order.
+    """RDMs at the end of training over the points of the sample `rdm`, in label order.
 
     Args:
         activations: of one run.
         generator: not used; nothing here is random.
-        show: layers whose RDM goes into the table as a picture (those that the network has); none means five, evenly
-            spread from the first to the last.
-        pixels: side of a picture. Larger RDMs are averaged over square blocks, without the dissimilarity of a
+        show: layers whose RDM is included as a picture, as far as the network has them; by default five, evenly spaced
+            from the first to the last.
+        pixels: side of a picture. Larger RDMs are averaged over square blocks, leaving out the dissimilarity of a
             point with itself.
 
     Returns:
         Columns layer, quantity, value, i, j. By hidden layer: `class_correlation` (see `class_structure`), `within` and
-        `between` (mean dissimilarity of points of the same class, and of different ones), `constant_points` (how many
-        points have units all of the same value, so no dissimilarity, and are left out). As pictures: `rdm`, with row
-        `i` and column `j`, NaN where no dissimilarity is defined; and, with layer 0, `class_start`: at which pixel the
-        `i`-th class begins. Where they don't apply, `i` and `j` are -1.
+        `between` (mean dissimilarity of points of the same class and of different classes), `constant_points` (number
+        of points whose units all have the same value; their dissimilarities are undefined and left out). As pictures:
+        `rdm`, with row `i` and column `j`, NaN where no dissimilarity is defined; and, with layer 0, `class_start`: the
+        pixel at which the `i`-th class begins. If they don't apply, `i` and `j` are -1.
     """
     labels = activations.labels(SAMPLE)
     shown = set(show) or _spread(activations.layers)
@@ -60,10 +60,10 @@ def analyse(
 
 
 def class_structure(matrix: Float[ndarray, "n n"], labels: Int[ndarray, " n"]) -> dict[str, float]:
-    """How much an RDM looks like the ideal one, in which points of a class are alike (0) and others not (1).
+    """How similar an RDM is to the ideal one, which is 0 for points of the same class and 1 for all others.
 
     `class_correlation` is Pearson's correlation between the two over all pairs of points: 0 without class structure,
-    1 for the ideal. NaN if there is a single class, or all dissimilarities are equal.
+    1 for the ideal RDM. NaN if there is a single class, or all dissimilarities are equal.
     """
     other = factors.upper(np.not_equal.outer(labels, labels).astype(np.float64))
     found = factors.upper(matrix)
@@ -79,12 +79,12 @@ def class_structure(matrix: Float[ndarray, "n n"], labels: Int[ndarray, " n"]) -
 
 
 def block_means(matrix: Float[ndarray, "n n"], pixels: int) -> Float[ndarray, "p p"]:
-    """An RDM averaged over blocks of nearly equal size, what is undefined and the diagonal left out of the means.
+    """An RDM averaged over blocks of nearly equal size, without the diagonal and undefined values.
 
-    A matrix that is no larger than `pixels` stays as it is.
+    A matrix no larger than `pixels` is returned unchanged.
 
     Raises:
-        ValueError: for no pixel.
+        ValueError: if `pixels` is below 1.
     """
     if pixels < 1:
         raise ValueError(f"found pixels={pixels}; expected at least 1")
@@ -98,7 +98,7 @@ def block_means(matrix: Float[ndarray, "n n"], pixels: int) -> Float[ndarray, "p
         for each in (np.where(counted, matrix, 0), counted.astype(np.float64))
     )
     means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-    alone = np.diff(starts, append=n) == 1  # blocks of a point with itself: 0 by definition
+    alone = np.diff(starts, append=n) == 1  # blocks of one point with itself: 0 by definition
     means[alone, alone] = np.diag(matrix)[starts[alone]]
     return means
 
@@ -112,11 +112,12 @@ def _mean(values: Float[ndarray, " pairs"]) -> float:
 
 
 def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
-    """The correlation with the ideal class RDM at a low layer, the middle one and the last; and where it settles.
+    """The correlation of the RDM with the ideal class RDM at three layers, and the depth at which it settles.
 
-    The low layer is at a quarter of the depth, rounded up; the middle one is where a single gate stands.
-    `class_structure_settles` is the first layer that reaches 90 % of the last layer's correlation, as a share of the
-    depth: C13 says that it is low with backprop. These bounds are ours.
+    `class_structure_low` is at a quarter of the depth, rounded up. `class_structure_middle` is at the middle layer,
+    where a single gate is placed. `class_structure_last` is at the last hidden layer. `class_structure_settles` is the
+    first layer that reaches 90 % of the last layer's correlation, as a share of the depth. C13 states that it is low
+    with backprop. These bounds are ours.
     """
     if table.empty:
         return {}
@@ -132,7 +133,7 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
 
 
 def _settles(of_run: pd.DataFrame) -> float:
-    """The share of the depth at which a run's class structure first comes near to that of its last layer; in (0, 1].
+    """The share of the depth, in (0, 1], at which a run's class structure first reaches `SETTLED` of the last layer's.
 
     NaN if the last layer has none.
     """

@@ -1,4 +1,4 @@
-"""Similarity of all pairs of layers of two networks at the end of training, beside its chance level (C16; ours)."""
+"""Similarity of all pairs of layers of two networks at the end of training, with its chance level (C16; ours)."""
 
 import numpy as np
 import pandas as pd
@@ -6,8 +6,8 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from pipeline import members
-from pipeline.analyses.shared import similarity
-from pipeline.analyses.shared.similarity import SAMPLE
+from pipeline.analyses.shared import layer_similarity
+from pipeline.analyses.shared.layer_similarity import SAMPLE
 from pipeline.metrics.names import metric
 from pipeline.results.activations import Activations
 
@@ -25,32 +25,32 @@ def analyse(
     measures: list[str],
     permutations: int = 3,
 ) -> pd.DataFrame:
-    """Every hidden layer of `a` against every one of `b`, at the held-out points of the sample `cca`.
+    """Compare every hidden layer of `a` with every hidden layer of `b`, at the held-out points of the sample `cca`.
 
-    Each layer is factorised once per measure. The null is drawn for every pair of layers: the samples of `a` are dealt
-    out anew, in the same random orders for all pairs of layers and all measures, so it is independent between
-    permutations but not between pairs of layers.
+    Each layer is factorised once per measure. The null of a pair of layers permutes the samples of `a`. All pairs of
+    layers and all measures use the same random orders, so the null is independent between permutations but not between
+    pairs of layers.
 
     Args:
-        a: activations of one run; a directed measure takes its weights from there.
+        a: activations of one run; a directed measure takes its weights from this one.
         b: activations of another run at the same points.
-        generator: for the null.
-        measures: names of members of the family of measures, which work with their default settings.
-        permutations: how many orders are drawn.
+        generator: draws the orders for the null.
+        measures: names of measures, used with their default settings.
+        permutations: number of orders.
 
     Returns:
         A row for each measure and pair of layers: measure, layer_a, layer_b, value, null_mean and null_high (mean and
-        maximum over the permutations), rank_a and rank_b (dimensions that the measure sees), cut (relative size up to
-        which a singular value counts as zero), n (points). The value is NaN where a layer is constant.
+        maximum over the permutations), rank_a and rank_b (numbers of dimensions that the measure uses), cut (relative
+        size up to which a singular value counts as zero), n (points). The value is NaN if a layer is constant.
     """
     rows = []
-    orders = similarity.orders(len(a.labels(SAMPLE)), permutations, generator)
+    orders = layer_similarity.orders(len(a.labels(SAMPLE)), permutations, generator)
     layers_a, layers_b = _layers(a), _layers(b)
     for name in measures:
         module = members.load("measures", name)
         others = [module.prepare(h) for h in layers_b]
         for layer, first in enumerate(map(module.prepare, layers_a), start=1):
-            found = similarity.against_chance(module, first, others, orders)
+            found = layer_similarity.against_chance(module, first, others, orders)
             rows += [
                 (name, layer, other, *numbers, first.rank, second.rank, max(first.cut, second.cut), first.n)
                 for other, (numbers, second) in enumerate(zip(found, others, strict=True), start=1)
@@ -63,16 +63,18 @@ def _layers(activations: Activations) -> list[Float[ndarray, "n width"]]:
 
 
 def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
-    """How alike the networks are, layer l against layer l, value minus mean null, averaged over the layers.
+    """Similarity of corresponding layers of two networks: value minus mean null, averaged over the layers.
 
-    `cca_between_seeds.backprop`: one number per pair of seeds of a method; pairs that share a seed aren't independent,
-    so an interval over them is too narrow. Of two methods there is one number per seed of the first, averaged over its
-    partners of the second: `cca_between_methods.backprop.one_sg`; `cca_gap`, how much less alike the two are than two
-    seeds of the first method (mean over the pairs in which the seed takes part); `cca_lower_share`, on which share of
-    the layers they are less alike than those. The last two are C16, if the first method is backprop.
+    `cca_between_seeds` has one value per pair of seeds of a method. Pairs that share a seed aren't independent, so an
+    interval over them is too narrow.
 
-    Networks of the same seed have the same initial weights and batches, which makes them more alike than other seeds
-    can be: with `_same_seed` at the end of the name, a gap is a lower bound, and one below 0 says nothing.
+    `cca_between_methods` compares two methods. It has one value per seed of the first, averaged over its partners of
+    the second. `cca_gap` is the similarity of two seeds of the first method, averaged over the pairs with that seed,
+    minus the similarity of the two methods. `cca_lower_share` is the share of layers in which this difference is
+    positive. The last two test C16, if the first method is backprop.
+
+    Networks of the same seed share initial weights and batches, which makes them more similar than networks of
+    different seeds. So a gap whose name ends in `_same_seed` is a lower bound, and one below 0 is inconclusive.
     """
     if table.empty:
         return {}
@@ -103,7 +105,7 @@ def _name(row: pd.Series, quantity: str, who: str) -> str:
 
 
 def _less_alike(excess: pd.Series, reference: pd.Series) -> dict[str, float]:
-    """How alike two methods are, by how much less than the reference, and on which share of layers; from layers."""
+    """Two methods' similarity, how far it is below the reference, and in which share of layers."""
     difference = (reference - excess).dropna()
     share = float((difference > 0).mean()) if len(difference) else np.nan
     return {"between_methods": float(excess.mean()), "gap": float(difference.mean()), "lower_share": share}

@@ -1,1 +1,1 @@
-"""Whether files, records and code agree; why jobs ran."""
+"""Checks that result files, records and code agree; reasons why jobs ran."""

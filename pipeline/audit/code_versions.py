@@ -1,71 +1,125 @@
-"""What a study's results say of themselves: the provenances of its files, and whether they belong together."""
+"""Which version of the code made each result of a study, and whether the results belong together."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.results import store
+from pipeline.results import provenance, store
 from pipeline.study.jobs import Job
 from pipeline.study.plan import Plan
 
-SHORT = 12  # characters of a commit's hash
+KEPT = "Old files stay in place until their own jobs start"
 
 
 @dataclass(frozen=True)
 class Origin:
-    """A result with its job and its provenance, empty if it has none; `damage` says why it can't be read."""
+    """A result file, the job that makes it, and the provenance that it carries.
+
+    Attributes:
+        job: a job of the present study.
+        path: the file.
+        provenance: empty if the file has none.
+        damage: why the file can't be read; None if it can.
+    """
 
     job: Job
     path: Path
-    stated: dict[str, Any]
+    provenance: dict[str, Any]
     damage: str | None = None
 
     @property
     def code(self) -> str | None:
-        """The fingerprint of the code that made it."""
-        return self.stated.get("code")
+        """Fingerprint of the code that made the file."""
+        return self.provenance.get("code")
+
+    @property
+    def outdated(self) -> bool:
+        """Whether other code than the present code made the file."""
+        return self.code is not None and self.code != self.job.code
 
     @property
     def commit(self) -> str:
-        """The commit that it was made at, in words."""
-        found = self.stated.get("commit")
-        if not found:
-            return "no known commit"
-        return f"commit {found[:SHORT]}" + (" with uncommitted changes" if self.stated.get("dirty") else "")
+        """The commit at which the file was made, in words."""
+        found = provenance.describe_commit(self.provenance)
+        return f"commit {found}" if found else "no known commit"
 
 
 def origins(planned: Iterable[Job]) -> list[Origin]:
-    """Every result that carries a provenance, or should, and is there."""
+    """Every file that exists and should carry a provenance."""
     return [_origin(job, path) for job in planned if job.stamped for path in job.outputs if path.is_file()]
 
 
-def mixed(study: str) -> list[str]:
-    """Why a study's results are no study, in sentences; nothing if they belong together."""
-    return mixtures(origins(Plan.load(study).jobs()))
-
-
 def mixtures(found: Iterable[Origin]) -> list[str]:
-    """A sentence for each stage whose results were made by several versions of the same code, with their commits.
+    """Signs that results come from different versions of the code, a sentence each.
 
-    Jobs whose present code is the same had the same code at any one commit. Where no stage shows it by itself, results
-    of the present code beside results of another commit that are of other code do.
+    Jobs whose present code is the same had the same code at any one commit, so different fingerprints among them are a
+    sign. If no stage shows one, results of the present code beside outdated results of another commit are a sign.
     """
     known = [origin for origin in found if origin.code]
-    said = list(_several_versions(known))
-    fresh = [origin for origin in known if origin.code == origin.job.code]
-    stale = [origin for origin in known if origin.code != origin.job.code]
-    if not said and fresh and commits(stale) - commits(fresh):
-        said.append(
-            f"The results are mixed, and so are no study: {len(fresh)} files of {_listed(commits(fresh))} are of the "
-            f"present code, {len(stale)} files of {_listed(commits(stale))} are of other code. Run the workflow again."
+    signs = list(_several_versions(known))
+    fresh = [origin for origin in known if not origin.outdated]
+    stale = [origin for origin in known if origin.outdated]
+    if not signs and fresh and commits(stale) - commits(fresh):
+        signs.append(
+            f"The results come from different versions of the code: the present version made {_made(fresh)}, another "
+            f"version made {_made(stale)}. Run the workflow again."
         )
-    return said
+    return signs
 
 
 def commits(found: Iterable[Origin]) -> set[str]:
-    """The commits that results were made at, in words."""
+    """The commits at which results were made, in words."""
     return {origin.commit for origin in found}
+
+
+def all_outdated(found: Iterable[Origin]) -> bool:
+    """Whether there are results with a provenance and the present code made none of them."""
+    known = [origin for origin in found if origin.code]
+    return bool(known) and all(origin.outdated for origin in known)
+
+
+def notice(study: str, found: Iterable[Origin], *, jobs: int) -> str:
+    """One sentence about results that are all outdated: who made them, and what running the workflow does.
+
+    Args:
+        study: the study's name.
+        found: its results.
+        jobs: how many jobs the study has; all of them follow from what is outdated.
+    """
+    made = listed(commits(origin for origin in found if origin.outdated))
+    return (
+        f"The results of study {study!r} were made by another version of the code ({made}): `{command(study)}` will "
+        f"run its {jobs} jobs again. {KEPT}; nothing else is removed."
+    )
+
+
+def older(plan: Plan) -> list[str]:
+    """One sentence if a study has results that another version of the code made; otherwise nothing.
+
+    Only the headline numbers, the summaries of trainings and the chosen rates are read, which takes no time.
+    """
+    quick = [job for job in plan.jobs() if job.rule in {"summarise", "train", "tune"}]
+    found = [_origin(job, path) for job in quick for path in job.outputs if path.suffix == ".json" and path.is_file()]
+    stale = [origin for origin in found if origin.outdated]
+    if not stale:
+        return []
+    trainings = sum(origin.job.rule == "train" for origin in stale)
+    return [
+        f"Results of study {plan.name!r} were made by another version of the code ({listed(commits(stale))}): "
+        f"{trainings} of {len(plan.runs)} trainings and the jobs that follow from what changed will run again. {KEPT}; "
+        "nothing else is removed."
+    ]
+
+
+def command(study: str) -> str:
+    """The command that makes whatever is missing or outdated."""
+    return f"snakemake reproduce all --config study={study}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in one phrase."""
+    return " and ".join(sorted(names))
 
 
 def _origin(job: Job, path: Path) -> Origin:
@@ -75,41 +129,22 @@ def _origin(job: Job, path: Path) -> Origin:
         return Origin(job, path, {}, str(error))
 
 
-def _several_versions(known: list[Origin]) -> Iterator[str]:
-    groups: dict[tuple[str, str], list[Origin]] = {}
+def _several_versions(known: Sequence[Origin]) -> Iterable[str]:
+    """A sentence for each stage whose jobs have the same code now and had different code when they ran."""
+    groups: dict[tuple[str, str], dict[str | None, list[Origin]]] = {}
     for origin in known:
-        groups.setdefault((origin.job.rule, origin.job.code), []).append(origin)
-    said = set()
-    for (rule, _), group in groups.items():
-        versions: dict[str | None, list[Origin]] = {}
-        for origin in group:
-            versions.setdefault(origin.code, []).append(origin)
-        parts = [f"{len(each)} files of {_listed(commits(each))}" for each in versions.values()]
-        if len(parts) > 1 and rule not in said:
-            said.add(rule)
-            yield (
-                f"The results are mixed, and so are no study: the stage {rule} made {', '.join(parts)}, "
-                "whose code for these jobs differs. Run the workflow again."
+        groups.setdefault((origin.job.rule, origin.job.code), {}).setdefault(origin.code, []).append(origin)
+    signs: dict[str, str] = {}
+    for (rule, _), versions in groups.items():
+        if len(versions) > 1 and rule not in signs:
+            signs[rule] = (
+                f"The results come from different versions of the code: stage {rule} made "
+                f"{', '.join(map(_made, versions.values()))}, with different code for the same jobs. "
+                "Run the workflow again."
             )
+    return signs.values()
 
 
-def _listed(names: Iterable[str]) -> str:
-    return " and ".join(sorted(names))
-
-
-def older(plan: Plan) -> list[str]:
-    """One sentence if a study's results are there and were made by another version of the code; otherwise nothing.
-
-    Only the headline numbers, the trainings' summaries and the chosen rates are looked at: they are read in no time.
-    """
-    quick = [job for job in plan.jobs() if job.rule in {"summarise", "train", "tune"}]
-    found = [_origin(job, path) for job in quick for path in job.outputs if path.suffix == ".json" and path.is_file()]
-    stale = [origin for origin in found if origin.code and origin.code != origin.job.code]
-    if not stale:
-        return []
-    trainings = sum(origin.job.rule == "train" for origin in stale)
-    return [
-        f"results of study {plan.name!r} were made by another version of the code ({_listed(commits(stale))}): "
-        f"{trainings} of {len(plan.runs)} trainings and what follows from them will run again. Each file stays until "
-        "its job has ended; nothing else is removed."
-    ]
+def _made(found: Sequence[Origin]) -> str:
+    """How many files were made at which commits."""
+    return f"{len(found)} file{'s' if len(found) > 1 else ''} at {listed(commits(found))}"

@@ -1,51 +1,66 @@
-"""Stage: recompute what a study's files state of one another, and name whatever doesn't agree.
+"""Check that a study's files, provenance, records, code and data agree, and name whatever doesn't.
 
-`python -m pipeline audit`, with `--study smoke` for one of the studies and `--json` for a program. It changes nothing
-and exits with 1 if there are findings, with 2 if it was called wrongly.
+It changes no result. The exit code is 0 if nothing was found, 1 if something was, 2 for wrong arguments.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from pipeline.audit.code_versions import commits, mixed, mixtures
-from pipeline.audit.files import Study
-from pipeline.audit.findings import Audit, Finding
-from pipeline.audit.recompute import metrics, pages, verdicts
+from pipeline.audit import code_versions, recompute
+from pipeline.audit.code_versions import all_outdated, commits, listed, mixtures
+from pipeline.audit.files import FileChecks
+from pipeline.audit.findings import Audit, Finding, by_stage
 from pipeline.results import paths
+from pipeline.study import arguments
 from pipeline.study.load import CONFIGS, NOT_STUDIES
 from pipeline.study.plan import Plan
 from pipeline.verdicts.claims import load_claims
 
-__all__ = ["Audit", "Finding", "audit", "main", "mixed"]
+FINDINGS = 1  # exit code
+# Of results that another version of the code made, these say the same for every file of a stage.
+OF_ALL_FILES = {"command": "code", "parameters": "settings", "code": "code", "settings": "settings"}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Audit the studies that are asked for, and exit with 1 if there is a finding."""
+    """Audit the studies that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--study", action="append", help="may stand several times; by default every one with results")
-    parser.add_argument("--json", action="store_true", help="print JSON in place of tables")
-    given = parser.parse_args(argv)
+    parser.add_argument(
+        "--study", action="append", help=f"{arguments.STUDY}; may be repeated; by default every study with results"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    asked = parser.parse_args(argv)
     try:
-        wanted = list(dict.fromkeys(given.study or studies()))
-        missing = [name for name in wanted if not paths.results(name).is_dir()]
-        if missing or not wanted:
-            raise ValueError(
-                f"found no {' and no '.join(str(paths.results(name)) for name in missing) or 'results of any study'}, "
-                "expected the results of a study; make them with `snakemake reproduce all --config study=NAME`"
-            )
-        audits = [audit(name) for name in wanted]
-    except ValueError as error:  # a faulty config is one
+        audits = [audit_plan(plan) for plan in plans(asked.study)]
+    except ValueError as error:  # ConfigError is one
         parser.error(str(error))
-    if given.json:
+    if asked.json:
         print(json.dumps({each.study: each.plain() for each in audits}, indent=1, sort_keys=True, ensure_ascii=False))
     else:
         print("\n\n".join(each.text() for each in audits))
-    sys.exit(0 if all(each.clean for each in audits) else 1)
+    sys.exit(0 if all(each.clean for each in audits) else FINDINGS)
 
 
-def studies() -> list[str]:
+def plans(asked: Sequence[str] | None) -> list[Plan]:
+    """The plans of the studies that are asked for; without any, of every study that has results and a config.
+
+    Raises:
+        ConfigError: for an unknown study, with the nearest name, and for a faulty config.
+        ValueError: if there are no results.
+    """
+    found = [Plan.load(name) for name in dict.fromkeys(asked or with_results())]
+    missing = [str(paths.results(plan.name)) for plan in found if not paths.results(plan.name).is_dir()]
+    if missing or not found:
+        raise ValueError(
+            f"found no {' and no '.join(missing) or 'results of any study'}, expected the results of a study; make "
+            f"them with `{code_versions.command(found[0].name if found else 'NAME')}`"
+        )
+    return found
+
+
+def with_results() -> list[str]:
     """Every study that has both results and a config."""
     known = {path.stem for path in CONFIGS.glob("*.yaml")} - set(NOT_STUDIES)
     return sorted(path.name for path in paths.RESULTS.glob("*") if path.is_dir() and path.name in known)
@@ -55,35 +70,60 @@ def audit(study: str) -> Audit:
     """Audit one study, from the project's root.
 
     Raises:
-        ConfigError: if the study's config, or the ledger of claims, is faulty.
+        ConfigError: if the study's config or the list of claims is faulty.
     """
+    return audit_plan(Plan.load(study))
+
+
+def audit_plan(plan: Plan) -> Audit:
+    """Audit a study whose config is loaded; raises as `audit`."""
     load_claims()
-    compared = Study(Plan.load(study), study)
-    findings = [
-        *compared.provenances(), *compared.checksums(), *compared.locked(), *compared.recorded(), *compared.missing(),
-        *metrics(compared.plan, study), *verdicts(compared.plan, study), *pages(compared.plan, study),
-        *_mixed(compared),
-    ]  # fmt: skip
-    # What a file says of itself is told once, not a second time by Snakemake's record of the same.
-    told = {finding.file for finding in findings if finding.kind in {"settings", "code"}}
-    kept = {finding for finding in findings if finding.kind != "parameters" or finding.file not in told}
-    unique = tuple(sorted(kept, key=lambda finding: (finding.kind, finding.file)))
-    return Audit(study, unique, (*compared.notes, *_commits(compared)), compared.counts)
+    checks = FileChecks(plan)
+    outdated = all_outdated(checks.origins)
+    findings = [*checks.findings(), *recompute.findings(plan), *_mixtures(checks)]
+    # Snakemake's record of an output's settings says the same as the output itself.
+    told = {finding.file for finding in findings if finding.kind == "settings"}
+    findings = [finding for finding in findings if finding.kind != "parameters" or finding.file not in told]
+    if outdated:
+        findings = list(_simplified(findings, checks))
+    kinds = {"command", "version", *(OF_ALL_FILES.values() if outdated else ())}
+    folded = by_stage(findings, checks.stages, kinds=kinds)
+    return Audit(
+        study=plan.name,
+        findings=tuple(sorted(folded, key=lambda finding: (finding.kind, finding.file))),
+        notes=(*checks.notes, *_commits(checks)),
+        counts=checks.counts,
+        notice=code_versions.notice(plan.name, checks.origins, jobs=len(checks.jobs)) if outdated else None,
+    )
 
 
-def _mixed(compared: Study) -> Iterator[Finding]:
-    for sentence in mixtures(compared.origins):
-        yield Finding(str(paths.results(compared.name)), "mixed", "results of one code", sentence, compared.again)
+def _simplified(findings: Iterable[Finding], checks: FileChecks) -> Iterator[Finding]:
+    """Say of outdated results only that code or settings are other ones, and at which commits a stage's were made."""
+    made: dict[str, set[str]] = {}
+    for origin in checks.origins:
+        if origin.outdated:
+            made.setdefault(origin.job.rule, set()).add(origin.commit)
+    anywhere = set().union(*made.values())
+    for each in findings:
+        kind = OF_ALL_FILES.get(each.kind)
+        if kind and each.file in checks.stages:
+            at = made.get(checks.stages[each.file], anywhere)
+            found = f"another version ({listed(at)})" if kind == "code" else "other settings"
+            yield replace(each, kind=kind, expected=f"the present {kind}", found=found, mend=checks.again)
+        else:
+            yield each
 
 
-def _commits(compared: Study) -> Iterator[str]:
-    """That results come of several commits is no fault if their code is the same."""
-    found = sorted(commits(origin for origin in compared.origins if origin.stated))
-    if len(found) > 1 and not mixtures(compared.origins):
-        yield f"the results were made at {' and '.join(found)}; the code of these jobs doesn't differ between them"
+def _mixtures(checks: FileChecks) -> Iterator[Finding]:
+    for sign in mixtures(checks.origins):
+        folder = str(paths.results(checks.plan.name))
+        yield Finding(folder, "mixed", "results of one version of the code", sign, checks.again)
+
+
+def _commits(checks: FileChecks) -> Iterator[str]:
+    """A note on results of several commits: nothing is wrong if the code of their jobs is the same."""
+    found = sorted(commits(origin for origin in checks.origins if origin.provenance))
+    if len(found) > 1 and not mixtures(checks.origins):
+        yield f"the results were made at {listed(found)}; the code of these jobs is the same at each"
     elif any("uncommitted" in each for each in found):
-        yield f"the results were made at {found[0]}: the fingerprints tell their code, the commit doesn't"
-
-
-if __name__ == "__main__":
-    main()
+        yield f"the results were made at {found[0]}: the commit alone doesn't give their code, the fingerprints do"

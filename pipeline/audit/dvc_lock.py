@@ -1,6 +1,6 @@
-"""What dvc.lock says of files and folders, compared with what is there.
+"""Compare files and folders with what dvc.lock records.
 
-DVC itself takes a file for unchanged whose size and time stamp are; here every file is read.
+DVC itself takes a file as unchanged if its size and time stamp are; here every file is read.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ FOLDER = ".dir"  # at the end of a folder's md5
 
 @dataclass(frozen=True)
 class Out:
-    """An output that dvc.lock records; `files` is how many a folder has."""
+    """An output that dvc.lock records; `files` is the number of its files."""
 
     path: Path
     md5: str
@@ -26,7 +26,14 @@ class Out:
 
 @dataclass
 class Compared:
-    """What came of it: (file, recorded, found) where they differ, and why an output couldn't be compared."""
+    """The result of comparing one output.
+
+    Attributes:
+        differ: file, recorded md5 and present md5 of each file that differs.
+        same: how many files are the same.
+        missing: how many files are not here.
+        unknown: why the output couldn't be compared; None if it could.
+    """
 
     differ: list[tuple[Path, str, str]] = field(default_factory=list)
     same: int = 0
@@ -44,7 +51,7 @@ def outs(lock: Path = LOCK) -> list[Out]:
 
 
 def compare(out: Out) -> Compared:
-    """Compare an output with what is there, file by file where DVC's cache has the folder's list of files."""
+    """Compare an output with its files, one by one if DVC's cache has the folder's list of files."""
     if not out.path.exists():
         return Compared(missing=out.files)
     if not out.md5.endswith(FOLDER):
@@ -55,7 +62,7 @@ def compare(out: Out) -> Compared:
         return _differences(listed, present)
     if len(present) != out.files:
         return Compared(
-            unknown=f"{out.path}: {len(present)} of its {out.files} files are here and DVC's list of them isn't, so "
+            unknown=f"{out.path}: {len(present)} of its {out.files} files are here and DVC's list of them is not, so "
             "its md5 can't be recomputed (`dvc fetch` gets the list)"
         )
     whole = folder_md5(out.path, present)
@@ -63,13 +70,13 @@ def compare(out: Out) -> Compared:
 
 
 def md5(path: Path) -> str:
-    """A file's md5, as DVC takes it."""
+    """A file's md5, as DVC computes it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def folder_md5(folder: Path, files: dict[Path, str]) -> str:
-    """A folder's md5, as DVC takes it: that of the list of its files."""
+    """A folder's md5, as DVC computes it: that of the list of its files."""
     entries = [{"md5": files[path], "relpath": path.relative_to(folder).as_posix()} for path in files]
     entries.sort(key=lambda entry: entry["relpath"])
     text = json.dumps(entries, sort_keys=True)
@@ -87,8 +94,8 @@ def _differences(recorded: dict[Path, str], present: dict[Path, str]) -> Compare
 
 
 def _listing(out: Out) -> dict[Path, str] | None:
-    """The list of a folder's files, from DVC's cache; None if it isn't there or isn't what its name says."""
-    from dvc.repo import Repo  # takes a second, and nothing else here needs it
+    """The md5 of each file of a folder, from DVC's cache; None if the list is missing or damaged."""
+    from dvc.repo import Repo  # imported late: it takes a second
 
     name = Path(Repo().cache.local.oid_to_path(out.md5))
     if not name.is_file():

@@ -1,4 +1,4 @@
-"""What a study's last files state, computed again from the files that they were made from."""
+"""Recompute a study's headline numbers, verdicts and pages from the files that they were made from."""
 
 import json
 import math
@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import members
+from pipeline.audit import code_versions
 from pipeline.audit.findings import Finding
 from pipeline.metrics.summary import summarise
-from pipeline.results import paths, store, tables
+from pipeline.results import paths, store
 from pipeline.study.plan import Plan
 from pipeline.verdicts.claims import load_claims
 from pipeline.verdicts.judge import judge_claim
@@ -17,10 +18,17 @@ from pipeline.verdicts.judge import judge_claim
 TOLERANCE = 1e-9  # relative: another machine's numpy may differ in a last digit
 
 
-def metrics(plan: Plan, study: str) -> Iterator[Finding]:
-    """The headline numbers are those of the tables; an analysis whose tables aren't all here is passed over."""
-    path = paths.metrics(study)
-    stated = _read(path, "metrics")
+def findings(plan: Plan) -> Iterator[Finding]:
+    """The findings of every check."""
+    yield from metrics(plan)
+    yield from verdicts(plan)
+    yield from pages(plan)
+
+
+def metrics(plan: Plan) -> Iterator[Finding]:
+    """The headline numbers follow from the tables; an analysis without all of its tables is not checked."""
+    path = paths.metrics(plan.name)
+    stated = _entry(path, "metrics")
     if stated is None:
         return
     for analysis in plan.study.analyses:
@@ -29,16 +37,16 @@ def metrics(plan: Plan, study: str) -> Iterator[Finding]:
         if not hasattr(module, "metrics") or not all(file.is_file() for file in files):
             continue
         try:
-            present = _plain(summarise(dict(sorted(module.metrics(tables.joined(files)).items()))))
+            present = _plain(summarise(dict(sorted(module.metrics(store.read_tables(files)).items()))))
         except (store.DamagedFileError, KeyError, ValueError) as error:
-            yield _finding(study, path, analysis, "tables that can be read", str(error))
+            yield _finding(plan.name, path, analysis, "tables that can be read", str(error))
             continue
-        yield from _differences(study, path, f"{analysis}/", present, stated.get(analysis) or {})
+        yield from _differences(plan.name, path, f"{analysis}/", present, stated.get(analysis) or {})
 
 
-def verdicts(plan: Plan, study: str) -> Iterator[Finding]:
-    """The verdicts are those that the headline numbers give by the ledger."""
-    path, numbers = paths.verdicts(study), _read(paths.metrics(study), "metrics")
+def verdicts(plan: Plan) -> Iterator[Finding]:
+    """The verdicts follow from the headline numbers and the list of claims."""
+    path, numbers = paths.verdicts(plan.name), _entry(paths.metrics(plan.name), "metrics")
     if not path.is_file() or numbers is None:
         return
     claims = load_claims()
@@ -50,27 +58,27 @@ def verdicts(plan: Plan, study: str) -> Iterator[Finding]:
         ]
         stated = {row["id"]: row for row in store.read_json(path)}
     except (store.DamagedFileError, KeyError, TypeError, ValueError, AttributeError) as error:
-        yield _finding(study, path, "all", "headline numbers and verdicts that fit the ledger", str(error))
+        yield _finding(plan.name, path, "all", "headline numbers and verdicts that fit the claims", str(error))
         return
-    yield from _differences(study, path, "", _plain({row["id"]: row for row in rows}), stated)
+    yield from _differences(plan.name, path, "", _plain({row["id"]: row for row in rows}), stated)
 
 
-def pages(plan: Plan, study: str) -> Iterator[Finding]:
+def pages(plan: Plan) -> Iterator[Finding]:
     """The report and the record of what was tracked name the present settings."""
-    whole = plan.settings_hash()
+    study, settings = plan.name, plan.settings_hash()
     report, tracked = paths.report(study), paths.tracked(study)
-    if report.is_file() and whole not in report.read_text(encoding="utf-8"):
-        yield Finding(str(report), "settings", whole, "a page without this hash", _anew(study, report))
+    if report.is_file() and settings not in report.read_text(encoding="utf-8"):
+        yield Finding(str(report), "settings", settings, "a page without this hash", _remake(study, report))
     if tracked.is_file():
-        group = _read(tracked, "group")
-        if group != f"{study}-{whole}":
-            yield Finding(str(tracked), "settings", f"{study}-{whole}", str(group), _anew(study, tracked))
+        expected, found = f"{study}-{settings}", str(_entry(tracked, "group"))
+        if found != expected:
+            yield Finding(str(tracked), "settings", expected, found, _remake(study, tracked))
 
 
 def _differences(
     study: str, path: Path, prefix: str, present: Mapping[str, Any], stated: Mapping[str, Any]
 ) -> Iterator[Finding]:
-    """A finding for each entry that differs, which names the first of its parts that does."""
+    """A finding for each entry that differs, with its first part that differs."""
     for name in sorted(present.keys() | stated.keys()):
         expected, found = present.get(name), stated.get(name)
         if same(expected, found):
@@ -85,7 +93,7 @@ def _differences(
 
 
 def same(a: Any, b: Any) -> bool:
-    """Whether two values of JSON are the same, numbers but for rounding."""
+    """Whether two JSON values are the same, numbers up to rounding."""
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
     if isinstance(a, list) and isinstance(b, list):
@@ -96,15 +104,15 @@ def same(a: Any, b: Any) -> bool:
 
 
 def _finding(study: str, path: Path, what: str, expected: str, found: str) -> Finding:
-    return Finding(str(path), "recomputed", f"{what}: {expected}", found, _anew(study, path))
+    return Finding(str(path), "recomputed", f"{what}: {expected}", found, _remake(study, path))
 
 
-def _anew(study: str, path: Path) -> str:
-    return f"rm {path} && snakemake reproduce all --config study={study}"
+def _remake(study: str, path: Path) -> str:
+    return f"rm {path} && {code_versions.command(study)}"
 
 
-def _read(path: Path, key: str) -> Any:
-    """An entry of a JSON file; None if it isn't there or is no JSON, which others tell."""
+def _entry(path: Path, key: str) -> Any:
+    """An entry of a JSON file; None if the file is missing or damaged, which other checks report."""
     try:
         content = store.read_json(path) if path.is_file() else {}
     except store.DamagedFileError:

@@ -1,4 +1,7 @@
-"""Why each job of the last run ran, from Snakemake's log: `python -m pipeline why [--study smoke]`."""
+"""List why each job of the last run ran, from Snakemake's log.
+
+A log of a run with `--quiet rules` has no reasons. Nothing is run and nothing is changed.
+"""
 
 import argparse
 import ast
@@ -8,19 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.members import nearest
+
 LOGS = Path(".snakemake/log")
-BEGUN = re.compile(r"^SNAKEMAKE$", re.MULTILINE)  # calls that only look at the workflow log no such head
+BEGUN = re.compile(r"^SNAKEMAKE$", re.MULTILINE)  # only calls that may run jobs log this head
 COMMAND = re.compile(r"^  Command: .*?\bstudy=(\w+)", re.MULTILINE)
-DEFAULT = "study"
+DEFAULT = "study"  # what a run without `--config study=…` makes
 JOB = re.compile(r"^(?:local)?(?:checkpoint|rule) (\w+):\n((?:    .*\n?)+)", re.MULTILINE)
 FIELD = re.compile(r"^    (\w+): (.*)$", re.MULTILINE)
 QUIET = re.compile(r"^Finished jobid: \d+ \(Rule: (\w+)\)$", re.MULTILINE)
-UNRECORDED = "not recorded, since Snakemake was called with `--quiet rules`"
+UNRECORDED = "not recorded, because Snakemake was called with `--quiet rules`"
 TARGETS = ("all", "reproduce")
 CODE, SETTINGS, MISSING, INPUT = "code changed", "settings changed", "missing", "an input changed"
-FOLLOWS = "inputs made anew in this run"
+FOLLOWS = "inputs were made again in this run"
 PARAMS = "Params have changed since last execution: Union of exclusive params before and now across all output"
-# What Snakemake says and what it means: the user's own changes first, what only followed from others last.
+# Snakemake's reasons and ours: the user's own changes first, jobs that only follow from other jobs last.
 PHRASES = {
     PARAMS: SETTINGS,
     "Code has changed since last execution": "the rule's command changed",
@@ -36,56 +41,75 @@ ORDER = (CODE, *PHRASES.values())
 PART = re.compile(rf"(?:^|; )({'|'.join(map(re.escape, PHRASES))})(?:: |(?=;|$))")
 EXCLUSIVE = re.compile(r"before: (.*) now: (.*)", re.DOTALL)
 NONE = "<nothing exclusive>"
-FINGERPRINT = re.compile(r"[0-9a-f]{16}")  # of code; that of a whole study's settings is shorter
-NAMED, SHOWN, WIDEST = 3, 10, 40  # changes or files named; jobs listed; characters of a value
+FINGERPRINT = re.compile(r"[0-9a-f]{16}")  # of code; the hash of a whole study's settings is shorter
+NAMED = 3  # changes or files that a reason names
+SHOWN = 10  # jobs listed under a reason
+WIDEST = 40  # characters of a value
 
 
 @dataclass(frozen=True)
-class Job:
-    """A job of a run as Snakemake logs it."""
+class LoggedJob:
+    """A job as Snakemake's log shows it.
+
+    Attributes:
+        rule: its rule.
+        fields: the log's other lines about it, by name: reason, wildcards, output and so on.
+    """
 
     rule: str
     fields: Mapping[str, str]
 
     @property
     def name(self) -> str:
-        """The rule, and what tells the job from its others: `train depth-one_sg-hidden20-s0`."""
+        """The rule and the wildcards, such as `train depth-one_sg-hidden20-s0`."""
         wildcards = [part.partition("=") for part in self.fields.get("wildcards", "").split(", ")]
         return " ".join([self.rule, *(value for key, _, value in wildcards if key != "study" and value)])
 
     @property
     def outputs(self) -> set[str]:
-        """The files that it makes."""
+        """The files that it writes."""
         return set(filter(None, self.fields.get("output", "").split(", ")))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Parse, read, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", help="the last run of this study, not of any")
-    parser.add_argument("--all", action="store_true", help=f"list every job, not the first {SHOWN} of a reason")
+    """Print the reasons of the last run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--study", help="name of the study whose last run is shown; by default the last run of any")
+    parser.add_argument("--all", action="store_true", help=f"list every job, not only the first {SHOWN} of each reason")
     asked = parser.parse_args(argv)
+    if asked.study:
+        known = studies(Path())
+        if asked.study not in known:
+            parser.error(f"no study {asked.study!r} ({nearest(asked.study, known)}); studies are files in configs/")
     print("\n".join(lines(last_run(Path(), asked.study), None if asked.all else SHOWN)))
 
 
+def studies(root: Path) -> list[str]:
+    """The studies that have a config or a run on record."""
+    from pipeline.study.load import CONFIGS, NOT_STUDIES  # imported late: it takes longer than reading the logs
+
+    configured = {path.stem for path in (root / CONFIGS).glob("*.yaml")} - set(NOT_STUDIES)
+    return sorted(configured | {_study(log) for log in _logs(root)})
+
+
 def lines(found: Sequence[tuple[str, list[str]]] | None, shown: int | None) -> Iterator[str]:
-    """The reasons for a terminal, each with its jobs.
+    """The reasons and their jobs, as lines for a terminal.
 
     Args:
-        found: what `last_run` found.
-        shown: how many jobs of each reason are listed, None for all.
+        found: the result of `last_run`.
+        shown: how many jobs of each reason are listed; None for all.
     """
     if found is None:
-        yield f"No run is on record in {LOGS}: nothing was run here yet, or its logs were removed."
+        yield f"No run is on record in {LOGS}: nothing has run here yet, or the logs were removed."
         return
     if not found:
-        yield "Nothing ran: all results were fresh."
+        yield "Nothing ran: all results were up to date."
     for reason, jobs in found:
         if len(jobs) == 1:
             yield f"{jobs[0]}: {reason}"
             continue
         yield f"{_counted(jobs)}: {reason}"
-        if reason == UNRECORDED:  # nor are the jobs' names
+        if reason == UNRECORDED:  # the log has no names either
             continue
         yield from (f"  {job}" for job in jobs[:shown])
         if len(jobs) > len(jobs[:shown]):
@@ -98,19 +122,16 @@ def _counted(jobs: Sequence[str]) -> str:
 
 
 def last_run(root: Path, study: str | None = None) -> list[tuple[str, list[str]]] | None:
-    """The reasons for which the last run's jobs ran, each with the jobs: changes first, what only followed last.
+    """The reasons why the last run's jobs ran, each with its jobs; the user's own changes come first.
 
-    None if no run is on record; empty if nothing had to run. A job that had several reasons stands under all of them
-    together.
+    A job with several reasons is listed once, under all of them together. The result is None if no run is on record
+    and empty if nothing had to run.
 
     Args:
         root: the project's root.
-        study: only runs of this study count.
+        study: only runs of this study count; None for all.
     """
-    logs = [
-        path.read_text(encoding="utf-8", errors="replace") for path in sorted((root / LOGS).glob("*.snakemake.log"))
-    ]
-    logs = [log for log in logs if BEGUN.search(log) and study in (None, _study(log))]
+    logs = [log for log in _logs(root) if study in (None, _study(log))]
     if not logs:
         return None
     *earlier, last = logs
@@ -126,30 +147,37 @@ def last_run(root: Path, study: str | None = None) -> list[tuple[str, list[str]]
     return [("; ".join(group), names) for group, names in sorted(groups.items(), key=lambda item: _rank(item[0]))]
 
 
+def _logs(root: Path) -> list[str]:
+    """The logs of runs, the oldest first."""
+    paths = sorted((root / LOGS).glob("*.snakemake.log"))
+    logs = [path.read_text(encoding="utf-8", errors="replace") for path in paths]
+    return [log for log in logs if BEGUN.search(log)]
+
+
 def _study(log: str) -> str:
-    """The study that a run was asked for."""
+    """The study that a run was to make."""
     found = COMMAND.search(log)
     return found[1] if found else DEFAULT
 
 
-def _jobs(log: str) -> Iterator[Job]:
+def _jobs(log: str) -> Iterator[LoggedJob]:
     for rule, body in JOB.findall(log):
-        yield Job(rule, dict(FIELD.findall(body)))
+        yield LoggedJob(rule, dict(FIELD.findall(body)))
 
 
 def _rank(reasons: Sequence[str]) -> tuple[int, str]:
-    """Where reasons stand among others: by the first of them, which is the most telling."""
+    """Sort key of reasons: the place of the first, most telling one in `ORDER`."""
     kinds = [place for place, words in enumerate(ORDER) if reasons[0].startswith(words)]
     return (kinds[0] if kinds else len(ORDER), "; ".join(reasons))
 
 
-def reasons(job: Job, made: set[str], *, unknown: bool) -> tuple[str, ...]:
-    """A job's reasons in words, the most telling first; that it follows others is said only if it has no other.
+def reasons(job: LoggedJob, made: set[str], *, unknown: bool) -> tuple[str, ...]:
+    """A job's reasons in words, the most telling first; other jobs' changes count only if nothing else did.
 
     Args:
-        job: of the log.
+        job: from the log.
         made: files that earlier runs on record have made.
-        unknown: whether some earlier run may have made others.
+        unknown: whether an earlier run may have made other files.
     """
     said = job.fields.get("reason", "")
     _, *parts = PART.split(said)
@@ -178,11 +206,11 @@ def _words(phrase: str, detail: str, made: set[str], *, unknown: bool) -> list[s
 
 
 def changes(detail: str) -> list[str]:
-    """What changed of a job's parameters, which are its settings and the fingerprint of its code.
+    """What changed in a job's parameters, which are its settings and the fingerprint of its code.
 
     Args:
-        detail: as Snakemake says it, `before: …,… now: …,…`, each a Python literal. They are read as such and never
-            run; if they can't be, all that is said is that the settings changed.
+        detail: Snakemake's text, `before: …,… now: …,…`, with Python literals. They are parsed and never run; if they
+            can't be parsed, the result is only that the settings changed.
     """
     sides = EXCLUSIVE.fullmatch(detail)
     try:
@@ -205,7 +233,7 @@ def _is_fingerprint(value: Any) -> bool:
 
 
 def _difference(before: Sequence[Any], now: Sequence[Any]) -> str:
-    """What differs between two versions of settings, if there is one of each and they are mappings."""
+    """What differs between two versions of settings; empty if they are no mappings, or not one on each side."""
     if len(before) != 1 or len(now) != 1 or not (isinstance(before[0], dict) and isinstance(now[0], dict)):
         return ""
     old, new = dict(_flat(before[0])), dict(_flat(now[0]))
@@ -218,7 +246,7 @@ def _difference(before: Sequence[Any], now: Sequence[Any]) -> str:
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The keys of nested settings as dotted paths; an empty mapping has none."""
+    """Nested settings with dotted keys; an empty mapping has none."""
     for key, value in settings.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{key}.")
@@ -232,10 +260,6 @@ def _short(value: Any) -> str:
 
 
 def _few(items: Sequence[str]) -> str:
-    """The first items of a list, and how many more there are."""
+    """The first items of a list and the number of the others."""
     more = len(items) - NAMED
     return ", ".join(items[:NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-if __name__ == "__main__":
-    main()

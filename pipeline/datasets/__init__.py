@@ -1,1 +1,1 @@
-"""Family: the data. One file per data set, `load(root) -> Dataset`."""
+"""Family: data sets. One file per data set, with `FILES`, their `SOURCES`, and `load(root) -> Dataset`."""

@@ -1,4 +1,4 @@
-"""The 8 × 8 digits that come with scikit-learn: small enough for tests, and always at hand."""
+"""The 8 × 8 digits that come with scikit-learn: small enough for tests, and need no download."""
 
 from collections.abc import Iterator
 from io import BufferedReader, BytesIO
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets.shared import download, idx
+from pipeline.datasets.shared import idx
 from pipeline.datasets.shared.splits import Dataset
 
 LICENCE = "CC BY 4.0"
@@ -19,18 +19,19 @@ FILES = (
 )
 PEAK = 16
 CLASSES = 10
-TRAIN = 1000  # ours: the first 1,000 of 1,797, in published order; the others are the test part
+POINTS = (1000, 797)  # training and test points
+TRAIN = 1000  # ours: the first 1,000 of 1,797, in published order; the rest are test points
 
 
 class ScikitLearn:
-    """scikit-learn's copy, as idx files, so that all data sets are stored and checked alike."""
+    """scikit-learn's copy as idx files, so all image data sets are stored and checked in the same way."""
 
     def __str__(self) -> str:
         return "sklearn.datasets.load_digits"
 
     def read(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, BufferedReader]]:
-        """Offer the wanted files."""
-        from sklearn.datasets import load_digits  # 1 s to import: not needed once the files are there
+        """Yield the wanted files."""
+        from sklearn.datasets import load_digits  # takes 1 s to import; not needed once the files exist
 
         digits = load_digits()
         images, labels = digits.images.astype(np.uint8), digits.target.astype(np.uint8)  # pyright: ignore[reportAttributeAccessIssue]
@@ -43,20 +44,6 @@ class ScikitLearn:
 SOURCES = (ScikitLearn(),)
 
 
-def fetch(root: Path) -> list[str]:
-    """Write what is missing below `root`; a line for each file says where it came from.
-
-    Raises:
-        download.DownloadError: if a file can't be had.
-    """
-    return download.fetch(root, FILES, SOURCES)
-
-
 def load(root: Path) -> Dataset:
-    """The data set, pixels from 0 to 1.
-
-    Raises:
-        FileNotFoundError: if it was not fetched.
-        store.DamagedFileError: if a file is not what was published.
-    """
+    """The data set read from `root`; for errors see `idx.load`."""
     return idx.load(root, FILES, peak=PEAK, classes=CLASSES)

@@ -1,6 +1,6 @@
-"""Points on a regular grid in the plane, so that a loss can be drawn as a surface over them (claims C9 and C10).
+"""Points on a regular grid in the plane, over which a loss can be drawn as a surface (claims C9 and C10).
 
-The study looks at implied losses on a 2-D grid; the grid's extent and sizes and both kinds of labels are ours.
+The paper shows implied losses on a 2-D grid. The grid's extent and sizes and both kinds of labels are ours.
 """
 
 from pathlib import Path
@@ -15,21 +15,22 @@ SOURCE = "this project"
 FILES = ()
 SOURCES = ()
 CLASSES = 2
+POINTS = (2048, 2048)  # training and test points
 LABELS = ("separable", "random")
-SIDE = 64  # of the data set that `load` gives: 2,048 training and as many test points
+SIDE = 64  # of the data set that `load` returns: 2,048 training points and as many test points
 
 
 def draw(side: int, *, labels: str, generator: np.random.Generator) -> Points:
-    """`side` x `side` points in [-1, 1] x [-1, 1], row by row from below: the first input runs fastest.
+    """`side` x `side` points in [-1, 1] x [-1, 1], row by row from below: the first input varies fastest.
 
     Args:
         side: points along each axis.
-        labels: "separable" by a straight line through the origin in a random direction, or "random": a fair coin for
-            each point.
-        generator: gives the direction or the coins.
+        labels: "separable" by a straight line through the origin in a random direction, or "random": each point's
+            class is 0 or 1 with equal probability.
+        generator: draws the direction or the classes.
 
     Raises:
-        ValueError: for another kind of labels, or fewer than 2 points a side.
+        ValueError: for another kind of labels, or a side of fewer than 2 points.
     """
     if labels not in LABELS or side < 2:
         raise ValueError(f"grid: found labels {labels!r} and side {side}; expected one of {LABELS} and at least 2")
@@ -44,17 +45,12 @@ def draw(side: int, *, labels: str, generator: np.random.Generator) -> Points:
     return Points(inputs.astype(np.float32), classes.astype(np.int64))
 
 
-def fetch(root: Path) -> list[str]:
-    """Nothing is fetched and nothing written below `root`: the points are made when they are loaded."""
-    return [f"grid: made when it is loaded; no file below {root} is needed"]
-
-
 def load(root: Path, *, labels: str = "separable") -> Dataset:
-    """The points of a `SIDE` x `SIDE` grid, training and test points like the black and white fields of a chessboard.
+    """The points of a `SIDE` x `SIDE` grid; training and test points alternate like the squares of a chessboard.
 
     Args:
         root: not used: there are no files.
-        labels: as in `draw`. With "random" nothing about the test points can be learned.
+        labels: as in `draw`. With "random", the test points' labels can't be predicted.
     """
     whole = draw(SIDE, labels=labels, generator=random_streams.numpy_stream("dataset", "grid", labels))
     row, column = np.divmod(np.arange(SIDE**2), SIDE)

@@ -1,4 +1,4 @@
-"""Two classes on the two sides of a plane, with a gap between them: a linear model makes no error.
+"""Two classes on either side of a plane, with a gap between them: a linear model makes no errors.
 
 The log loss of a linear model has no minimum here, only an infimum of 0 at infinity. The construction and its margin
 are ours.
@@ -15,12 +15,13 @@ FILES = ()
 SOURCES = ()
 LICENCE = artificial.LICENCE
 SOURCE = artificial.SOURCE
-CLASSES = artificial.CLASSES
+CLASSES = 2
+POINTS = (4000, 2000)  # training and test points
 MARGIN = 0.5  # least distance from the plane, in standard deviations of an input
 
 
 def draw(samples: int, *, inputs: int, generator: np.random.Generator) -> Points:
-    """Normal points, each moved away from a random plane through the origin by `MARGIN`; its side is its class.
+    """Normal points, each moved by `MARGIN` away from a random plane through the origin; the side is the class.
 
     Args:
         samples: number of points.
@@ -31,11 +32,6 @@ def draw(samples: int, *, inputs: int, generator: np.random.Generator) -> Points
     x = artificial.normal(samples, inputs=inputs, generator=generator)
     second = (x @ normal)[:, 0] > 0
     return artificial.points(x + MARGIN * np.where(second, 1, -1)[:, None] * normal.T, second)
-
-
-def fetch(root: Path) -> list[str]:
-    """A line that says that there is nothing to fetch."""
-    return artificial.nothing_to_fetch(root)
 
 
 def load(root: Path, *, inputs: int = 2) -> Dataset:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.datasets.shared import download, idx, sources
+from pipeline.datasets.shared import idx, sources
 from pipeline.datasets.shared.splits import Dataset
 
 LICENCE = "CC BY-SA 3.0"
@@ -21,22 +21,9 @@ SOURCES = (
 )
 PEAK = 255
 CLASSES = 10
-
-
-def fetch(root: Path) -> list[str]:
-    """Get what is missing below `root`; a line for each file says where it came from.
-
-    Raises:
-        download.DownloadError: if a file can't be had.
-    """
-    return download.fetch(root, FILES, SOURCES)
+POINTS = (60_000, 10_000)  # training and test points
 
 
 def load(root: Path) -> Dataset:
-    """The data set, pixels from 0 to 1.
-
-    Raises:
-        FileNotFoundError: if it was not fetched.
-        store.DamagedFileError: if a file is not what was published.
-    """
+    """The data set read from `root`; for errors see `idx.load`."""
     return idx.load(root, FILES, peak=PEAK, classes=CLASSES)

@@ -1,4 +1,4 @@
-"""Two classes on the two sides of a plane, some labels flipped: best told apart by a linear model, never without error.
+"""Two classes on either side of a plane with some labels flipped: a linear model is best, but makes errors.
 
 The construction and the share of flipped labels are ours.
 """
@@ -14,8 +14,9 @@ FILES = ()
 SOURCES = ()
 LICENCE = artificial.LICENCE
 SOURCE = artificial.SOURCE
-CLASSES = artificial.CLASSES
-FLIPPED = 0.1  # probability that a label is flipped, the same everywhere
+CLASSES = 2
+POINTS = (4000, 2000)  # training and test points
+FLIPPED = 0.1  # probability that a label is flipped, the same for all points
 
 
 def draw(samples: int, *, inputs: int, generator: np.random.Generator) -> Points:
@@ -30,11 +31,6 @@ def draw(samples: int, *, inputs: int, generator: np.random.Generator) -> Points
     x = artificial.normal(samples, inputs=inputs, generator=generator)
     flipped = generator.random(samples) < FLIPPED
     return artificial.points(x, ((x @ normal)[:, 0] > 0) ^ flipped)
-
-
-def fetch(root: Path) -> list[str]:
-    """A line that says that there is nothing to fetch."""
-    return artificial.nothing_to_fetch(root)
 
 
 def load(root: Path, *, inputs: int = 2) -> Dataset:

@@ -1,4 +1,4 @@
-"""Labels of a fair coin: nothing to learn, only to remember."""
+"""Labels drawn at random, independent of the inputs: they can only be memorised."""
 
 from pathlib import Path
 
@@ -11,11 +11,12 @@ FILES = ()
 SOURCES = ()
 LICENCE = artificial.LICENCE
 SOURCE = artificial.SOURCE
-CLASSES = artificial.CLASSES
+CLASSES = 2
+POINTS = (4000, 2000)  # training and test points
 
 
 def draw(samples: int, *, inputs: int, generator: np.random.Generator) -> Points:
-    """Normal points, of class 0 or 1 with equal probability whatever their inputs.
+    """Normal points, of class 0 or 1 with equal probability, independent of the inputs.
 
     Args:
         samples: number of points.
@@ -24,11 +25,6 @@ def draw(samples: int, *, inputs: int, generator: np.random.Generator) -> Points
     """
     x = artificial.normal(samples, inputs=inputs, generator=generator)
     return artificial.points(x, generator.integers(2, size=samples) == 1)
-
-
-def fetch(root: Path) -> list[str]:
-    """A line that says that there is nothing to fetch."""
-    return artificial.nothing_to_fetch(root)
 
 
 def load(root: Path, *, inputs: int = 2) -> Dataset:

@@ -1,4 +1,4 @@
-"""Exclusive or: the class says whether two directions have the same sign, so that no single direction tells anything.
+"""Exclusive or: the class is whether two directions have different signs; one direction alone has no information.
 
 The construction is ours.
 """
@@ -14,7 +14,8 @@ FILES = ()
 SOURCES = ()
 LICENCE = artificial.LICENCE
 SOURCE = artificial.SOURCE
-CLASSES = artificial.CLASSES
+CLASSES = 2
+POINTS = (4000, 2000)  # training and test points
 
 
 def draw(samples: int, *, inputs: int, generator: np.random.Generator) -> Points:
@@ -31,11 +32,6 @@ def draw(samples: int, *, inputs: int, generator: np.random.Generator) -> Points
     both = artificial.directions(2, inputs=inputs, generator=generator)
     x = artificial.normal(samples, inputs=inputs, generator=generator)
     return artificial.points(x, np.prod(x @ both, axis=1) < 0)
-
-
-def fetch(root: Path) -> list[str]:
-    """A line that says that there is nothing to fetch."""
-    return artificial.nothing_to_fetch(root)
 
 
 def load(root: Path, *, inputs: int = 2) -> Dataset:

@@ -1,1 +1,1 @@
-"""Family: what replaces the gradient. One file per estimator, `build(units, classes, ...) -> nn.Module`."""
+"""Family: estimators that replace the gradient. One file per estimator, `build(units, classes, ...) -> nn.Module`."""

@@ -1,4 +1,4 @@
-"""Backprop: the gradient that arrives, unchanged. A gate with it is no gate at all."""
+"""Backprop: passes on the arriving gradient unchanged. A gate with it has no effect."""
 
 import torch
 from jaxtyping import Float
@@ -11,7 +11,7 @@ IMPLIED_LOSS = "the loss itself"
 
 
 class Backprop(nn.Module):
-    """The identity on what arrives."""
+    """Returns the arriving gradient."""
 
     def forward(self, arrived: Float[Tensor, "n units"]) -> Float[Tensor, "n units"]:
         """`arrived` itself."""
@@ -19,5 +19,5 @@ class Backprop(nn.Module):
 
 
 def build(units: int, classes: int, *, above: int, generator: torch.Generator) -> nn.Module:
-    """A module without parameters; it draws no random number."""
+    """A module without parameters; it draws no random numbers."""
     return Backprop()

@@ -1,6 +1,6 @@
 """Class-only synthetic gradient: `SG(h, y) = y B + c`, the linear one with `A = 0`.
 
-Ours, as an ablation: it sees the label alone, so whatever it achieves owes nothing to a model of the loss over `h`.
+Our ablation: it only sees the label, so nothing it achieves comes from a model of the loss over `h`.
 """
 
 import torch
@@ -28,5 +28,5 @@ class ClassOnlySG(nn.Module):
 
 
 def build(units: int, classes: int, *, above: int, generator: torch.Generator) -> nn.Module:
-    """A fresh module; it draws no random number."""
+    """A new module; it draws no random numbers."""
     return ClassOnlySG(units, classes)

@@ -1,6 +1,6 @@
 """Direct feedback alignment: the output's error through a fixed random matrix for each layer (Nøkland 2016).
 
-As a gate (claim C17): `g_l = (dL/dp) R_l`. Nothing of the layers above is needed but the forward pass.
+As a gate (claim C17): `g_l = (dL/dp) R_l`. Of the layers above, only the forward pass is needed.
 """
 
 import math
@@ -16,7 +16,7 @@ IMPLIED_LOSS = "linear in h at each step"
 
 
 class DirectFeedbackAlignment(nn.Module):
-    """`R` (classes, units), a buffer: it is never learned."""
+    """`R` (classes, units), a buffer that is never learned."""
 
     def __init__(self, matrix: Float[Tensor, "classes units"]) -> None:
         """Send the error down through `matrix`."""

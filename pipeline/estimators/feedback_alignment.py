@@ -1,7 +1,7 @@
 """Feedback alignment: the chain rule with a fixed random matrix in place of the weights (Lillicrap et al. 2016).
 
-As a gate (claim C17): `g_l = (g_{l+1} * f'(z_{l+1})) R`, where the bracket is the gradient at the next linear map's
-output and backprop would multiply by `W_{l+1}`.
+As a gate (claim C17): `g_l = (g_{l+1} * f'(z_{l+1})) R`, where the term in brackets is the gradient at the
+output of the next linear map. Backprop would multiply it by `W_{l+1}`.
 """
 
 import math
@@ -17,7 +17,7 @@ IMPLIED_LOSS = "linear in h at each step"
 
 
 class FeedbackAlignment(nn.Module):
-    """`R` (above, units), a buffer: it is never learned."""
+    """`R` (above, units), a buffer that is never learned."""
 
     def __init__(self, matrix: Float[Tensor, "above units"]) -> None:
         """Send errors down through `matrix`."""
@@ -31,5 +31,5 @@ class FeedbackAlignment(nn.Module):
 
 
 def build(units: int, classes: int, *, above: int, generator: torch.Generator, gain: float = 1.0) -> nn.Module:
-    """`R` is normal with deviation `gain / sqrt(units)`, the scale of the weights in whose place it stands."""
+    """`R` is normal with deviation `gain / sqrt(units)`, the scale of the weights that it replaces."""
     return FeedbackAlignment(torch.randn(above, units, generator=generator) * (gain / math.sqrt(units)))

@@ -6,12 +6,12 @@ from torch import Tensor, nn
 
 LABEL = "linear SG"
 LEARNED = True
-WAITS_FOR = ("h", "y")  # what must be known before it can be called
+WAITS_FOR = ("h", "y")  # inputs that must be known before it can be called
 IMPLIED_LOSS = "quadratic in h"
 
 
 class LinearSG(nn.Module):
-    """`A` (units, units), `B` (classes, units), `c` (units,): zero at the start, so that the first estimate is 0."""
+    """`A` (units, units), `B` (classes, units), `c` (units,): zero at the start, so the first estimate is 0."""
 
     def __init__(self, units: int, classes: int) -> None:
         """A module for a layer of `units` units."""
@@ -26,5 +26,5 @@ class LinearSG(nn.Module):
 
 
 def build(units: int, classes: int, *, above: int, generator: torch.Generator) -> nn.Module:
-    """A fresh module; it draws no random number."""
+    """A new module; it draws no random numbers."""
     return LinearSG(units, classes)

@@ -13,10 +13,10 @@ IMPLIED_LOSS = "none in general: it need not be the gradient of anything"
 
 
 class DeepSG(nn.Module):
-    """The estimate is the output of a perceptron that sees the layer's output and the targets side by side."""
+    """An MLP on the layer's output and the targets, concatenated, computes the estimate."""
 
     def __init__(self, mlp: MLP) -> None:
-        """Speak through `mlp`."""
+        """Store the MLP that computes the estimate."""
         super().__init__()
         self.mlp = mlp
 

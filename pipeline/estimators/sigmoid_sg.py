@@ -13,7 +13,7 @@ IMPLIED_LOSS = "sums of log-sigmoids of h, and linear in h"
 class SigmoidSG(nn.Module):
     """`A` (units, units), diagonal `D` (units,), `B` (classes, units), `c` (units,).
 
-    All are zero at the start: `D` moves first, from sigmoid(0) = 1/2, and `A` once `D` has moved.
+    All are zero at the start. `D` changes first, since sigmoid(0) = 1/2, and `A` once `D` isn't zero.
     """
 
     def __init__(self, units: int, classes: int) -> None:
@@ -30,5 +30,5 @@ class SigmoidSG(nn.Module):
 
 
 def build(units: int, classes: int, *, above: int, generator: torch.Generator) -> nn.Module:
-    """A fresh module; it draws no random number."""
+    """A new module; it draws no random numbers."""
     return SigmoidSG(units, classes)

@@ -1,6 +1,6 @@
 """Unconditioned synthetic gradient: it sees `h` but not the label (Jaderberg et al. 2016, appendix A.1).
 
-Departure: there it has two hidden layers of 1024 units; the default width here is ours, for a laptop's sake.
+Departure: in that paper it has two hidden layers of 1024 units; our default width is smaller, to run on a laptop.
 """
 
 import torch
@@ -16,10 +16,10 @@ IMPLIED_LOSS = "none in general: it need not be the gradient of anything"
 
 
 class UnconditionedSG(nn.Module):
-    """The estimate is the output of a perceptron that sees the layer's output alone."""
+    """An MLP on the layer's output alone computes the estimate."""
 
     def __init__(self, mlp: MLP) -> None:
-        """Speak through `mlp`."""
+        """Store the MLP that computes the estimate."""
         super().__init__()
         self.mlp = mlp
 

@@ -1,1 +1,1 @@
-"""Family: pictures of tables. One file per figure, `draw(tables, ...) -> (Figure, DataFrame)`."""
+"""Family: pictures of tables. One file per figure, with `draw(tables, ...) -> (Figure, DataFrame)`."""

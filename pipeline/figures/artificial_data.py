@@ -1,4 +1,4 @@
-"""Which trainings on artificial data reach the optimum: a table of gaps, one field a method."""
+"""Gaps to the optimum of trainings on artificial data, as coloured cells."""
 
 import itertools
 from collections.abc import Iterable
@@ -11,8 +11,9 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from pipeline.figures.shared.maps import ABSENT
-from pipeline.figures.shared.style import COLOURS, DIVERGING, Style, blank, legend, panels, pick, summarise
+from pipeline.figures.shared.maps import background
+from pipeline.figures.shared.style import COLOURS, DIVERGING, Style, blank, legend, panels
+from pipeline.figures.shared.tables import pick, summarise
 from pipeline.theory.optima import CONVERGED
 
 READS = ("artificial_data",)
@@ -21,7 +22,7 @@ CATEGORY = "Convergence"
 CLAIMS = ("C8",)
 FIELD = ["dataset", "inputs", "hidden", "loss", "method"]
 COLUMNS = [*FIELD, "mean", "low", "high", "n", "seeds", "converged", "diverged", "above", "exception"]
-# In the order in which they are shown, with their names for readers; others come last, under their own.
+# Names for readers, in the order shown; other names come last.
 METHODS = {
     "backprop": "backprop",
     "one_linear_sg": "one linear SG",
@@ -36,24 +37,24 @@ DATASETS = {
     "random_labels": "random labels",
 }
 LOSSES = {"mse": "MSE", "cross_entropy": "log loss"}
-LEAST = 1e-12  # gap under the logarithm
-LOWEST, HIGHEST = -6.0, 2.0  # of the colours
+LEAST = 1e-12  # lower bound of a gap under the logarithm
+LOWEST, HIGHEST = -6.0, 2.0  # bounds of the colours, in log10 of the gap
 ROW, REST = 0.27, 2.5  # inches
 MARK, NAME = 6, 7.5  # points
 FRAME = {"fill": False, "edgecolor": COLOURS[5], "linewidth": 2, "zorder": 3}
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
-    """A row for each data set and dimension, a panel for each model and loss, a field for each method.
+    """A row per data set and dimension, a panel per model and loss, a cell per method.
 
     Args:
-        tables: of the analysis.
-        style: not used for colours: these methods have places of their own.
+        tables: the analysis's table.
+        style: not used for colours, since each method has its own column.
 
     Returns:
-        The figure, and what it shows: `mean` over seeds of log10 of the relative gap with its interval, n of them (a
-        training that diverged has no gap); and of how many `seeds` how many converged, how many diverged, and how many
-        ended above their start, the diverged ones included.
+        The figure and its numbers: `mean` over seeds of log10 of the relative gap with its interval and n (a training
+        that diverged has no gap); and how many of the `seeds` converged, diverged, and ended above their start,
+        including those that diverged.
     """
     table = tables["artificial_data"]
     if table.empty:
@@ -69,22 +70,29 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
         panel.set_title(f"{f'deep linear, {hidden} layers' if hidden else 'linear'}\n{LOSSES.get(loss, loss)}")
         panel.tick_params(labelleft=panel is axes[0, 0])
     figure.colorbar(
-        ScalarMappable(norm, DIVERGING), ax=axes[0].tolist(), location="bottom", aspect=50, extend="both",
+        ScalarMappable(norm, DIVERGING),
+        ax=axes[0].tolist(),
+        location="bottom",
+        aspect=50,
+        extend="both",
         ticks=range(int(LOWEST), int(HIGHEST) + 1, 2),
         label=r"$\log_{10}$ of the gap to the optimum: 0 at the start, blue where it counts as reached",
-    )  # fmt: skip
+    )
     legend(figure, style)
     return figure, shown
 
 
 def _numbers(table: pd.DataFrame) -> pd.DataFrame:
-    """A row for each field of the figure."""
+    """A row for each cell of the figure."""
     above = (table["gap"] > 1) | table["diverged"]
     logs = table.assign(log=np.log10(table["gap"].clip(lower=LEAST)), above=above)
     counts = logs.groupby(FIELD, as_index=False).agg(
-        seeds=("seed", "nunique"), converged=("converged", "sum"), diverged=("diverged", "sum"),
-        above=("above", "sum"), exception=("exception", "first"),
-    )  # fmt: skip
+        seeds=("seed", "nunique"),
+        converged=("converged", "sum"),
+        diverged=("diverged", "sum"),
+        above=("above", "sum"),
+        exception=("exception", "first"),
+    )
     return summarise(logs, FIELD, "log").merge(counts, on=FIELD)[COLUMNS]
 
 
@@ -94,7 +102,7 @@ def _ordered(found: Iterable[str], known: dict[str, str]) -> list[str]:
 
 
 def _map(axes: Axes, part: pd.DataFrame, rows: list[tuple], methods: list[str], norm: TwoSlopeNorm) -> None:
-    """One model under one loss: colours for gaps, a dot where all seeds converged, a cross where one got worse."""
+    """Draw one model under one loss: colours for gaps, a dot if all seeds converged, a cross if one got worse."""
     values = np.full((len(rows), len(methods)), np.nan)
     mark = {"color": COLOURS[0], "markeredgecolor": "white", "markersize": MARK, "linestyle": "none"}
     for cell in part.to_dict("records"):
@@ -106,8 +114,7 @@ def _map(axes: Axes, part: pd.DataFrame, rows: list[tuple], methods: list[str], 
             axes.plot(x, y, marker="X", label="a seed ended above its start", **mark)
         if cell["exception"]:
             axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, label="the study's exception", **FRAME))
-    axes.set_facecolor(ABSENT)
-    axes.grid(visible=False)
+    background(axes)
     axes.imshow(values, cmap=DIVERGING, norm=norm, aspect="auto")
     axes.set_xticks(range(len(methods)), [METHODS.get(name, name) for name in methods], rotation=90, fontsize=NAME)
     axes.set_yticks(range(len(rows)), [f"{DATASETS.get(name, name)}, {inputs}-d" for name, inputs in rows])

@@ -1,4 +1,4 @@
-"""Random labels fitted by nets of growing depth: final loss and accuracy, by backprop, by SGs and by controls."""
+"""Final loss and accuracy of nets of growing depth on random labels, by backprop, SGs and controls."""
 
 import numpy as np
 import pandas as pd
@@ -7,32 +7,32 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from pipeline import members
-from pipeline.figures.shared.style import Style, blank, legend, panels, pick, points, summarise
+from pipeline.figures.shared.style import LOSSES, Style, blank, legend, panels, points
+from pipeline.figures.shared.tables import SUMMARY, geometric, pick, summarise
 
 READS = ("capacity",)
 TITLE = "Random labels at growing depth"
 CATEGORY = "Synthetic gradients"
 CLAIMS = ("C4",)
-LOSSES = {"cross_entropy": "log loss", "mse": "MSE"}
 CONTROLS = {"one_frozen": "lower half frozen", "every_frozen": "all hidden layers frozen"}
 BY = ["loss", "method", "hidden"]
-COLUMNS = ["quantity", *BY, "mean", "low", "high", "n", "lost"]
-SMALLEST = 1e-38  # under a logarithm: a loss in single precision may come out as 0
-SPREAD = 0.4  # of the room between two depths, over which the methods stand side by side
-WIDEST = 1e3  # an interval's bounds are drawn at most this factor from the mean: two seeds apart would break the axis
-ROOM = 0.05  # above and below the accuracies
+COLUMNS = ["quantity", *BY, *SUMMARY, "lost"]
+SMALLEST = 1e-38  # lower bound under a logarithm: a loss in single precision may be 0
+SPREAD = 0.4  # share of the space between two depths over which the methods are spread
+WIDEST = 1e3  # largest factor between the drawn bounds of an interval and the mean: keeps the axis readable
+ROOM = 0.05  # margin above and below the accuracies
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
-    """Final training loss above final training accuracy, by number of hidden layers; a column a loss.
+    """Final training loss above final training accuracy by number of hidden layers, a column per loss.
 
     Args:
-        tables: of `capacity`.
-        style: not used for colours: these methods are the analysis's own.
+        tables: the table of `capacity`.
+        style: not used for colours, since the analysis has its own methods.
 
     Returns:
-        The figure, and what it shows: by quantity, loss, method and depth the mean over seeds (of the loss, the
-        geometric one), its interval and n; `lost` seeds diverged.
+        The figure and its numbers by quantity, loss, method and depth: the mean over seeds (geometric for the loss),
+        its interval and n, and the number of seeds that diverged, `lost`.
     """
     table = tables["capacity"]
     if table.empty:
@@ -66,8 +66,7 @@ def _label(method: str) -> str:
 def _losses(table: pd.DataFrame) -> pd.DataFrame:
     """Geometric means: losses differ by orders of magnitude."""
     found = _over_seeds(table.assign(value=np.log10(table["train_loss"].clip(lower=SMALLEST))))
-    found[["mean", "low", "high"]] = 10.0 ** found[["mean", "low", "high"]]
-    return found.assign(quantity="train_loss")
+    return geometric(found).assign(quantity="train_loss")
 
 
 def _accuracies(table: pd.DataFrame) -> pd.DataFrame:
@@ -80,7 +79,7 @@ def _over_seeds(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _lines(axes: Axes, table: pd.DataFrame, depths: list[int], *, style: Style) -> None:
-    """A method a line, its points beside those of the others, so that equal values can be told apart."""
+    """Draw a line per method, with points side by side so that equal values stay visible."""
     methods = list(style.methods)
     for place, method in enumerate(methods):
         curve = pick(table, method=method).sort_values("hidden").dropna(subset="mean")
@@ -89,7 +88,7 @@ def _lines(axes: Axes, table: pd.DataFrame, depths: list[int], *, style: Style) 
             x=[depths.index(depth) + beside for depth in curve["hidden"]],
             low=np.maximum(curve["low"], curve["mean"] / WIDEST),
             high=np.minimum(curve["high"], curve["mean"] * WIDEST),
-        )  # fmt: skip
+        )
         points(axes, curve, "x", style=style, method=method)
         dash = ":" if method in CONTROLS else style.dash(method)
         axes.plot(curve["x"], curve["mean"], color=style.colour(method), linestyle=dash, linewidth=0.8)

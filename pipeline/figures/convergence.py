@@ -1,11 +1,12 @@
-"""Convergence of linear models with a linear SG: by exact line search, with fixed SG rates, and by backprop."""
+"""Convergence of linear models by backprop and with a linear SG, by exact line search or with fixed rates."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.figures.shared.style import COLOURS, DASHES, MARKERS, Style, blank, legend, panels, pick, summarise
+from pipeline.figures.shared.style import COLOURS, DASHES, MARKERS, Style, blank, legend, panels
+from pipeline.figures.shared.tables import SUMMARY, geometric, pick, summarise
 from pipeline.theory.training import CONVERGED, RESOLVED
 
 READS = ("linear_convergence", "deep_linear_convergence")
@@ -20,10 +21,10 @@ LABELS = {
 }
 BY = ["condition", "noise", "rate", "rule", "sg_rate"]
 DATA = ("condition", "noise")
-COLUMNS = ["problem", "quantity", *BY, "iteration", "mean", "low", "high", "n", "lost"]
-BOTTOM, TOP = 1e-16, 1e3  # of the gap's axis
-ROOM = 100  # above the curves of the iterations, for the crosses
-HIGHEST, APART = 0.97, 0.05  # where crosses stand, in heights of the panel: each rule on a line of its own
+COLUMNS = ["problem", "quantity", *BY, "iteration", *SUMMARY, "lost"]
+BOTTOM, TOP = 1e-16, 1e3  # bounds of the gap's axis
+ROOM = 100  # factor above the curves of the iterations, for the crosses
+HIGHEST, APART = 0.97, 0.05  # height of the crosses, as a share of the panel, and the distance between rules
 
 
 def draw(
@@ -34,20 +35,22 @@ def draw(
     hidden: int = 4,
     rate: float = 0.03,
 ) -> tuple[Figure, pd.DataFrame]:
-    """The gap to the optimum by iteration, on the easiest and the hardest data, and how long it takes by main rate.
+    """The gap to the optimum by iteration, on the easiest and the hardest data, and the time to converge by main rate.
 
-    A row a theorem. The easiest data have the least noise and condition number in the table, the hardest the largest.
+    A row per theorem. The easiest data have the lowest noise and condition number in the table, the hardest the
+    highest.
 
     Args:
-        tables: of the two analyses.
-        style: not used for colours: these are rules, not methods.
-        inputs: of the models shown; the nearest that each table has.
-        hidden: hidden layers of the deep linear model shown; the nearest that the table has.
-        rate: main rate of the gap by iteration; the nearest that each table has. The theorems speak of small steps.
+        tables: the tables of the two analyses.
+        style: not used for colours, since these are training rules, not methods.
+        inputs: number of inputs of the models shown; the nearest in each table.
+        hidden: number of hidden layers of the deep linear model shown; the nearest in the table.
+        rate: main rate of the gap by iteration; the nearest in each table. The theorems are about small steps.
 
     Returns:
-        The figure, and what it shows: geometric means over seeds, interval and n of the relative gap and of the first
-        recorded iteration from which on it stays below `CONVERGED`; `lost` seeds diverged, or were not there in time.
+        The figure and its numbers: geometric means over seeds, interval and n of the relative gap, and of the first
+        recorded iteration from which it stays below `CONVERGED`. `lost` is the number of seeds that diverged or did not
+        converge in time.
     """
     wanted = {"linear_convergence": {"inputs": inputs}, "deep_linear_convergence": {"hidden": hidden, "inputs": inputs}}
     kept = {name: _nearest(tables[name], wanted[name]) for name in READS if not tables[name].empty}
@@ -76,7 +79,7 @@ def draw(
 
 
 def _near(table: pd.DataFrame, column: str, wanted: float) -> pd.DataFrame:
-    """The rows whose value is the nearest to the wanted one."""
+    """The rows whose value is nearest to `wanted`."""
     there = table[column].to_numpy(dtype=np.float64)
     return table[there == there[np.abs(there - wanted).argmin()]]
 
@@ -99,13 +102,13 @@ def _data(*, condition: float, noise: float) -> str:
 
 
 def _gaps(table: pd.DataFrame) -> pd.DataFrame:
-    """The gap at each iteration but the start, where it is 1."""
+    """The gap at each iteration except the start, where it is 1."""
     late = table[table["iteration"] > 0]
     return _over_seeds(late.assign(value=late["gap"].clip(lower=RESOLVED)), "iteration").assign(quantity="gap")
 
 
 def _times(table: pd.DataFrame) -> pd.DataFrame:
-    """The recorded iteration from which on a seed stays converged."""
+    """The recorded iteration from which a seed stays converged."""
     one = [*BY, "seed"]
     filled = table.assign(sg_rate=table["sg_rate"].fillna(0.0))
     outside = filled["iteration"].where(~(filled["gap"] < CONVERGED), -1)
@@ -119,13 +122,11 @@ def _over_seeds(table: pd.DataFrame, *more: str) -> pd.DataFrame:
     """Geometric mean and interval of `value`, and the number of seeds without one."""
     by = [*BY, *more]
     logs = table.assign(sg_rate=table["sg_rate"].fillna(0.0), log=np.log10(table["value"]), lost=table["value"].isna())
-    found = summarise(logs, by, "log")
-    found[["mean", "low", "high"]] = 10 ** found[["mean", "low", "high"]]
-    return found.merge(logs.groupby(by, as_index=False)["lost"].sum(), on=by)
+    return geometric(summarise(logs, by, "log")).merge(logs.groupby(by, as_index=False)["lost"].sum(), on=by)
 
 
 def _curves(axes: Axes, table: pd.DataFrame, x: str, *, marked: bool = False) -> None:
-    """A line with a band for each rule, as far as no seed is lost, and a cross where one is."""
+    """Draw a line with a band for each rule where no seed is lost, and a cross where one is."""
     rates = sorted(set(table.loc[table["rule"] == "fixed", "sg_rate"]))
     height = HIGHEST
     for place, rule in enumerate(LABELS):
@@ -136,7 +137,7 @@ def _curves(axes: Axes, table: pd.DataFrame, x: str, *, marked: bool = False) ->
             whole, lost = curve[curve["lost"] == 0], curve.loc[curve["lost"] > 0, x]
             marker = MARKERS[place] if marked else None
             axes.plot(whole[x], whole["mean"], color=colour, linestyle=dash, label=label, marker=marker, markersize=4)
-            # A band far beyond the panel would break the layout.
+            # A band far outside the panel would break the layout.
             low, high = whole["low"].clip(lower=BOTTOM), whole["high"].clip(upper=1 / BOTTOM)
             axes.fill_between(whole[x], low, high, color=colour, alpha=0.15, linewidth=0)
             if marked:

@@ -1,4 +1,4 @@
-"""What each method reaches, against what one of its updates costs."""
+"""Test accuracy of each method against the cost of one of its updates."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-from pipeline.figures.shared.style import Style, blank, by_setting, panels, pick, summarise
+from pipeline.figures.shared.style import Style, blank, panels
+from pipeline.figures.shared.tables import SUMMARY, by_setting, pick, summarise
 
 READS = ("learning",)
 TITLE = "Accuracy and cost of an update"
@@ -16,27 +17,27 @@ CATEGORY = "Learning"
 CLAIMS = ("C18",)
 BY = ["hidden", "varied", "method"]
 COST, RESULT = "update_flops", "test_accuracy"
-FINEST = 1e-3  # the smallest share of errors that the axis tells from none
+FINEST = 1e-3  # the smallest share of errors that the axis distinguishes from none
 TICKS = (0.0, 0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
 FEWEST_TICKS = 3
-LINE = 0.19  # inches, of a label
-MARGIN = 0.08  # of both axes
+LINE = 0.19  # inches: the height of a label
+MARGIN = 0.08  # on both axes, as a share
 LABELS_AT, LEADER_ENDS = 1.06, 1.05  # in widths of the panel
-LOWEST, AROUND = 1.6, 0.8  # inches: the lowest panel, and what title and axis take
+LOWEST, AROUND = 1.6, 0.8  # inches: the smallest height of a panel, and the space for title and axis
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
-    """Test accuracy against the operations of an update, as a multiple of the first method's: a panel a setting.
+    """Test accuracy against the operations of an update relative to the first method's, a panel per setting.
 
-    The table has the mean test accuracy over seeds, its interval and n; `operations`, those of the matrix products of
-    an update, and `relative`, their ratio to those of the first method in the order of the config. A method of which no
-    run finished is in the table, with n = 0, and not in the figure.
+    The table has the mean test accuracy over seeds, its interval and n; `operations`, the number of operations in the
+    matrix products of an update; and `relative`, their ratio to those of the config's first method. A method without a
+    finished run is in the table with n = 0, but not in the figure.
     """
     table = tables["learning"]
     if not table.empty:
         known = table["method"].isin(list(style.methods))
         table = table[known & ((table["quantity"] == COST) | (table["final"] & (table["quantity"] == RESULT)))]
-    columns = [*BY, "operations", "relative", "mean", "low", "high", "n"]
+    columns = [*BY, "operations", "relative", *SUMMARY]
     if table.empty or not (table["quantity"] == COST).any():
         return blank("no run counted the operations of an update"), pd.DataFrame(columns=columns)
     shown = _numbers(table, style)[columns]
@@ -61,14 +62,19 @@ def _numbers(table: pd.DataFrame, style: Style) -> pd.DataFrame:
 
 
 def _points(axes: Axes, part: pd.DataFrame, style: Style, *, gap: float) -> None:
-    """A marker with its interval for each method, and beside the panel its label, at the end of a thin line."""
+    """Draw a marker with its interval for each method, and a thin line to its label beside the panel."""
     axes.set_yscale("function", functions=(_stretch, _shrink))
     for row in part.to_dict("records"):
         low, high = (row["mean"] if np.isnan(row[side]) else row[side] for side in ("low", "high"))
         axes.errorbar(
-            [row["relative"]], [row["mean"]], yerr=[[row["mean"] - max(low, 0)], [min(high, 1) - row["mean"]]],
-            color=style.colour(row["method"]), marker=style.marker(row["method"]), markersize=5, capsize=2,
-        )  # fmt: skip
+            [row["relative"]],
+            [row["mean"]],
+            yerr=[[row["mean"] - max(low, 0)], [min(high, 1) - row["mean"]]],
+            color=style.colour(row["method"]),
+            marker=style.marker(row["method"]),
+            markersize=5,
+            capsize=2,
+        )
     if part.empty:
         return
     axes.margins(MARGIN, 0)
@@ -91,15 +97,19 @@ def _label(axes: Axes, row: dict, height: float, style: Style) -> None:
     said = f"{style.label(row['method'])}, n = {row['n']}"
     axes.annotate(said, (LABELS_AT, height), xycoords=beside, va="center", annotation_clip=False)
     axes.annotate(
-        "", (row["relative"], row["mean"]), xytext=(LEADER_ENDS, height), textcoords=beside, annotation_clip=False,
+        "",
+        (row["relative"], row["mean"]),
+        xytext=(LEADER_ENDS, height),
+        textcoords=beside,
+        annotation_clip=False,
         arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "alpha": 0.6, "shrinkA": 0, "shrinkB": 3},
-    )  # fmt: skip
+    )
 
 
 def apart(heights: Sequence[float] | np.ndarray, gap: float) -> np.ndarray:
-    """Heights in [0, 1], in the same order and as near to the given ones as a simple rule allows, `gap` apart at least.
+    """Move heights in [0, 1] at least `gap` apart, keeping their order and roughly their positions.
 
-    There must be room for all: no more than `1 / gap + 1`.
+    There may be at most `1 / gap + 1` heights.
     """
     order = np.argsort(heights, kind="stable")
     found = np.array(heights, dtype=np.float64)
@@ -111,7 +121,7 @@ def apart(heights: Sequence[float] | np.ndarray, gap: float) -> np.ndarray:
 
 
 def _stretch(accuracy: np.ndarray) -> np.ndarray:
-    """Accuracies are told apart by their errors: 98 % is as far from 99 % as 96 % from 98 %."""
+    """Scale accuracies by the logarithm of the error: 98 % is as far from 99 % as 96 % from 98 %."""
     return -np.log10(np.maximum(1 - np.asarray(accuracy, dtype=np.float64), FINEST))
 
 

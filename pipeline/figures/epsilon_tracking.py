@@ -1,4 +1,4 @@
-"""Both sides of the study's condition for convergence along training, and the share of steps at which it holds."""
+"""Both sides of the paper's condition for convergence during training, and the share of steps at which it holds."""
 
 import textwrap
 
@@ -8,19 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from pipeline.figures.shared.style import (
-    COLOURS,
-    DASHES,
-    LABEL_LETTERS,
-    Style,
-    blank,
-    by_setting,
-    few_ticks,
-    legend,
-    panels,
-    pick,
-    summarise,
-)
+from pipeline.figures.shared.style import COLOURS, DASHES, LABEL_LETTERS, Style, blank, few_ticks, legend, panels
+from pipeline.figures.shared.tables import SUMMARY, by_setting, geometric, pick, summarise
 
 READS = ("epsilon_tracking",)
 TITLE = "Tracking of the true gradient"
@@ -33,32 +22,37 @@ NORMS = {
 }
 SHARES = {"holds": "$eK < g$ at all gates", "sharp": "error $< g$ at all gates", "falls": "batch loss falls"}
 LOOKS = {  # colour and dash: a bound and the share of steps at which it holds look the same
-    "gradient": (COLOURS[0], DASHES[0]), "bound": (COLOURS[1], DASHES[1]), "parameter_error": (COLOURS[2], DASHES[0]),
-    "holds": (COLOURS[1], DASHES[1]), "sharp": (COLOURS[2], DASHES[0]), "falls": (COLOURS[3], DASHES[2]),
-}  # fmt: skip
+    "gradient": (COLOURS[0], DASHES[0]),
+    "bound": (COLOURS[1], DASHES[1]),
+    "parameter_error": (COLOURS[2], DASHES[0]),
+    "holds": (COLOURS[1], DASHES[1]),
+    "sharp": (COLOURS[2], DASHES[0]),
+    "falls": (COLOURS[3], DASHES[2]),
+}
 BY = ["quantity", "hidden", "varied", "method", "layer", "step"]
-PERIODS = 8  # of training, for the shares
+PERIODS = 8  # number of parts of training, for the shares
 MARGIN = 2  # of a logarithmic axis, as a factor
-SLIGHT = 0.05  # above and below the shares
+SLIGHT = 0.05  # margin above and below the shares
 ROW = 1.9  # inches
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
-    """A row a method (and depth): the norms at its lowest, middle and highest gate by step, and the shares of steps.
+    """A row per method (and depth): the norms at its lowest, middle and highest gate by step, and the shares of steps.
 
-    The table has the norms of every gate, as geometric means over seeds, and the shares (layer 0) in each of `PERIODS`
-    equal parts of training, at the middle of the part, as means over seeds; with intervals and n.
+    The table has the norms of every gate as geometric means over seeds, and the shares (layer 0) as means over seeds,
+    with intervals and n. A share is taken over each of `PERIODS` equal parts of training, at the middle of the part.
     """
     table = tables["epsilon_tracking"]
     if not table.empty:
         table = table[(table["layer"] > 0) & table["method"].isin(list(style.methods))]
     if table.empty:
-        return blank("no run with gates logged its tracking"), pd.DataFrame(columns=[*BY, "mean", "low", "high", "n"])
+        return blank("no run with gates logged its tracking"), pd.DataFrame(columns=[*BY, *SUMMARY])
     shown = pd.concat([_norms(table), _shares(table)], ignore_index=True)
     rows = [
         (title, style.label(method), pick(part, method=method))
-        for title, part in by_setting(shown).items() for method in style.present(part["method"])
-    ]  # fmt: skip
+        for title, part in by_setting(shown).items()
+        for method in style.present(part["method"])
+    ]
     gates = [_chosen(part["layer"]) for _, _, part in rows]
     columns = max(map(len, gates)) + 1
     figure, axes = panels(len(rows), columns, height=0.7 + ROW * len(rows), sharex=True)
@@ -81,16 +75,14 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
 
 
 def _norms(table: pd.DataFrame) -> pd.DataFrame:
-    """Geometric means over seeds, at every gate and logged step."""
+    """Geometric means of the norms over seeds, at every gate and logged step."""
     long = table.melt([name for name in BY if name != "quantity"], list(NORMS), "quantity", "norm")
     positive = long[long["norm"] > 0]
-    found = summarise(positive.assign(log=np.log10(positive["norm"])), BY, "log")
-    found[["mean", "low", "high"]] = 10 ** found[["mean", "low", "high"]]
-    return found
+    return geometric(summarise(positive.assign(log=np.log10(positive["norm"])), BY, "log"))
 
 
 def _shares(table: pd.DataFrame) -> pd.DataFrame:
-    """Means over seeds of the share of each period's steps."""
+    """Means over seeds of the share of steps in each period."""
     length = (table["step"].max() + 1) / PERIODS
     period = (table["step"] // length + 0.5) * length
     runs = ["hidden", "varied", "method", "run"]
@@ -107,7 +99,7 @@ def _chosen(layers: pd.Series) -> list[int]:
 
 
 def _limits(part: pd.DataFrame) -> tuple[float, float]:
-    """From the smallest mean of a norm to the largest: the interval of a few seeds can be far wider."""
+    """From the smallest mean of a norm to the largest, since intervals of a few seeds can be much wider."""
     means = part.loc[part["layer"] > 0, "mean"].dropna()
     return (means.min() / MARGIN, means.max() * MARGIN) if len(means) else (1.0, MARGIN)
 
@@ -120,7 +112,7 @@ def _curves(axes: Axes, part: pd.DataFrame, labels: dict[str, str]) -> None:
 
 
 def _finish(axes: np.ndarray) -> None:
-    """Steps below the lowest panel of each column."""
+    """Label the steps below the lowest panel of each column."""
     for column in axes.T:
         lowest = [panel for panel in column if panel.axison][-1]
         lowest.set_xlabel("step")

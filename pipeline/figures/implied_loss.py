@@ -1,4 +1,4 @@
-"""How well the loss that each linear SG implies agrees with the true one, by layer along training, in four cases."""
+"""Agreement of the loss implied by each linear SG with the true one, by layer during training, in four cases."""
 
 import matplotlib as mpl
 import numpy as np
@@ -6,7 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.figures.shared.style import HEAT, MARKERS, Style, blank, legend, panels, pick, summarise
+from pipeline.figures.shared.style import HEAT, LABELS, LOSSES, MARKERS, Style, blank, legend, panels
+from pipeline.figures.shared.tables import SUMMARY, pick, summarise
 
 READS = ("implied_loss",)
 TITLE = "Implied against true loss"
@@ -18,27 +19,25 @@ ROWS = {  # label of the axis, and its bounds
     "rank": ("rank\ncorrelation", (-1, 1)),
     "accuracy": ("share of points\nright", (0, 1)),
 }
-LOSSES = {"cross_entropy": "log loss", "mse": "MSE"}
-LABELS = {"separable": "separable", "random": "random labels"}
 BY = ["quantity", "loss", "labels", "layer", "step"]
-COLUMNS = [*BY, "mean", "low", "high", "n"]
+COLUMNS = [*BY, *SUMMARY]
 HEIGHT = 1.5  # inches a row
-MARGIN = 0.06  # beyond an axis's bounds, as a share of them
-BRIGHTEST = 0.9  # of the colour map: its last yellow is lost on white
+MARGIN = 0.06  # beyond an axis's bounds, as a share of its length
+BRIGHTEST = 0.9  # of the colour map, whose lightest yellow is hard to see on white
 NET = "black"
 GAP = 4  # looks between markers
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
-    """A column a case, a row a quantity: the mean over seeds against the step, a line for each layer with an SG.
+    """A column per case, a row per quantity: the mean over seeds against the step, a line for each layer with an SG.
 
     Args:
-        tables: of the analysis.
-        style: not used for colours: these are layers, not methods.
+        tables: the analysis's table.
+        style: not used for colours, since these are layers, not methods.
 
     Returns:
-        The figure, and what it shows: mean over seeds, interval and n. A seed without a value at a step (a surface was
-        constant, or training diverged) is left out, and n says so. Step 0, where each SG is zero, is not shown.
+        The figure and its numbers: mean over seeds, interval and n. A seed without a value at a step (a surface was
+        constant, or training diverged) is not counted in n. Step 0, where each SG is zero, is not shown.
     """
     table = tables["implied_loss"]
     if not table.empty:
@@ -61,14 +60,20 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
 
 
 def _curves(axes: Axes, shown: pd.DataFrame, layers: int) -> None:
-    """A line with a band for each layer, the brighter the nearer to the loss; the whole net is black."""
+    """Draw a line with a band for each layer, brighter towards the loss; the whole net is black."""
     axes.axhline(0, color="grey", linewidth=0.8)
     colours = mpl.colormaps[HEAT](np.linspace(0, BRIGHTEST, layers))
     for layer, curve in shown.groupby("layer"):
         number = int(str(layer))
         colour, label = (colours[number - 1], f"layer {number}") if number else (NET, "whole net")
         axes.plot(
-            curve["step"], curve["mean"], color=colour, linewidth=1.2, label=label,
-            marker=MARKERS[number % len(MARKERS)] if number else None, markersize=3, markevery=(number % GAP, GAP),
-        )  # fmt: skip
+            curve["step"],
+            curve["mean"],
+            color=colour,
+            linewidth=1.2,
+            label=label,
+            marker=MARKERS[number % len(MARKERS)] if number else None,
+            markersize=3,
+            markevery=(number % GAP, GAP),
+        )
         axes.fill_between(curve["step"], curve["low"], curve["high"], color=colour, alpha=0.13, linewidth=0)

@@ -1,4 +1,4 @@
-"""The largest main rate at which linear models still converge, and how well their SGs track the gradient."""
+"""The largest main rate at which linear models converge, and how closely their SGs track the gradient."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from pipeline.figures.shared.style import COLOURS, MARKERS, Style, blank, legend, panels, pick, summarise
+from pipeline.figures.shared.style import COLOURS, MARKERS, Style, blank, legend, panels
+from pipeline.figures.shared.tables import SUMMARY, geometric, pick, summarise
 
 READS = ("linear_convergence", "deep_linear_convergence")
 TITLE = "Largest rates and error tracking of linear models"
@@ -14,25 +15,25 @@ CATEGORY = "Convergence"
 CLAIMS = ("C5", "C6", "C7")
 LABELS = {"backprop": "backprop", "line_search": "SG, line search", "fixed": "SG, fixed rate"}
 NAMES = {"linear_convergence": "linear regression", "deep_linear_convergence": "deep linear model"}
-KINDS = ["condition", "noise"]  # of data; models of all sizes are shown together
+KINDS = ["condition", "noise"]  # kinds of data; models of all sizes are shown together
 ONE = ["rule", "sg_rate", "inputs", "hidden", *KINDS, "seed"]  # a problem under a rule
-COLUMNS = ["analysis", "quantity", *KINDS, "rule", "sg_rate", "mean", "low", "high", "n", "lost"]
+COLUMNS = ["analysis", "quantity", *KINDS, "rule", "sg_rate", *SUMMARY, "lost"]
 LIMIT = 2.0  # gradient descent on linear regression converges below this rate, in 1 / curvature
-ROUND = (1, 2, 5)  # leading figures of ticks
-SPREAD = 0.6  # of the rules beside one another, in the distance of two kinds of data
+ROUND = (1, 2, 5)  # leading digits of ticks
+SPREAD = 0.6  # width over which the rules are spread, in units of the distance between two kinds of data
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
-    """By kind of data and rule: the largest rate that converges, and the share of steps at which the SG is near enough.
+    """The largest rate that converges, and the share of steps at which the SG is close enough, by data and rule.
 
     Args:
-        tables: of the two analyses.
-        style: not used for colours: these are rules, not methods.
+        tables: the tables of the two analyses.
+        style: not used for colours, since these are training rules, not methods.
 
     Returns:
-        The figure, and what it shows. Each seed's value is its mean over models, in the logarithm for rates; mean,
-        interval and n are over seeds. `lost` problems have no rate that converges, of those that were tried, and are
-        left out of their seed's mean; of the steps, they are those of diverged trainings.
+        The figure and its numbers. Each seed's value is its mean over models, in the logarithm for rates; mean,
+        interval and n are over seeds. `lost` is the number of problems for which no tried rate converges, or of steps
+        of diverged trainings. They are left out of their seed's mean.
     """
     kept = {name: tables[name] for name in READS if not tables[name].empty}
     if not kept:
@@ -63,12 +64,11 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
 def _rates(table: pd.DataFrame) -> pd.DataFrame:
     one = table.groupby(ONE, as_index=False)["largest_rate"].first()
     found = _over_seeds(one.assign(value=np.log10(one["largest_rate"])))
-    found[["mean", "low", "high"]] = 10 ** found[["mean", "low", "high"]]
-    return found.assign(quantity="largest rate")
+    return geometric(found).assign(quantity="largest rate")
 
 
 def _shares(table: pd.DataFrame) -> pd.DataFrame:
-    """Of the recorded steps before a training's end, in all models and at all main rates."""
+    """Shares of the recorded steps before a training ends, over all models and main rates."""
     holds = (table["bound_ratio"] < 1).astype(float).where(table["bound_ratio"].notna())
     return _over_seeds(table.assign(value=holds)).assign(quantity="bound share")
 
@@ -81,7 +81,7 @@ def _over_seeds(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _dots(axes: Axes, table: pd.DataFrame) -> None:
-    """A group of markers for each kind of data, one a rule, with intervals over seeds."""
+    """Draw a group of markers for each kind of data, one per rule, with intervals over seeds."""
     kinds = table[KINDS].drop_duplicates().sort_values(KINDS).to_numpy().tolist()
     rules = [(rule, rate) for rule in LABELS for rate in sorted(set(pick(table, rule=rule)["sg_rate"]))]
     for place, (rule, rate) in enumerate(rules):
@@ -90,10 +90,17 @@ def _dots(axes: Axes, table: pd.DataFrame) -> None:
         at = [kinds.index(kind) + shift for kind in found[KINDS].to_numpy().tolist()]
         look = list(LABELS).index(rule) + [each for name, each in rules if name == rule].index(rate)
         axes.errorbar(
-            at, found["mean"], yerr=np.array([found["mean"] - found["low"], found["high"] - found["mean"]]),
-            color=COLOURS[look % len(COLOURS)], marker=MARKERS[look % len(MARKERS)], markersize=4, linestyle="none",
-            elinewidth=1, capsize=2, label=LABELS[rule] + (f" {rate:g}" if rule == "fixed" else ""),
-        )  # fmt: skip
+            at,
+            found["mean"],
+            yerr=np.array([found["mean"] - found["low"], found["high"] - found["mean"]]),
+            color=COLOURS[look % len(COLOURS)],
+            marker=MARKERS[look % len(MARKERS)],
+            markersize=4,
+            linestyle="none",
+            elinewidth=1,
+            capsize=2,
+            label=LABELS[rule] + (f" {rate:g}" if rule == "fixed" else ""),
+        )
     names = [f"cond. {condition:g}\n" + (f"noise {noise:g}" if noise else "no noise") for condition, noise in kinds]
     axes.set_xticks(range(len(kinds)), names)
     axes.set_xlim(-0.5, len(kinds) - 0.5)

@@ -1,4 +1,4 @@
-"""Learning curves by depth, and the test accuracy at the end."""
+"""Learning curves by depth, and final test accuracies."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from pipeline.figures.shared.style import Style, band, blank, by_setting, few_ticks, legend, panels, pick, summarise
+from pipeline.figures.shared.style import Style, band, blank, few_ticks, legend, panels
+from pipeline.figures.shared.tables import SUMMARY, by_setting, pick, summarise
 
 READS = ("learning",)
 TITLE = "Learning curves"
@@ -16,12 +17,12 @@ ROWS = ("train_loss", "validation_accuracy", "test_accuracy")
 BY = ["quantity", "hidden", "varied", "method", "step"]
 MARGIN = 1.3  # of a logarithmic axis, as a factor
 SMALL = 7  # points
-SLIGHT = 0.001  # so that an axis has a length even if all accuracies are 1
-EARLY = 0.1  # the share of the accuracies, the lowest, that may lie below the axis
+SLIGHT = 0.001  # gives the axis a length even if all accuracies are 1
+EARLY = 0.1  # share of the accuracies, the lowest, that may be below the axis
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
-    """Training loss and validation accuracy against the step, and final test accuracies: a column a depth.
+    """Training loss and validation accuracy against the step, and final test accuracies; a column per depth.
 
     The table has, by quantity, depth, method and step, the mean over seeds, its interval and n.
     """
@@ -29,10 +30,10 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
     if not table.empty:
         table = table[table["quantity"].isin(ROWS) & table["method"].isin(list(style.methods))]
     if table.empty:
-        return blank("no learning curves: no run was logged"), pd.DataFrame(columns=[*BY, "mean", "low", "high", "n"])
+        return blank("no learning curves: no run was logged"), pd.DataFrame(columns=[*BY, *SUMMARY])
     shown = summarise(table, BY, "value")
     parts, methods = by_setting(shown), style.present(shown["method"])
-    lowest = 0.6 + 0.22 * len(methods)  # inches: a line of text a method
+    lowest = 0.6 + 0.22 * len(methods)  # inches: a line of text per method
     figure, axes = panels(len(ROWS), len(parts), height=4.6 + lowest, sharey="row", height_ratios=[2.2, 1.8, lowest])
     for column, (title, part) in zip(axes.T, parts.items(), strict=True):
         column[0].set_title(title)
@@ -46,19 +47,28 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
 
 
 def _final(axes: Axes, finals: pd.DataFrame, methods: list[str], style: Style) -> None:
-    """A line a method: test accuracy, interval, and the number in words."""
+    """Draw a line per method: test accuracy, interval, and both in words."""
     for place, method in enumerate(methods):
         said = "no run finished"
         for end in pick(finals, method=method).to_dict("records"):
             axes.errorbar(
-                [end["mean"]], [place], xerr=[[end["mean"] - end["low"]], [end["high"] - end["mean"]]],
-                color=style.colour(method), marker=style.marker(method), markersize=4, capsize=2,
-            )  # fmt: skip
+                [end["mean"]],
+                [place],
+                xerr=[[end["mean"] - end["low"]], [end["high"] - end["mean"]]],
+                color=style.colour(method),
+                marker=style.marker(method),
+                markersize=4,
+                capsize=2,
+            )
             said = f"{end['mean']:.2%}, n = {end['n']}"
         axes.annotate(
-            said, (0.02, place), xycoords=("axes fraction", "data"), xytext=(0, 4), textcoords="offset points",
+            said,
+            (0.02, place),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 4),
+            textcoords="offset points",
             fontsize=SMALL,
-        )  # fmt: skip
+        )
     axes.grid(visible=False, axis="y")
     axes.set_yticks(range(len(methods)), [style.label(method) for method in methods])
     axes.set_ylim(len(methods) - 0.4, -0.8)  # the config's first method on top
@@ -66,7 +76,7 @@ def _final(axes: Axes, finals: pd.DataFrame, methods: list[str], style: Style) -
 
 
 def _finish(axes: np.ndarray, shown: pd.DataFrame) -> None:
-    """Scales, ticks and labels."""
+    """Set scales, ticks and labels."""
     losses = shown.loc[(shown["quantity"] == "train_loss") & (shown["mean"] > 0), "mean"]
     accuracies = shown.loc[shown["quantity"] == "validation_accuracy", "mean"].dropna()
     axes[0, 0].set_yscale("log")

@@ -1,4 +1,4 @@
-"""The true loss over the plane beside the losses that the linear SGs imply, early and late, in four cases."""
+"""The true loss over the plane and the losses implied by linear SGs, early and late, in four cases."""
 
 import numpy as np
 import pandas as pd
@@ -7,34 +7,33 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from pipeline.figures.shared.style import HEAT, Style, blank, panels, pick, wide
+from pipeline.figures.shared.maps import background
+from pipeline.figures.shared.style import HEAT, LABELS, LOSSES, Style, blank, panels
+from pipeline.figures.shared.tables import pick, wide
 
 READS = ("implied_loss",)
 TITLE = "True and implied loss over the plane"
 CATEGORY = "Synthetic gradients"
 CLAIMS = ("C9", "C10")
 SURFACES = ("true_loss", "implied_loss")
-LOSSES = {"cross_entropy": "log loss", "mse": "MSE"}
-LABELS = {"separable": "separable", "random": "random labels"}
 COLUMNS = ["loss", "labels", "step", "layer", "quantity", "x1", "x2", "value", "r2", "rank"]
-LOW, HIGH = 2, 98  # percentiles of a surface between which the colours run: single points don't rule them
-ABSENT = "0.85"  # grey: no value
+LOW, HIGH = 2, 98  # percentiles of a surface that bound its colours, so single points don't dominate them
 HEIGHT = 1.12  # inches a row
 SMALL = 7  # points
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
-    """A row a case and look; the true loss, then the implied one of each layer with an SG, its R² above it.
+    """A row per case and step: the true loss, then the implied loss of each layer with an SG, with its R² above.
 
-    The constant and the unit of an implied loss are free, so each panel has colours of its own.
+    The constant and the unit of an implied loss are arbitrary, so each panel has its own colour scale.
 
     Args:
-        tables: of the analysis.
-        style: not used: there are no methods here.
+        tables: the analysis's table.
+        style: not used, since there are no methods here.
 
     Returns:
-        The figure, and the surfaces of seed 0: a row for each x2 with the value at each x1, in columns that are named
-        like `x1=-0.5`, and each implied one's r2 and rank.
+        The figure and the surfaces of seed 0: a row for each x2 with the value at each x1 in columns such as `x1=-0.5`,
+        and r2 and rank of each implied loss.
     """
     table = tables["implied_loss"]
     surfaces = table if table.empty else table[table["quantity"].isin(SURFACES)]
@@ -63,16 +62,15 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
 
 
 def _with_agreement(table: pd.DataFrame, surfaces: pd.DataFrame) -> pd.DataFrame:
-    """The surfaces, each with its r2 and rank correlation; none for the true loss."""
+    """The surfaces with their r2 and rank correlation, which the true loss doesn't have."""
     one = ["loss", "labels", "seed", "step", "layer"]
     numbers = table[table["quantity"].isin(["r2", "rank"])].pivot(index=one, columns="quantity", values="value")
     return surfaces.merge(numbers.reset_index(), on=one, how="left")[COLUMNS]
 
 
 def _surface(axes: Axes, points: pd.DataFrame) -> None:
-    """One surface between its own percentiles; grey where there is no finite value."""
-    axes.set_facecolor(ABSENT)
-    axes.grid(visible=False)
+    """Draw one surface between its own percentiles; grey where there is no finite value."""
+    background(axes)
     axes.set(xticks=[], yticks=[], box_aspect=1)
     if points.empty:
         return
@@ -88,7 +86,7 @@ def _surface(axes: Axes, points: pd.DataFrame) -> None:
 
 
 def _colours(figure: Figure, axes: np.ndarray) -> None:
-    """What the colours mean, below all panels."""
+    """Draw the colour bar, below all panels."""
     scale = ScalarMappable(Normalize(0, 1), HEAT)
     label = "loss of a sample, from low to high within each panel"
     bar = figure.colorbar(scale, ax=list(axes[-1]), location="bottom", aspect=50, shrink=0.6, label=label, ticks=[0, 1])

@@ -1,21 +1,11 @@
-"""Weight norms by layer: absolute, relative to the start, and the distance from it."""
+"""Weight norms by layer: absolute, relative to the start, and distance from the start."""
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.figures.shared.style import (
-    Style,
-    band,
-    blank,
-    by_setting,
-    layer_axis,
-    legend,
-    panels,
-    pick,
-    points,
-    summarise,
-)
+from pipeline.figures.shared.style import Style, band, blank, layer_axis, legend, panels, points
+from pipeline.figures.shared.tables import SUMMARY, by_setting, pick, summarise
 
 READS = ("norms",)
 TITLE = "Weight norms by layer"
@@ -32,16 +22,16 @@ BY = ["quantity", "hidden", "varied", "method", "layer"]
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
-    """A column a depth; by layer the norm at the end (dotted: at the start), its growth, and the distance moved.
+    """By layer: the norm at the end (dotted: at the start), its growth, and the distance moved; a column per depth.
 
-    The output layer has another shape: it is unconnected, and only in the relative rows. The table has the mean over
+    The output layer has another shape, so it is unconnected and only in the relative rows. The table has the mean over
     seeds, its interval and n by quantity, depth, method and layer.
     """
     table = tables["norms"]
     if not table.empty:
         table = table[table["quantity"].isin([START, *ROWS]) & table["method"].isin(list(style.methods))]
     if table.empty:
-        return blank("no weight norms: no run was logged"), pd.DataFrame(columns=[*BY, "mean", "low", "high", "n"])
+        return blank("no weight norms: no run was logged"), pd.DataFrame(columns=[*BY, *SUMMARY])
     is_output = table["layer"] > table["hidden"]
     shown = summarise(table[~is_output | table["quantity"].isin(RELATIVE)], BY, "value")
     parts = by_setting(shown)

@@ -1,4 +1,4 @@
-"""The one-dimensional counter-example: where training goes by the true gradient and by an SG that is one number."""
+"""The one-dimensional counter-example: trajectories by the true gradient and by an SG that is one number."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from pipeline.figures.shared.style import COLOURS, Style, blank, panels, pick
+from pipeline.figures.shared.style import COLOURS, Style, blank, panels
+from pipeline.figures.shared.tables import pick
 
 READS = ("counter_example",)
 TITLE = "Critical points that a poor SG adds"
@@ -17,19 +18,19 @@ COLUMNS = ["rule", "trajectory", "a_start", "b_start", "a_end", "b_end", "loss_e
 CRITICAL, PATH, ARROW = COLOURS[5], COLOURS[1], "0.45"
 CONTOURS = 8
 SHADE = 0.45
-SCALE = 1.4  # arrows are a little shorter than they stand apart
+SCALE = 1.4  # makes arrows a little shorter than their distance
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style, arrows: int = 13) -> tuple[Figure, pd.DataFrame]:
-    """A panel for each rule: directions of descent, critical points, the loss's level lines, trajectories.
+    """Descent directions, critical points, contours of the loss, and trajectories; a panel per gradient.
 
     Args:
-        tables: of the analysis.
-        style: not used for colours: these are rules, not methods.
-        arrows: arrows along each axis, about.
+        tables: the analysis's table.
+        style: not used for colours, since these aren't methods.
+        arrows: approximate number of arrows along each axis.
 
     Returns:
-        The figure, and where each trajectory begins and ends, with the loss and its true gradient there.
+        The figure and the start and end of each trajectory, with the loss and the true gradient there.
     """
     table = tables["counter_example"]
     if table.empty:
@@ -53,7 +54,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style, arrows: int = 13) -> 
 
 
 def _field(axes: Axes, field: pd.DataFrame, rule: str, arrows: int) -> None:
-    """Arrows down the gradient, all of one length, over the critical points and the loss."""
+    """Draw arrows of equal length against the gradient, over the critical points and the loss."""
     wide = field.pivot_table(index="b", columns="a", values=["loss", f"critical_{rule}", f"da_{rule}", f"db_{rule}"])
     a, b = wide["loss"].columns, wide["loss"].index
     critical = wide[f"critical_{rule}"].to_numpy(dtype=np.float64)

@@ -1,11 +1,12 @@
-"""What linear probes read off each hidden layer: accuracy on their training points and on held-out ones."""
+"""Accuracy of linear probes on each hidden layer, on their training points and on held-out ones."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from pipeline.figures.shared.style import Style, band, blank, by_setting, layer_axis, legend, panels, pick, summarise
+from pipeline.figures.shared.style import Style, band, blank, layer_axis, legend, panels
+from pipeline.figures.shared.tables import SUMMARY, by_setting, pick, summarise
 
 READS = ("probes",)
 TITLE = "Linear classifier probes"
@@ -13,15 +14,15 @@ CATEGORY = "Representations"
 CLAIMS = ("C14",)
 ROWS = {"train_accuracy": "on the probe's\ntraining points", "test_accuracy": "on held-out points"}
 BY = ["quantity", "hidden", "varied", "method", "layer"]
-# Chance is a line if it lies this near to the lowest accuracy. Else the axis would show little beside it.
+# Chance is drawn as a line only if it is this near to the lowest accuracy. Else it would squeeze the curves.
 NEAR = 0.3
-HIGHEST = 1.01  # an interval may reach beyond all right, the axis needn't
-ROOM = 0.12  # of the axis' length, for chance below the curves
+HIGHEST = 1.01  # an interval may exceed 100 %, the axis doesn't
+ROOM = 0.12  # share of the axis for chance below the curves
 NOTE = {"ha": "right", "va": "bottom", "fontsize": 7, "color": "0.4"}
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
-    """Probe accuracy by hidden layer; a column a depth, training points above held-out ones.
+    """Probe accuracy by hidden layer, training points above held-out ones; a column per depth.
 
     The table has the mean over seeds, its interval and n by quantity, depth, method and layer, and the chance level.
     """
@@ -29,7 +30,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
     if not table.empty:
         table = table[table["method"].isin(list(style.methods))]
     if table.empty:
-        return blank("no probes: no run finished"), pd.DataFrame(columns=[*BY, "mean", "low", "high", "n", "chance"])
+        return blank("no probes: no run finished"), pd.DataFrame(columns=[*BY, *SUMMARY, "chance"])
     shown = summarise(table, BY, "value")
     chance = table.groupby("quantity")["chance"].mean()
     shown["chance"] = shown["quantity"].map(chance)
@@ -52,7 +53,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
 
 
 def _chance(row: np.ndarray, means: pd.Series, chance: float) -> None:
-    """The chance level: a line where it is in sight, else a note at the axis' lower end."""
+    """Draw the chance level: a line if it is near the curves, else a note at the lower end of the axis."""
     far = means.min() - chance > NEAR
     low, high = row[0].get_ylim()
     low, high = low if far else min(low, chance), min(high, HIGHEST)

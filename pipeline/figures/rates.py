@@ -1,10 +1,11 @@
-"""How each method's learning rate was chosen: the validation loss of every trial."""
+"""Validation losses of the trials that chose each method's learning rate."""
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.figures.shared.style import Style, blank, by_setting, legend, panels, pick
+from pipeline.figures.shared.style import Style, blank, legend, panels
+from pipeline.figures.shared.tables import by_setting, pick
 
 READS = ("rates",)
 TITLE = "Choice of learning rates"
@@ -12,13 +13,13 @@ CATEGORY = "Learning"
 CLAIMS = ("C11", "C12", "C18")
 COLUMNS = ["hidden", "varied", "method", "rate", "validation_loss", "trials", "lost", "chosen", "at_edge"]
 HEIGHT = 2.6  # inches
-RING = 11  # points: the size of the mark around the chosen rate
+RING = 11  # points: size of the mark around the chosen rate
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
-    """A column a depth: mean validation loss of the trials against the rate, the chosen one ringed.
+    """Mean validation loss of the trials against the rate, with the chosen one ringed; a column per depth.
 
-    The table has the mean over the trials that didn't diverge, their number, and how many were lost.
+    The table has the mean over the trials that didn't diverge, their number, and the number that diverged, `lost`.
     """
     table = tables["rates"]
     if table.empty:
@@ -26,10 +27,12 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
     table = table[table["method"].isin(list(style.methods))]
     by = ["hidden", "varied", "method", "rate"]
     shown = table.groupby(by, as_index=False).agg(
-        validation_loss=("validation_loss", "mean"), trials=("validation_loss", "count"),
-        lost=("validation_loss", lambda values: int(values.isna().sum())), chosen=("chosen", "first"),
+        validation_loss=("validation_loss", "mean"),
+        trials=("validation_loss", "count"),
+        lost=("validation_loss", lambda values: int(values.isna().sum())),
+        chosen=("chosen", "first"),
         at_edge=("at_edge", "first"),
-    )  # fmt: skip
+    )
     parts = by_setting(shown)
     figure, axes = panels(1, len(parts), height=HEIGHT, sharey=True)
     for panel, (title, part) in zip(axes[0], parts.items(), strict=True):
@@ -44,12 +47,22 @@ def _curves(axes: Axes, part: pd.DataFrame, style: Style) -> None:
     for method in style.present(part["method"]):
         curve = pick(part, method=method)
         axes.plot(
-            curve["rate"], curve["validation_loss"], linestyle=style.dash(method), markersize=4,
-            label=style.label(method), color=style.colour(method), marker=style.marker(method),
-        )  # fmt: skip
+            curve["rate"],
+            curve["validation_loss"],
+            linestyle=style.dash(method),
+            markersize=4,
+            label=style.label(method),
+            color=style.colour(method),
+            marker=style.marker(method),
+        )
         taken = curve[curve["chosen"]]
         axes.plot(
-            taken["rate"], taken["validation_loss"], "o", markersize=RING, markerfacecolor="none",
-            markeredgecolor=style.colour(method), clip_on=False,
-        )  # fmt: skip
+            taken["rate"],
+            taken["validation_loss"],
+            "o",
+            markersize=RING,
+            markerfacecolor="none",
+            markeredgecolor=style.colour(method),
+            clip_on=False,
+        )
     axes.set(xscale="log", xlabel="learning rate")

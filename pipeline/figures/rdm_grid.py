@@ -1,4 +1,4 @@
-"""RDMs of some layers of the deepest networks, a row a method."""
+"""RDMs of some layers of the deepest networks, a row per method."""
 
 from typing import Any
 
@@ -7,24 +7,25 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.figures.shared.maps import ABSENT, narrow
-from pipeline.figures.shared.style import HEAT, Style, blank, by_setting, panels, pick, wide
+from pipeline.figures.shared.maps import background, narrow
+from pipeline.figures.shared.style import HEAT, Style, blank, panels
+from pipeline.figures.shared.tables import by_setting, pick, wide
 
 READS = ("rdm",)
 TITLE = "Representational dissimilarity matrices"
 CATEGORY = "Representations"
 CLAIMS = ("C13",)
 COLUMNS = ["hidden", "varied", "method", "seed", "layer", "i", "j", "value"]
-GRID, WIDEST = 5.2, 1.6  # inches: all columns of pictures, and the side of one
-MOST_CLASSES = 20  # with a number each on the axes
+GRID, WIDEST = 5.2, 1.6  # inches: the width of all columns, and the largest side of a picture
+MOST_CLASSES = 20  # that are numbered on the axes
 SMALL: dict[str, Any] = {"labelsize": 5, "length": 0, "pad": 1}
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
-    """A row a method, a column a layer, of the deepest networks and each method's first seed that finished.
+    """A row per method, a column per layer, of the deepest networks and each method's first seed that finished.
 
-    All share one colour scale. The table has the pixels on and above the diagonal, a row for each i and a column
-    for each j.
+    All pictures share one colour scale. The table has the pixels on and above the diagonal, a row for each i and a
+    column for each j.
     """
     table = tables["rdm"]
     if not table.empty:
@@ -58,9 +59,8 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
 
 
 def _picture(axes: Axes, pixels: pd.DataFrame, highest: float, starts: np.ndarray) -> None:
-    """One RDM; classes are numbered at their middles. Grey where no dissimilarity is defined."""
-    axes.set_facecolor(ABSENT)
-    axes.grid(visible=False)
+    """Draw one RDM, with each class numbered at its middle. Grey where no dissimilarity is defined."""
+    background(axes)
     axes.set_box_aspect(1)
     for spine in axes.spines.values():
         spine.set_visible(False)

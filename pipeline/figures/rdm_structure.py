@@ -1,9 +1,10 @@
-"""Class structure of the RDMs by layer."""
+"""Class structure of RDMs by layer."""
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pipeline.figures.shared.style import Style, band, blank, by_setting, layer_axis, legend, panels, pick, summarise
+from pipeline.figures.shared.style import Style, band, blank, layer_axis, legend, panels
+from pipeline.figures.shared.tables import SUMMARY, by_setting, pick, summarise
 
 READS = ("rdm",)
 TITLE = "Class structure by layer"
@@ -18,7 +19,7 @@ BY = ["quantity", "hidden", "varied", "method", "layer"]
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
-    """A row a depth: correlation with the ideal class RDM, and mean dissimilarity within and between classes, by layer.
+    """Correlation with the ideal class RDM, and mean dissimilarity within and between classes; a row per depth.
 
     The table has the mean over seeds, its interval and n by quantity, depth, method and layer.
     """
@@ -26,7 +27,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
     if not table.empty:
         table = table[table["quantity"].isin(list(COLUMNS)) & table["method"].isin(list(style.methods))]
     if table.empty:
-        return blank("no RDMs: no run finished"), pd.DataFrame(columns=[*BY, "mean", "low", "high", "n"])
+        return blank("no RDMs: no run finished"), pd.DataFrame(columns=[*BY, *SUMMARY])
     shown = summarise(table, BY, "value")
     parts = by_setting(shown)
     figure, axes = panels(len(parts), len(COLUMNS), height=0.7 + 2.1 * len(parts), sharey="col")
@@ -35,8 +36,14 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
         for panel, quantity in zip(row, COLUMNS, strict=True):
             panel.axvline((layers + 1) // 2, color="grey", linewidth=0.8, linestyle=":")
             for method in style.present(part["method"]):
-                band(panel, pick(part, quantity=quantity, method=method), "layer", style=style, method=method,
-                     markers=True)  # fmt: skip
+                band(
+                    panel,
+                    pick(part, quantity=quantity, method=method),
+                    "layer",
+                    style=style,
+                    method=method,
+                    markers=True,
+                )
             layer_axis(panel, layers)
             panel.set_xlabel("hidden layer")
         row[0].set_ylabel(f"{title}\nPearson r with ideal RDM")

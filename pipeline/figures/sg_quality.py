@@ -1,4 +1,4 @@
-"""How well the synthetic gradients agree with the true ones: by layer at the end, and along training."""
+"""Agreement of synthetic with true gradients: by layer at the end, and during training."""
 
 import textwrap
 
@@ -9,40 +9,38 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from pipeline.figures.shared.maps import background
 from pipeline.figures.shared.style import (
     DIVERGING,
     LABEL_LETTERS,
     Style,
     band,
     blank,
-    by_setting,
     few_ticks,
     layer_axis,
     layer_ticks,
     legend,
     panels,
-    pick,
     points,
-    summarise,
 )
+from pipeline.figures.shared.tables import SUMMARY, by_setting, pick, summarise
 
 READS = ("sg_quality",)
 TITLE = "Synthetic against true gradients"
 CATEGORY = "Synthetic gradients"
 CLAIMS = ("C9", "C18")
 BY = ["quantity", "hidden", "varied", "method", "layer", "step"]
-AT_END = {"cosine_end": 0, "norm_ratio_end": 1}  # and where a grey line stands: no agreement; the right size
+AT_END = {"cosine_end": 0, "norm_ratio_end": 1}  # with the value of a grey line: no agreement, and the right size
 HEIGHT = 1.6  # inches a row
 MARGIN = 1.6  # of the logarithmic axis, as a factor
-ABSENT = "0.85"  # grey: a layer without a gate, or no run that came so far
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
-    """A column a depth. Cosine and norm ratio by layer at the end; the cosine against the step.
+    """Cosine and norm ratio by layer at the end, and the cosine against the step; a column per depth.
 
-    Methods with one gated layer share a panel of curves; those with several have a row of maps each, layer by step.
-    The table has the mean over seeds, its interval and n: `cosine` at every step, `cosine_end` and `norm_ratio_end` at
-    the end of the runs that finished.
+    Methods with one gated layer share a panel of curves. Those with several have a row of maps each, layer by step. The
+    table has the mean over seeds, its interval and n: `cosine` at every step, `cosine_end` and `norm_ratio_end` at the
+    end of the runs that finished.
     """
     table = tables["sg_quality"]
     if not table.empty:
@@ -51,7 +49,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
         at_end = at_end.assign(quantity=at_end["quantity"] + "_end")
         table = pd.concat([pick(table, quantity="cosine"), at_end])
     if table.empty:
-        return blank("no gates: no gradient was estimated"), pd.DataFrame(columns=[*BY, "mean", "low", "high", "n"])
+        return blank("no gates: no gradient was estimated"), pd.DataFrame(columns=[*BY, *SUMMARY])
     shown = summarise(table, BY, "value")
     parts, single, several = by_setting(shown), *_by_gates(shown, style)
     heights = [HEIGHT] * (2 + bool(single) + len(several))
@@ -77,7 +75,7 @@ def _by_gates(shown: pd.DataFrame, style: Style) -> tuple[list[str], list[str]]:
 
 
 def _at_end(column: np.ndarray, part: pd.DataFrame, style: Style) -> None:
-    """Cosine and norm ratio by layer at the last step, of the runs that finished."""
+    """Draw cosine and norm ratio by layer at the last step, for the runs that finished."""
     for axes, (quantity, landmark) in zip(column, AT_END.items(), strict=True):
         axes.axhline(landmark, color="grey", linewidth=0.8)
         for method in style.present(part["method"]):
@@ -91,7 +89,7 @@ def _at_end(column: np.ndarray, part: pd.DataFrame, style: Style) -> None:
 
 
 def _along(axes: Axes, part: pd.DataFrame, methods: list[str], style: Style) -> None:
-    """The cosine of methods with one gated layer against the step."""
+    """Draw the cosine of methods with one gated layer against the step."""
     axes.axhline(0, color="grey", linewidth=0.8)
     for method in methods:
         band(axes, pick(part, quantity="cosine", method=method), "step", style=style, method=method)
@@ -99,7 +97,7 @@ def _along(axes: Axes, part: pd.DataFrame, methods: list[str], style: Style) -> 
 
 
 def _align(curves: np.ndarray, ratios: pd.Series) -> None:
-    """One scale a row, and its label."""
+    """Give each row one scale and a label."""
     labels = ("cosine\nat the end", "|estimate| / |true|\nat the end", "cosine\nat the one gate")
     for row, label in zip(curves, labels, strict=False):
         row[0].set_ylabel(label)
@@ -107,7 +105,7 @@ def _align(curves: np.ndarray, ratios: pd.Series) -> None:
             axes.sharey(row[0])
             axes.tick_params(labelleft=False)
         row[0].autoscale(axis="y")
-    if len(ratios) and (ratios > 0).all():  # a zero ratio has no place on a logarithmic axis
+    if len(ratios) and (ratios > 0).all():  # a logarithmic axis can't show zero
         curves[1, 0].set_yscale("log")
         curves[1, 0].set_ylim(min(1, ratios.min()) / MARGIN, max(1, ratios.max()) * MARGIN)
     for row in curves[2:]:
@@ -116,7 +114,7 @@ def _align(curves: np.ndarray, ratios: pd.Series) -> None:
 
 
 def _maps(figure: Figure, rows: np.ndarray, parts: list[pd.DataFrame], methods: list[str], style: Style) -> None:
-    """The cosine by layer and step, a row a method; one colour scale for all, with zero in its middle."""
+    """Draw the cosine by layer and step, a row per method, on one colour scale centred on zero."""
     if not methods:
         return
     cosines = [pick(part, quantity="cosine") for part in parts]
@@ -133,9 +131,8 @@ def _maps(figure: Figure, rows: np.ndarray, parts: list[pd.DataFrame], methods: 
 
 
 def _map(axes: Axes, cosines: pd.DataFrame, limit: float) -> None:
-    """One map; grey where a layer has no gate or no run came so far."""
-    axes.set_facecolor(ABSENT)
-    axes.grid(visible=False)
+    """Draw one map; grey where a layer has no gate or no run got that far."""
+    background(axes)
     axes.set_xlabel("step")
     if cosines.empty:
         return
@@ -146,7 +143,7 @@ def _map(axes: Axes, cosines: pd.DataFrame, limit: float) -> None:
 
 
 def _edges(centres: np.ndarray) -> np.ndarray:
-    """The bounds of cells around ascending centres: half-way between, the outermost as far outside as inside."""
+    """The edges of cells around ascending centres: half-way between, and symmetric around the outermost ones."""
     if len(centres) == 1:
         return np.array([centres[0] - 0.5, centres[0] + 0.5])
     between = (centres[1:] + centres[:-1]) / 2

@@ -1,4 +1,4 @@
-"""Similarity of corresponding layers of two networks, by layer, over its chance level."""
+"""Similarity of corresponding layers of two networks, by layer, with its chance level."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -6,7 +6,8 @@ from matplotlib.figure import Figure
 
 from pipeline.figures.shared import pairs
 from pipeline.figures.shared.pairs import BOTH, METHODS, SEEDS
-from pipeline.figures.shared.style import Style, band, blank, by_setting, layer_axis, legend, panels, pick
+from pipeline.figures.shared.style import Style, band, blank, layer_axis, legend, panels
+from pipeline.figures.shared.tables import by_setting, pick
 from pipeline.metrics.formatting import words
 
 READS = ("similarity",)
@@ -17,42 +18,40 @@ WORDS = {SEEDS: "two seeds of a method", METHODS: "with {}, same seed", BOTH: "w
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
-    """A row a measure (and depth), a column for what is other in a pair: layer l of one network against layer l.
+    """A row per measure (and depth), a column per kind of pair: layer l of one network against layer l of the other.
 
-    Columns in which methods differ compare with the config's first method, and repeat how alike its seeds are. The
-    table has the mean over pairs of networks, its interval and n, and the chance level (null_mean, null_high: mean over
-    the pairs of the mean and the maximum over permutations).
+    Columns of different methods compare with the config's first method, and repeat the similarity of its seeds. The
+    table has the mean over pairs of networks, its interval and n, and the chance level (null_mean and null_high: means
+    over the pairs of the mean and the maximum over permutations).
     """
     table = tables["similarity"]
     shown = table if table.empty else pairs.shown(table[table["layer_a"] == table["layer_b"]], style)
     if shown.empty:
-        columns = [*pairs.BY, "mean", "low", "high", "n", "null_mean", "null_high"]
-        return blank("no similarity: fewer than two runs finished"), pd.DataFrame(columns=columns)
+        return blank("no similarity: fewer than two runs finished"), pd.DataFrame(columns=pairs.COLUMNS)
     first = style.present(pd.concat([shown["method_a"], shown["method_b"]]))[0]
     measures, parts = list(dict.fromkeys(table["measure"])), by_setting(shown)
-    others = [other for other in (SEEDS, BOTH, METHODS) if other in set(shown["other"])]
+    kinds = [kind for kind in (SEEDS, BOTH, METHODS) if kind in set(shown[pairs.DIFFERENCE])]
     rows = [(title, part, measure) for title, part in parts.items() for measure in measures]
-    figure, axes = panels(len(rows), len(others), height=1 + 1.8 * len(rows), sharey="row")
+    figure, axes = panels(len(rows), len(kinds), height=1 + 1.8 * len(rows), sharey="row")
     for row, (title, part, measure) in zip(axes, rows, strict=True):
         part = pick(part, measure=measure)
-        for panel, other in zip(row, others, strict=True):
-            chosen = pick(part, other=other)
-            _curves(panel, chosen, style)
-            if other != SEEDS:
+        for panel, kind in zip(row, kinds, strict=True):
+            _curves(panel, pick(part, other=kind), style)
+            if kind != SEEDS:
                 _curves(panel, pick(part, other=SEEDS, method=first), style)
             layer_axis(panel, int(part["layer_a"].max()) if len(part) else 1)
             panel.set_xlabel("hidden layer")
         row[0].set_ylabel(f"{words(measure)}\n{title}")
-    for panel, other in zip(axes[0], others, strict=True):
-        count = pick(shown, other=other)["n"].max()
-        panel.set_title(f"{WORDS[other].format(style.label(first))}\nn = {count} pair{'' if count == 1 else 's'}")
+    for panel, kind in zip(axes[0], kinds, strict=True):
+        count = pick(shown, other=kind)["n"].max()
+        panel.set_title(f"{WORDS[kind].format(style.label(first))}\nn = {count} pair{'' if count == 1 else 's'}")
     axes[0, 0].plot([], [], color="grey", linestyle=":", linewidth=1, label="chance")
     legend(figure, style)
     return figure, shown
 
 
 def _curves(axes: Axes, part: pd.DataFrame, style: Style) -> None:
-    """The methods' similarities, and their chance levels dotted in the same colour."""
+    """Draw the methods' similarities, and their chance levels dotted in the same colour."""
     for method in style.present(part["method"]):
         curve = pick(part, method=method)
         band(axes, curve, "layer_a", style=style, method=method, markers=True)

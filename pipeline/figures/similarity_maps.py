@@ -1,4 +1,4 @@
-"""Similarity of all pairs of layers, averaged over pairs of networks: a map each for a measure and a kind of pair."""
+"""Similarity of all pairs of layers, averaged over pairs of networks: a map for each measure and kind of pair."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from pipeline.figures.shared import maps, pairs
 from pipeline.figures.shared.pairs import BOTH, METHODS, SEEDS
-from pipeline.figures.shared.style import Style, blank, by_setting, layer_ticks, panels, pick
+from pipeline.figures.shared.style import ABSENT, Style, blank, layer_ticks, panels
+from pipeline.figures.shared.tables import by_setting, pick
 from pipeline.metrics.formatting import words
 
 READS = ("similarity",)
@@ -19,19 +20,18 @@ HEIGHT = 1.75  # inches a row
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
-    """A column a measure, a row a kind of pair: two seeds of a method, or a method and the first one of the config.
+    """A column per measure, a row per kind of pair: two seeds of a method, or a method and the config's first one.
 
-    Only the deepest networks are shown; each column has a colour scale of its own. The table has each cell's mean over
-    pairs of networks, its interval and n, and the chance level (null_mean, null_high: mean over the pairs of the mean
-    and the maximum over permutations).
+    Only the deepest networks are shown. Each column has its own colour scale. The table has each cell's mean over pairs
+    of networks, its interval and n, and the chance level (null_mean and null_high: means over the pairs of the mean and
+    the maximum over permutations).
     """
     table = tables["similarity"]
     if not table.empty:
         table = table[table["hidden"] == table["hidden"].max()]
     shown = table if table.empty else pairs.shown(table, style)
     if shown.empty:
-        columns = [*pairs.BY, "mean", "low", "high", "n", "null_mean", "null_high"]
-        return blank("no similarity: fewer than two runs finished"), pd.DataFrame(columns=columns)
+        return blank("no similarity: fewer than two runs finished"), pd.DataFrame(columns=pairs.COLUMNS)
     parts = by_setting(shown)
     rows = [(title, pair) for title, part in parts.items() for pair in _kinds(part, style)]
     measures = list(dict.fromkeys(table["measure"]))
@@ -40,8 +40,8 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
     for row, (title, pair) in zip(axes, rows, strict=True):
         for panel, measure in zip(row, measures, strict=True):
             _map(panel, pick(pair, measure=measure), norms[measure])
-        a, b, other = pair[["method_a", "method_b", "other"]].iloc[0]
-        said = f"{title}: {style.label(a)} (up) with {style.label(b)} (across), {SEED[other]}"
+        a, b, kind = pair[["method_a", "method_b", pairs.DIFFERENCE]].iloc[0]
+        said = f"{title}: {style.label(a)} (up) with {style.label(b)} (across), {SEED[kind]}"
         maps.row_title(row, said)
         row[0].set_ylabel("hidden layer")
     for column, measure in zip(axes.T, measures, strict=True):
@@ -51,20 +51,20 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
 
 
 def _kinds(part: pd.DataFrame, style: Style) -> list[pd.DataFrame]:
-    """The parts of a table with one kind of pair each: seeds first, in the order of the config."""
+    """The parts of a table with one kind of pair and one method each: seeds first, methods in the config's order."""
     found = []
-    for other in (SEEDS, BOTH, METHODS):
-        rows = pick(part, other=other)
+    for kind in (SEEDS, BOTH, METHODS):
+        rows = pick(part, other=kind)
         found += [pick(rows, method=method) for method in style.present(rows["method"])]
     return found
 
 
 def _map(axes: Axes, cells: pd.DataFrame, norm: Normalize) -> None:
-    """One map, with n and the mean chance level."""
+    """Draw one map, with n and the mean chance level below it."""
     if cells.empty:
-        axes.set_facecolor(maps.ABSENT)
+        axes.set_facecolor(ABSENT)
         return
     maps.heat(axes, cells.pivot(index="layer_a", columns="layer_b", values="mean"), norm)
     axes.set_xticks(layer_ticks(int(cells["layer_b"].max())))
     said = f"{maps.chance(cells['null_mean'])}, n = {cells['n'].max()}"
-    axes.set_xlabel(said, fontsize=maps.NOTE["fontsize"])  # beside it, the note would take the map's width
+    axes.set_xlabel(said, fontsize=maps.NOTE["fontsize"])  # beside the map, the note would take its width

@@ -6,7 +6,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from pipeline.figures.shared import maps
-from pipeline.figures.shared.style import Style, blank, by_setting, panels, pick, summarise
+from pipeline.figures.shared.style import ABSENT, Style, blank, panels
+from pipeline.figures.shared.tables import NULLS, SUMMARY, by_setting, pick, with_nulls
 from pipeline.metrics.formatting import words
 
 READS = ("similarity_over_time",)
@@ -14,28 +15,29 @@ TITLE = "Which layers converge first"
 CATEGORY = "Representations"
 CLAIMS = ("C16",)
 BY = ["hidden", "varied", "measure", "method", "layer", "step"]
-MOST_STEPS = 6  # with a number each on the axis
+MOST_STEPS = 6  # with a number on the axis
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
-    """A column a measure, a row a method (and depth): maps of layer by checkpoint, the last left out, where all are 1.
+    """A column per measure, a row per method (and depth): maps of layer by checkpoint.
 
-    Each column has a colour scale of its own. The table has each cell's mean over seeds, its interval and n, and its
-    chance level (null_mean, null_high: mean over the seeds of the mean and the maximum over permutations).
+    The last checkpoint is left out, because all values there are 1. Each column has its own colour scale. The table has
+    each cell's mean over seeds, its interval and n, and its chance level (null_mean and null_high: means over the seeds
+    of the mean and the maximum over permutations).
     """
     table = tables["similarity_over_time"]
     if not table.empty:
         before = table["step"] < table.groupby("run")["step"].transform("max")
         table = table[before & table["method"].isin(list(style.methods))]
     if table.empty:
-        columns = [*BY, "mean", "low", "high", "n", "null_mean", "null_high"]
+        columns = [*BY, *SUMMARY, *NULLS]
         return blank("no similarity over time: no run has checkpoints before the end"), pd.DataFrame(columns=columns)
-    nulls = table.groupby(BY, as_index=False)[["null_mean", "null_high"]].mean()
-    shown = summarise(table, BY, "value").merge(nulls, on=BY)
+    shown = with_nulls(table, BY)
     rows = [
         (f"{title}: {style.label(method)}", pick(part, method=method))
-        for title, part in by_setting(shown).items() for method in style.present(part["method"])
-    ]  # fmt: skip
+        for title, part in by_setting(shown).items()
+        for method in style.present(part["method"])
+    ]
     measures = list(dict.fromkeys(table["measure"]))
     figure, axes = panels(len(rows), len(measures), height=1.1 + 1.6 * len(rows))
     norms = {measure: maps.scale(pick(shown, measure=measure)["mean"]) for measure in measures}
@@ -51,9 +53,9 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
 
 
 def _map(axes: Axes, cells: pd.DataFrame, norm: Normalize) -> None:
-    """One map, its checkpoints equally wide, with n and the mean chance level."""
+    """Draw one map with n and the mean chance level; all checkpoints are equally wide."""
     if cells.empty:
-        axes.set_facecolor(maps.ABSENT)
+        axes.set_facecolor(ABSENT)
         return
     values = cells.pivot(index="layer", columns="step", values="mean")
     maps.heat(axes, values, norm)

@@ -15,7 +15,7 @@ Scale. The gradient of a mean loss is O(1/n) in the batch size n. An estimator s
 loss, `n * delta`, which does not depend on n: the gate multiplies what arrives by n and divides what it sends down.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -24,15 +24,15 @@ from torch import Tensor, nn
 
 
 class Gate(nn.Module):
-    """One gate: an estimator, and whether what it says is applied or only observed."""
+    """One gate: an estimator, and whether its estimate is applied or only observed."""
 
     def __init__(self, estimator: nn.Module, *, waits_for: Sequence[str] = ("h", "y"), apply: bool = True) -> None:
-        """Put `estimator` to work.
+        """Store the estimator; nothing is computed yet.
 
         Args:
             estimator: called with the signals it waits for, by keyword; returns `n * delta`, one row a sample.
             waits_for: the signals that it needs, of those named at the top of this file.
-            apply: False to "observe": the estimator learns, but the true gradient passes.
+            apply: False to "observe": the estimator learns, but the gradient that arrives passes unchanged.
         """
         super().__init__()
         self.estimator = estimator
@@ -52,7 +52,7 @@ class Gate(nn.Module):
         return _Tap.apply(x, self, signal) if signal in self.waits_for else x
 
     def exchange(self, arrived: Float[Tensor, "n units"]) -> Float[Tensor, "n units"]:
-        """Keep the gradient that arrives from above; return what goes down."""
+        """Keep the gradient that arrives from above; return the gradient to send down."""
         n = len(arrived)
         self.signals["arrived"] = n * arrived.detach()
         if self.estimate is None:
@@ -62,15 +62,23 @@ class Gate(nn.Module):
     def _call(self) -> Tensor:
         return self.estimator(**{name: self.signals[name] for name in self.waits_for})
 
-    def loss(self) -> Float[Tensor, ""]:
-        """`|| SG(h, y) - target ||^2`, summed over units and averaged over the batch; for the estimator only."""
-        if self.estimate is None or "arrived" not in self.signals:
+    def loss(self, target: Float[Tensor, "n units"] | None = None) -> Float[Tensor, ""]:
+        """`|| SG(h, y) - target ||^2`, summed over units and averaged over the batch; for the estimator only.
+
+        Args:
+            target: what the estimate should be, `n * delta`; by default the gradient that arrived.
+
+        Raises:
+            RuntimeError: if there is no estimate or no target yet.
+        """
+        target = self.signals.get("arrived") if target is None else target
+        if self.estimate is None or target is None:
             raise RuntimeError("a gate has a loss only after a forward and a backward pass through it")
-        return (self.estimate - self.signals["arrived"]).square().sum(dim=1).mean()
+        return (self.estimate - target).square().sum(dim=1).mean()
 
 
 class _Exchange(torch.autograd.Function):
-    """Identity forward; backward, whatever the gate says."""
+    """Identity forward; backward, the gate's `exchange`."""
 
     @staticmethod
     def forward(ctx: Any, h: Tensor, gate: Gate) -> Tensor:
@@ -83,7 +91,7 @@ class _Exchange(torch.autograd.Function):
 
 
 class _Tap(torch.autograd.Function):
-    """Identity both ways; backward, the gate overhears what passes."""
+    """Identity in both directions; backward, the gate keeps a copy of the gradient that passes."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, gate: Gate, signal: str) -> Tensor:
@@ -94,34 +102,3 @@ class _Tap(torch.autograd.Function):
     def backward(ctx: Any, *passing: Tensor) -> tuple[Tensor, None, None]:
         ctx.gate.signals[ctx.signal] = len(passing[0]) * passing[0].detach()
         return passing[0], None, None
-
-
-def positions(placement: str | Sequence[int] | Mapping[str, int], *, hidden: int) -> list[int]:
-    """After which of the hidden layers 1…`hidden` gates stand.
-
-    There is never one on the output: the last layer always gets the true gradient.
-
-    Args:
-        placement: "none", "middle" (one after layer ceil(hidden / 2)), "every", `{"every": k}` for layers k, 2k, …, or
-            the layers themselves.
-        hidden: number of hidden layers; a network without any has no gates.
-
-    Raises:
-        ValueError: for a layer that the network doesn't have.
-    """
-    if placement == "none" or hidden == 0:
-        return []
-    if placement == "middle":
-        return [(hidden + 1) // 2]
-    if placement == "every":
-        return list(range(1, hidden + 1))
-    if isinstance(placement, Mapping):
-        apart = placement["every"]
-        if not 1 <= apart <= hidden:
-            raise ValueError(f"gates at the layers that {apart} divides: the network has {hidden} hidden layers")
-        return list(range(apart, hidden + 1, apart))
-    layers = sorted({int(layer) for layer in placement})
-    wrong = [layer for layer in layers if not 1 <= layer <= hidden]
-    if wrong:
-        raise ValueError(f"gates after layers {wrong}: the network has hidden layers 1 to {hidden}")
-    return layers

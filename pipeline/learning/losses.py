@@ -11,7 +11,7 @@ def loss(name: str, p: Float[Tensor, "n k"], y: Float[Tensor, "n k"]) -> Float[T
     """The loss of outputs `p` against targets `y` (one-hot for classes).
 
     `cross_entropy` is the log loss of softmax(p), in nats. `mse` is the mean over samples and over the `k` outputs,
-    so that a linear top has `delta = 2 (p - y) Vᵀ / k` per sample.
+    so a linear top has `delta = 2 (p - y) Vᵀ / k` per sample.
     """
     if name == "mse":
         return (p - y).square().mean()
@@ -19,5 +19,5 @@ def loss(name: str, p: Float[Tensor, "n k"], y: Float[Tensor, "n k"]) -> Float[T
 
 
 def accuracy(p: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> Float[Tensor, ""]:
-    """The share of samples whose largest output is the right one."""
+    """The share of samples whose largest output is that of their class."""
     return (p.argmax(dim=1) == labels).double().mean()

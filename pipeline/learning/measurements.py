@@ -1,7 +1,8 @@
-"""What is recorded along a run: losses, accuracies, the quality of the estimates, the size of the weights."""
+"""What is measured during a run: losses, accuracies, the quality of the estimates, the size of the weights."""
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -11,14 +12,38 @@ from pipeline.learning.losses import accuracy, loss
 from pipeline.learning.network import Network, true_gradients
 
 QUANTITIES = (
-    "batch_loss", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss",
-    "test_accuracy", "weight_norm", "distance_from_start", "sg_loss", "cosine", "norm_ratio",
-    "tracking_error", "tracking_jacobian", "tracking_gradient", "tracking_parameter_error", "tracking_cosine",
-    "tracking_falls", "update_flops", "samples",
-)  # fmt: skip
+    "batch_loss",
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "test_loss",
+    "test_accuracy",
+    "weight_norm",
+    "distance_from_start",
+    "sg_loss",
+    "cosine",
+    "norm_ratio",
+    "tracking_error",
+    "tracking_jacobian",
+    "tracking_gradient",
+    "tracking_parameter_error",
+    "tracking_cosine",
+    "tracking_falls",
+    "update_flops",
+    "samples",
+)
 Rows = list[tuple[int, str, float]]  # layer (0: the whole network), quantity, value
 EVALUATION_BATCH = 1000
 MATRIX_PRODUCTS = frozenset({"aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm"})
+FIRST_CHECKPOINT = 10  # the first step after 0 at which a model is kept, of runs that are long enough
+
+
+def checkpoint_steps(steps: int, *, count: int) -> list[int]:
+    """The `count` steps at which to keep a model (fewer in a short run): 0, and a geometric series up to the last."""
+    between = max(count - 2, 0)  # beside the first and the last
+    series = np.geomspace(min(FIRST_CHECKPOINT, steps), steps, between + 1)[:between].round().astype(int)
+    return sorted({0, steps, *series.tolist()})
 
 
 @torch.no_grad()
@@ -40,8 +65,8 @@ def estimates(
 ) -> Rows:
     """How good each gate's estimate is on a batch, against the true end-to-end gradient of the loss `name`.
 
-    `cosine` is that between the two n x units matrices as vectors, `norm_ratio` is |estimate| / |true|, `sg_loss` the
-    squared error per sample against the gate's own target. Nothing in the network or the gates is changed.
+    `cosine` compares the two n x units matrices as vectors, `norm_ratio` is |estimate| / |true|, `sg_loss` is the
+    squared error per sample against the gradient that arrives at the gate. The network and the gates are not changed.
     """
     if not gates:
         return []
@@ -52,7 +77,7 @@ def estimates(
         assert gate.estimate is not None
         estimate = gate.estimate.detach()
         size, right = estimate.norm().item(), true[layer].norm().item()
-        # No direction: a zero estimate has cosine 0 with everything, and nothing is measured against a zero gradient.
+        # A zero estimate has no direction: its cosine is 0. A zero gradient gives no ratio.
         cosine = (estimate * true[layer]).sum().item() / (size * right) if size * right > 0 else 0.0
         rows += [(layer, "cosine", cosine), (layer, "sg_loss", gate.loss().item())]
         rows += [(layer, "norm_ratio", size / right)] if right > 0 else []
@@ -62,7 +87,7 @@ def estimates(
 
 
 def weights(network: Network, start: list[Tensor]) -> Rows:
-    """Frobenius norm of every layer's weights, and of what training has added to the `start` values."""
+    """Frobenius norm of every layer's weights, and of their change from the `start` values."""
     rows: Rows = []
     for layer, (weight, before) in enumerate(zip(network.weights(), start, strict=True), start=1):
         rows.append((layer, "weight_norm", weight.detach().norm().item()))
@@ -70,11 +95,11 @@ def weights(network: Network, start: list[Tensor]) -> Rows:
     return rows
 
 
-def counted(update: Callable[[], float]) -> tuple[float, int]:
-    """What `update` returns, and its operations: those of matrix products, two for each multiply-add.
+def count_operations(update: Callable[[], float]) -> tuple[float, int]:
+    """What `update` returns, and the operations of its matrix products: two for each multiply-add.
 
-    torch's counter proper, `FlopCounterMode`, agrees, but imports a compiler that takes longer than many a run. The
-    profiler's events are read as they are: making Python objects of them all takes as long as a hundred updates.
+    torch's own counter, `FlopCounterMode`, agrees, but it imports a compiler, which takes longer than many runs. The
+    profiler's raw events are read, because turning them all into Python objects takes as long as a hundred updates.
     """
     with torch.autograd.profiler.profile(with_flops=True) as profile:
         value = update()

@@ -1,8 +1,8 @@
 """Multi-layer perceptrons of any depth, with gates where a method wants them."""
 
-import itertools
 import math
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (the field's name for it)
@@ -19,29 +19,45 @@ BN_EPSILON = 1e-5
 BN_MOMENTUM = 0.1
 
 
+@dataclass(frozen=True)
+class Shape:
+    """What a network is made of, apart from its weights: `hidden` layers of `width` units and a linear output layer."""
+
+    inputs: int
+    outputs: int
+    _: KW_ONLY
+    hidden: int
+    width: int
+    activation: str = "relu"  # a key of ACTIVATIONS
+    batch_norm: bool = True
+    shift: float = 0.0  # start of the hidden layers' offsets
+    gain: float = 1.0  # of the hidden layers' weights at the start, times INIT_GAINS
+
+    def units(self, layer: int) -> int:
+        """The units of a hidden layer, counted from 1, or of the output layer, `hidden + 1`."""
+        return self.width if layer <= self.hidden else self.outputs
+
+
 class Layer(nn.Module):
     """Linear map, batch normalisation (optional), activation."""
 
-    def __init__(
-        self, inputs: int, units: int, *, activation: str, batch_norm: bool, shift: float, gain: float,
-        generator: torch.Generator,
-    ) -> None:  # fmt: skip
-        """Weights are normal with deviation `gain * INIT_GAINS / sqrt(inputs)`; `shift` starts the BN's offset."""
+    def __init__(self, inputs: int, shape: Shape, *, generator: torch.Generator) -> None:
+        """A hidden layer of a network: normal weights with deviation `gain * INIT_GAINS / sqrt(inputs)`."""
         super().__init__()
-        deviation = gain * INIT_GAINS[activation] / math.sqrt(inputs)
-        self.activation = activation
+        units, deviation = shape.width, shape.gain * INIT_GAINS[shape.activation] / math.sqrt(inputs)
+        self.activation = shape.activation
         self.weight = nn.Parameter(torch.randn(units, inputs, generator=generator) * deviation)
-        self.bias = nn.Parameter(torch.full((units,), float(shift)))
-        self.scale = nn.Parameter(torch.ones(units)) if batch_norm else None
+        self.bias = nn.Parameter(torch.full((units,), float(shape.shift)))
+        self.scale = nn.Parameter(torch.ones(units)) if shape.batch_norm else None
         self.mean: Tensor
         self.variance: Tensor
-        if batch_norm:
+        if shape.batch_norm:
             self.register_buffer("mean", torch.zeros(units))
             self.register_buffer("variance", torch.ones(units))
 
     def forward(self, x: Float[Tensor, "n inputs"], mode: str, below: Gate | None = None) -> Float[Tensor, "n units"]:
-        """The layer's output; `mode` as in `Network.forward`, `below` is the gate from which `x` comes."""
-        # A bias before BN would be taken out again.
+        """The layer's output; `mode` as in `Network.forward`, `below` is the gate that `x` has passed, if any."""
+        # Batch normalisation would subtract a bias again.
         z = F.linear(x, self.weight, self.bias if self.scale is None else None)
         z = below.hear("above", z) if below else z
         if self.scale is None:
@@ -54,25 +70,20 @@ class Layer(nn.Module):
 
 
 class Network(nn.Module):
-    """`hidden` layers of `width` units and a linear output layer.
+    """A multi-layer perceptron; without hidden layers it is a linear model.
 
-    Depth 0 is a linear model. The gates belong to the method, not to the network: they are handed in at each call.
+    The gates belong to the method, not to the network: each call is given its own.
     """
 
-    def __init__(
-        self, inputs: int, outputs: int, *, hidden: int, width: int, activation: str, batch_norm: bool,
-        shift: float, gain: float, generator: torch.Generator,
-    ) -> None:  # fmt: skip
+    def __init__(self, shape: Shape, *, generator: torch.Generator) -> None:
         """A network with random weights drawn from `generator`, layer by layer from the input up."""
         super().__init__()
-        sizes = [inputs] + [width] * hidden
-        self.layers = nn.ModuleList(
-            Layer(a, b, activation=activation, batch_norm=batch_norm, shift=shift, gain=gain, generator=generator)
-            for a, b in itertools.pairwise(sizes)
-        )
+        self.shape = shape
+        sizes = [shape.inputs] + [shape.width] * shape.hidden
+        self.layers = nn.ModuleList(Layer(inputs, shape, generator=generator) for inputs in sizes[:-1])
         last = sizes[-1]
-        self.weight = nn.Parameter(torch.randn(outputs, last, generator=generator) / math.sqrt(last))
-        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.weight = nn.Parameter(torch.randn(shape.outputs, last, generator=generator) / math.sqrt(last))
+        self.bias = nn.Parameter(torch.zeros(shape.outputs))
 
     def forward(
         self,
@@ -89,7 +100,7 @@ class Network(nn.Module):
             mode: "train" (batch statistics, running ones updated), "measure" (batch statistics, nothing updated)
                 or "evaluate" (running statistics).
             gates: by the hidden layer, counted from 1, after which each stands; `hidden + 1` is the output itself,
-                which the study's linear models want (claims C5 and C8) and no other.
+                which only the study's linear models use (claims C5 and C8).
             y: targets for the gates' estimators; needed where there are gates.
         """
         gates = gates or {}
@@ -126,6 +137,11 @@ class Network(nn.Module):
     def weights(self) -> list[Tensor]:
         """The weight matrices from the input up, the output layer's last."""
         return [layer.weight for layer in self.layers] + [self.weight]  # pyright: ignore[reportReturnType]
+
+    def parameters_of(self, layers: range, *, output: bool) -> list[nn.Parameter]:
+        """The parameters of hidden `layers` (counted from 1) from the input up, with the output layer's if wanted."""
+        found = [parameter for number in layers for parameter in self.layers[number - 1].parameters()]
+        return [*found, self.weight, self.bias] if output else found
 
 
 def true_gradients(

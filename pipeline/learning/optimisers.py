@@ -1,6 +1,6 @@
-"""Optimisers: torch's update rules on state of ours.
+"""Optimisers: torch's update rules, with their state kept here.
 
-torch's own classes import a compiler at their first use, which takes 2 s of every process. The rules themselves,
+torch's own classes import a compiler when first used, which takes 2 s in every process. The functions that they call,
 `torch.optim.adam.adam` and `torch.optim.sgd.sgd`, don't.
 """
 
@@ -17,8 +17,8 @@ EPSILON = 1e-8
 
 
 @dataclass(frozen=True)
-class Rule:
-    """An optimiser and the steps at which its rate is multiplied by `drop_factor`."""
+class OptimiserSettings:
+    """Which optimiser, its rate, and the steps at which its rate is multiplied by `drop_factor`."""
 
     name: str  # "adam" or "sgd"
     rate: float
@@ -39,13 +39,13 @@ class Adam:
     """Adam (Kingma and Ba 2015), without weight decay."""
 
     def __init__(self, parameters: list[nn.Parameter]) -> None:
-        """Start with moments of nought."""
+        """Start with all moments zero."""
         self.parameters = parameters
         self.moments: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
-        _forget(self.parameters)
+        """Drop the gradients."""
+        _drop_gradients(self.parameters)
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
@@ -57,17 +57,29 @@ class Adam:
                 self.moments[index] = (count, torch.zeros_like(parameter), torch.zeros_like(parameter))
         counts, first, second = (list(each) for each in zip(*(self.moments[i] for i in moved), strict=True))
         adam(
-            list(moved.values()), [_gradient(p) for p in moved.values()], first, second, [], counts, fused=True,
-            amsgrad=False, beta1=BETAS[0], beta2=BETAS[1], lr=rate, weight_decay=0.0, eps=EPSILON, maximize=False,
-        )  # fmt: skip
+            list(moved.values()),
+            [_gradient(parameter) for parameter in moved.values()],
+            first,
+            second,
+            [],
+            counts,
+            fused=True,
+            amsgrad=False,
+            beta1=BETAS[0],
+            beta2=BETAS[1],
+            lr=rate,
+            weight_decay=0.0,
+            eps=EPSILON,
+            maximize=False,
+        )
 
     def state(self) -> dict[str, Tensor]:
-        """How many updates, and the first and second moment, of each parameter."""
+        """The number of updates, and the first and second moments, of each parameter."""
         names = ("step", "exp_avg", "exp_avg_sq")
         return {f"{i}/{name}": v for i, each in self.moments.items() for name, v in zip(names, each, strict=True)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` returned."""
+        """Continue from what `state` returned."""
         for index in sorted({int(key.partition("/")[0]) for key in state}):
             on = self.parameters[index].device
             count, first, second = (state[f"{index}/{name}"].to(on) for name in ("step", "exp_avg", "exp_avg_sq"))
@@ -75,16 +87,16 @@ class Adam:
 
 
 class SGD:
-    """Gradient descent, with momentum if wanted."""
+    """Gradient descent, with momentum unless it is 0."""
 
     def __init__(self, parameters: list[nn.Parameter], momentum: float) -> None:
-        """Start at rest."""
+        """Start with all velocities zero."""
         self.parameters, self.momentum = parameters, momentum
         self.velocities: dict[int, Tensor] = {}
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
-        _forget(self.parameters)
+        """Drop the gradients."""
+        _drop_gradients(self.parameters)
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
@@ -92,9 +104,16 @@ class SGD:
         moved = _moving(self.parameters)
         velocities = [self.velocities.get(index) for index in moved]
         sgd(
-            list(moved.values()), [_gradient(p) for p in moved.values()], velocities, weight_decay=0.0,
-            momentum=self.momentum, lr=rate, dampening=0.0, nesterov=False, maximize=False,
-        )  # fmt: skip
+            list(moved.values()),
+            [_gradient(parameter) for parameter in moved.values()],
+            velocities,
+            weight_decay=0.0,
+            momentum=self.momentum,
+            lr=rate,
+            dampening=0.0,
+            nesterov=False,
+            maximize=False,
+        )
         self.velocities |= {i: v for i, v in zip(moved, velocities, strict=True) if v is not None}
 
     def state(self) -> dict[str, Tensor]:
@@ -102,7 +121,7 @@ class SGD:
         return {f"{index}/momentum_buffer": velocity for index, velocity in self.velocities.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` returned."""
+        """Continue from what `state` returned."""
         for key, velocity in state.items():
             index = int(key.partition("/")[0])
             self.velocities[index] = velocity.to(self.parameters[index].device).clone()
@@ -117,7 +136,7 @@ def _gradient(parameter: Tensor) -> Tensor:
     return parameter.grad
 
 
-def _forget(parameters: list[nn.Parameter]) -> None:
+def _drop_gradients(parameters: list[nn.Parameter]) -> None:
     for parameter in parameters:
         parameter.grad = None
 

@@ -1,1 +1,1 @@
-"""Machines: one GPU for one job, and waiting for jobs that SLURM still has."""
+"""One GPU for each local job, and waiting for earlier SLURM jobs."""

@@ -1,7 +1,7 @@
-"""One GPU for one job on a machine with several: Snakemake counts local GPUs, but never says which.
+"""Assign a GPU to each job on a machine with several: Snakemake counts local GPUs, but doesn't say which one to use.
 
-A slot of a device is a file that a job locks. The kernel frees the lock when the job's process ends, however it ends.
-On a cluster the scheduler hands out devices, and nothing is done here.
+Each slot of a device is a file that a job locks. The kernel releases the lock when the job's process ends, however it
+ends. On a cluster the scheduler assigns devices, and this module does nothing.
 """
 
 import fcntl
@@ -12,22 +12,22 @@ import time
 from pathlib import Path
 from typing import IO
 
-DEVICES = "PIPELINE_GPUS"  # such as `0,1`
+DEVICES = "PIPELINE_GPUS"  # device names, such as `0,1`
 JOBS = "PIPELINE_JOBS_PER_GPU"
-FOLDER = "PIPELINE_LEASES"  # where the locks are; all jobs of a machine have to share it
+FOLDER = "PIPELINE_LEASES"  # the folder of the locks, the same for all jobs of a machine
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 LOOK_SECONDS = 0.2
 
-_held: list[IO[str]] = []  # open, and so locked, until the process ends
+_held: list[IO[str]] = []  # kept open, and thereby locked, until the process ends
 
 
-def gpu() -> str | None:
-    """Wait for a free slot of one of the devices that PIPELINE_GPUS lists, and see that device only.
+def reserve() -> str | None:
+    """Wait for a free slot of a device in PIPELINE_GPUS and make that device the only visible one; returns its name.
 
-    Call it before CUDA starts. Does nothing, and returns None, if the variable isn't set.
+    Call it before CUDA starts. It does nothing and returns None if the variable isn't set.
 
     Raises:
-        ValueError: if a variable has no sensible value.
+        ValueError: if a variable has an invalid value.
     """
     devices = _devices()
     if not devices:
@@ -52,12 +52,12 @@ def _devices() -> list[str]:
     text = os.environ.get(DEVICES, "")
     devices = [part.strip() for part in text.split(",") if part.strip()]
     if not all(part.isalnum() or part.replace("-", "").isalnum() for part in devices):
-        raise ValueError(f"{DEVICES}: found {text!r}, expected devices with commas between them, such as 0,1")
+        raise ValueError(f"{DEVICES}: found {text!r}, expected device names separated by commas, such as 0,1")
     return devices
 
 
 def _jobs() -> int:
     text = os.environ.get(JOBS) or "1"
     if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"{JOBS}: found {text!r}, expected a number of jobs, 1 or more")
+        raise ValueError(f"{JOBS}: found {text!r}, expected a number of jobs, at least 1")
     return int(text)

@@ -1,7 +1,7 @@
-"""SLURM jobs that a Snakemake which was killed still has in this folder: the next one waits for them.
+"""Wait for SLURM jobs that were submitted from this folder by an earlier Snakemake, which was killed.
 
-Snakemake's plugin doesn't take up jobs of another process, and would submit them a second time. What they finish
-meanwhile counts as done.
+Snakemake's SLURM plugin doesn't adopt jobs of another process and would submit them a second time. Their finished
+results count as done.
 """
 
 import re
@@ -13,33 +13,33 @@ from collections.abc import Sequence
 from pathlib import Path
 
 LOCKS = Path(".snakemake/locks")
-LOOKING = re.compile(
+READ_ONLY_OPTION = re.compile(  # options with which Snakemake runs no jobs
     r"-[a-zA-Z]*n[a-zA-Z]*|-S|-D|-l|--(dry-?run|unlock|lint|list|list-.*|summary|detailed-summary|report|dag|d3dag|rulegraph|"
     r"filegraph|print-compilation)(=.*)?"
 )
-FIELDS = "%A|%k|%Z"  # id, comment, folder
-COMMENT = "rule_"  # with which the comments of the plugin's jobs begin
+FIELDS = "%A|%k|%Z"  # job id, comment, working folder
+COMMENT = "rule_"  # prefix of the comments of the plugin's jobs
 SECONDS = 5.0
-PATIENCE = 60  # seconds that the queue's answer may take
+PATIENCE = 60  # seconds to wait for an answer of `squeue`
 
 
 def wait(arguments: Sequence[str], *, seconds: float = SECONDS) -> int:
     """Wait until no such job is left; returns how many there were.
 
-    Nothing is waited for by a Snakemake that only looks, or while this folder is locked: then another one is at work,
-    and Snakemake itself says what to do.
+    Returns at once if Snakemake was called with an option such as --dry-run that runs no jobs, or if this folder is
+    locked: then another Snakemake is running, and Snakemake itself says what to do.
 
     Args:
-        arguments: Snakemake's own.
-        seconds: between two looks at the queue.
+        arguments: Snakemake's command line arguments.
+        seconds: between two queries of the queue.
     """
-    if shutil.which("squeue") is None or _only_looks(arguments) or (LOCKS.is_dir() and any(LOCKS.iterdir())):
+    if shutil.which("squeue") is None or _runs_no_jobs(arguments) or (LOCKS.is_dir() and any(LOCKS.iterdir())):
         return 0
-    found = jobs() or []  # where it can't be asked at all there is no SLURM to wait for
+    found = jobs() or []  # if `squeue` fails at the first query, there is no SLURM to wait for
     if found:
         print(
-            f"jobs of an earlier Snakemake are in SLURM's queue for this folder: {len(found)}. Waiting for them; what "
-            f"they finish counts as done. To go on without them: scancel {' '.join(found)}",
+            f"jobs of an earlier Snakemake are in SLURM's queue for this folder: {len(found)}. Waiting for them; their "
+            f"finished results count as done. To go on without them: scancel {' '.join(found)}",
             file=sys.stderr,
             flush=True,
         )
@@ -47,14 +47,14 @@ def wait(arguments: Sequence[str], *, seconds: float = SECONDS) -> int:
     while left:
         time.sleep(seconds)
         now = jobs()
-        left = left if now is None else now  # a queue that answered before is only busy, or its controller restarted
+        left = left if now is None else now  # the controller answered before: it is only busy or restarting
     return len(found)
 
 
 def jobs() -> list[str] | None:
-    """The ids of this user's jobs that Snakemake's plugin submitted from this folder and that haven't ended; sorted.
+    """The sorted ids of this user's unfinished jobs that Snakemake's plugin submitted from this folder.
 
-    None if the queue can't be asked.
+    None if `squeue` fails.
     """
     command = ["squeue", "--me", "--noheader", "--format", FIELDS]
     try:
@@ -68,5 +68,5 @@ def jobs() -> list[str] | None:
     )
 
 
-def _only_looks(arguments: Sequence[str]) -> bool:
-    return any(LOOKING.fullmatch(argument) for argument in arguments)
+def _runs_no_jobs(arguments: Sequence[str]) -> bool:
+    return any(READ_ONLY_OPTION.fullmatch(argument) for argument in arguments)

@@ -1,1 +1,1 @@
-"""Family: how similar two layers are. One file per measure, `prepare(x, ...)`."""
+"""Family: similarity of two layers. One file per measure, with `prepare(x, ...)` and `compare(a, b)`."""

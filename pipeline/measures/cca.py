@@ -18,10 +18,10 @@ def prepare(x: Float[ndarray, "n d"], *, cut: float | None = None) -> Factors:
 
     Args:
         x: activations, samples by units.
-        cut: see `linalg.factorise`.
+        cut: see `pipeline.measures.shared.factors.factorise`.
 
     Raises:
-        ValueError: unless there are more samples than units and all values are finite.
+        ValueError: if there are no more samples than units, or a value is not finite.
     """
     factors.check_tall(x)
     return factors.factorise(x, cut=cut)
@@ -30,8 +30,8 @@ def prepare(x: Float[ndarray, "n d"], *, cut: float | None = None) -> Factors:
 def compare(a: Factors, b: Factors) -> float:
     """Mean of the min(rank_a, rank_b) canonical correlations (not their squares), in [0, 1].
 
-    Invariant to invertible affine maps of either layer. Unrelated layers reach about sqrt(rank / n), so it means
-    nothing without its null. NaN if a layer is constant (rank 0).
+    Invariant to invertible affine maps of either layer. Unrelated layers reach about sqrt(rank / n), so the
+    value means nothing without its null. NaN if a layer is constant (rank 0).
     """
     found = factors.canonical_correlations(a, b)
     return float(found.mean()) if len(found) else np.nan

@@ -1,4 +1,4 @@
-"""Held-out CCA: canonical variates found on half of the samples, correlated on the other half."""
+"""Held-out CCA: canonical variates are found on half of the samples and correlated on the other half."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class Halves:
 
     @property
     def n(self) -> int:
-        """Number of samples, both halves together."""
+        """Number of samples in both halves together."""
         return self.found.n + len(self.tested)
 
     @property
@@ -38,22 +38,22 @@ class Halves:
         return self.found.cut
 
     def permuted(self, rows: Int[ndarray, " n"]) -> "Halves":
-        """The samples in another order, each half by itself: the order in which `rows` has the samples of that half."""
+        """The samples in another order: each half is permuted separately, in the order of its samples in `rows`."""
         even, odd = rows[rows % 2 == 0] // 2, rows[rows % 2 == 1] // 2
         return Halves(self.found.permuted(even), self.tested[odd])
 
 
 def prepare(x: Float[ndarray, "n d"], *, cut: float | None = None) -> Halves:
-    """Factorise every second sample, and whiten the others with what was found.
+    """Factorise every second sample, and whiten the others by the same factors.
 
-    Samples in label order have the same classes in both halves that way.
+    With samples in label order, both halves then contain the same classes.
 
     Args:
         x: activations, samples by units.
-        cut: see `linalg.factorise`.
+        cut: see `pipeline.measures.shared.factors.factorise`.
 
     Raises:
-        ValueError: unless half of the samples are more than the units and all values are finite.
+        ValueError: if half of the samples are no more than the units, or a value is not finite.
     """
     first, second = x[0::2], x[1::2]
     factors.check_tall(second)
@@ -65,8 +65,8 @@ def prepare(x: Float[ndarray, "n d"], *, cut: float | None = None) -> Halves:
 def compare(a: Halves, b: Halves) -> float:
     """Mean over the min(rank_a, rank_b) pairs of variates of their correlation on the other half, in [-1, 1].
 
-    About 0 for unrelated layers whatever n is. Invariant to invertible affine maps. A pair of which a variate doesn't
-    vary on the other half counts as 0: nothing found there holds. NaN if a layer is constant (rank 0).
+    About 0 for unrelated layers at any n. Invariant to invertible affine maps. A pair counts as 0 if one of its
+    variates is constant on the other half. NaN if a layer is constant (rank 0).
     """
     factors.check_paired(a, b)
     if min(a.rank, b.rank) == 0:

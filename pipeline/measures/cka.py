@@ -17,7 +17,7 @@ FEWEST = 4  # samples: the unbiased estimator divides by n - 3
 
 @dataclass(frozen=True)
 class Kernel:
-    """A layer's linear kernel, without ever making the n x n matrix."""
+    """A layer's linear kernel, stored without the n x n matrix."""
 
     factors: Factors
     diagonal: Float[ndarray, " n"]  # of the kernel of the centred layer: squared norms of the rows
@@ -44,11 +44,11 @@ class Kernel:
 
 
 def prepare(x: Float[ndarray, "n d"], *, cut: float | None = None) -> Kernel:
-    """Factorise a layer and find its HSIC with itself.
+    """Factorise a layer and compute its HSIC with itself.
 
     Args:
         x: activations, samples by units.
-        cut: see `linalg.factorise`.
+        cut: see `pipeline.measures.shared.factors.factorise`.
 
     Raises:
         ValueError: if a value is not finite or there are fewer than 4 samples.
@@ -66,8 +66,7 @@ def compare(a: Kernel, b: Kernel) -> float:
     """`HSIC(a, b) / sqrt(HSIC(a, a) HSIC(b, b))`, each unbiased: about 0 for unrelated layers, so it may be negative.
 
     At most about 1 (1 for a layer with itself). Invariant to rotation, isotropic scale and shift, not to general
-    linear maps. NaN if a layer is constant, or if its HSIC with itself isn't positive (one sample stands out, the
-    others are all alike).
+    linear maps. NaN if a layer is constant, or if its HSIC with itself isn't positive (all samples but one are equal).
     """
     if min(a.rank, b.rank) == 0 or min(a.own, b.own) <= 0:
         return np.nan
@@ -84,8 +83,8 @@ def measure(x: Float[ndarray, "n d"], y: Float[ndarray, "n e"], *, cut: float | 
 def _unbiased(trace: float, k: Float[ndarray, " n"], l: Float[ndarray, " n"]) -> float:  # noqa: E741 (Song's K, L)
     """Unbiased HSIC of two centred kernels, times n (n - 3), from tr(K L) and the kernels' diagonals.
 
-    Song's estimator is made of K and L with zero diagonals. It doesn't depend on centring; with it, the rows of K and L
-    sum to zero, so that those of the kernels without diagonal sum to -k and -l, and the n x n matrices aren't needed.
+    Song's estimator uses K and L with zero diagonals and doesn't depend on centring. For centred kernels the rows of K
+    and L sum to zero, so without their diagonals they sum to -k and -l, and the n x n matrices aren't needed.
     """
     n = len(k)
     return float(trace - n / (n - 2) * (k @ l) + k.sum() * l.sum() / ((n - 1) * (n - 2)))

@@ -1,4 +1,4 @@
-"""Procrustes similarity: how well a rotation lays one layer over the other, both scaled to unit norm."""
+"""Procrustes similarity: how well a rotation aligns one layer with the other, both scaled to unit norm."""
 
 import numpy as np
 from jaxtyping import Float
@@ -18,7 +18,7 @@ def prepare(x: Float[ndarray, "n d"], *, cut: float | None = None) -> Factors:
 
     Args:
         x: activations, samples by units.
-        cut: see `linalg.factorise`.
+        cut: see `pipeline.measures.shared.factors.factorise`.
 
     Raises:
         ValueError: if a value is not finite.

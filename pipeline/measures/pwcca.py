@@ -1,4 +1,4 @@
-"""PWCCA: canonical correlations weighted by how much of the first layer each of its canonical variates accounts for."""
+"""PWCCA: canonical correlations, weighted by how much of the first layer each canonical variate accounts for."""
 
 import numpy as np
 from jaxtyping import Float
@@ -18,10 +18,10 @@ def prepare(x: Float[ndarray, "n d"], *, cut: float | None = None) -> Factors:
 
     Args:
         x: activations, samples by units.
-        cut: see `linalg.factorise`.
+        cut: see `pipeline.measures.shared.factors.factorise`.
 
     Raises:
-        ValueError: unless there are more samples than units and all values are finite.
+        ValueError: if there are no more samples than units, or a value is not finite.
     """
     factors.check_tall(x)
     return factors.factorise(x, cut=cut)

@@ -1,4 +1,4 @@
-"""RDM correlation: do two layers find the same pairs of samples alike?"""
+"""RDM correlation: whether the same pairs of samples are similar in two layers."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -20,13 +20,13 @@ FEWEST = 2  # pairs of samples, for a correlation
 
 @dataclass(frozen=True)
 class Dissimilarities:
-    """A layer's dissimilarities of all pairs of samples, or their ranks; NaN where undefined, else standardised."""
+    """A layer's dissimilarities of all pairs of samples, or their ranks; standardised if none is undefined (NaN)."""
 
     scores: Float[ndarray, " pairs"]
     method: Literal["spearman", "pearson"]
-    whole: bool  # no pair is undefined
+    whole: bool  # all pairs are defined
     n: int
-    rank: int  # number of samples with a dissimilarity, that is, whose units are not all equal
+    rank: int  # number of samples with a dissimilarity: those whose units are not all equal
     cut: float  # deviation, relative to the largest value, up to which they count as equal
 
     def permuted(self, rows: Int[ndarray, " n"]) -> "Dissimilarities":
@@ -36,11 +36,11 @@ class Dissimilarities:
 
 
 def prepare(x: Float[ndarray, "n d"], *, method: Literal["spearman", "pearson"] = "spearman") -> Dissimilarities:
-    """The RDM of a layer (`linalg.dissimilarities`), or the ranks in it.
+    """The RDM of a layer (`factors.dissimilarities`), or the ranks of its entries.
 
     Args:
         x: activations, samples by units.
-        method: Spearman's correlation between RDMs, which compares their orders, or Pearson's, which compares values.
+        method: "spearman" compares the RDMs' ranks, "pearson" their values.
 
     Raises:
         ValueError: if a value is not finite.
@@ -58,8 +58,8 @@ def prepare(x: Float[ndarray, "n d"], *, method: Literal["spearman", "pearson"] 
 def compare(a: Dissimilarities, b: Dissimilarities) -> float:
     """Correlation between the two RDMs' upper triangles, in [-1, 1]; about 0 for unrelated layers.
 
-    Invariant to what leaves each sample's activation vector alike up to scale and offset over units, and to permuted
-    units. Pairs undefined in either layer are left out. NaN if fewer than two pairs are left, or all are equal.
+    Invariant to a scale and an offset of each sample's activation vector, and to permutations of the units. Pairs that
+    are undefined in either layer are left out. NaN if fewer than two pairs are left, or all are equal.
     """
     factors.check_paired(a, b)
     if a.whole and b.whole:
@@ -80,12 +80,12 @@ def measure(
 
 
 def _ranks(values: Float[ndarray, " pairs"]) -> Float[ndarray, " pairs"]:
-    """Ranks from 1, ties sharing their mean; NaN stays NaN."""
+    """Ranks from 1, ties get their mean rank; NaN stays NaN."""
     return rankdata(values, nan_policy="omit")
 
 
 def _standardised(values: Float[ndarray, " pairs"]) -> Float[ndarray, " pairs"]:
-    """Centred and of unit norm, so that a correlation is a product; NaN if there is no variation."""
+    """Centred and scaled to unit norm, so a correlation is a product; NaN if there is no variation."""
     centred = values - values.mean()
     norm = np.linalg.norm(centred)
     if norm <= len(values) * factors.EPSILON * np.abs(values).max():

@@ -15,15 +15,15 @@ VARIANCE = 0.99  # Raghu et al. 2017
 
 
 def prepare(x: Float[ndarray, "n d"], *, variance: float = VARIANCE, cut: float | None = None) -> Factors:
-    """Factorise a layer and keep as few leading components as hold `variance` of its variance; they are its `rank`.
+    """Factorise a layer and keep the fewest leading components that hold the share `variance`; `rank` is their number.
 
     Args:
         x: activations, samples by units.
-        variance: share of the variance, which is the sum of the *squared* singular values; in (0, 1].
-        cut: see `linalg.factorise`.
+        variance: share of the variance, the sum of the *squared* singular values; in (0, 1].
+        cut: see `pipeline.measures.shared.factors.factorise`.
 
     Raises:
-        ValueError: unless there are more samples than units and all values are finite, or for another `variance`.
+        ValueError: if there are no more samples than units, a value is not finite, or `variance` is out of range.
     """
     if not 0 < variance <= 1:
         raise ValueError(f"found variance={variance}; expected a share in (0, 1], such as {VARIANCE}")
@@ -34,10 +34,10 @@ def prepare(x: Float[ndarray, "n d"], *, variance: float = VARIANCE, cut: float 
 
 
 def compare(a: Factors, b: Factors) -> float:
-    """Mean of the canonical correlations between the components kept, as many as the smaller number of them; in [0, 1].
+    """Mean of the min(rank_a, rank_b) canonical correlations between the components kept, in [0, 1].
 
-    Invariant to rotation, isotropic scale and shift. How many components are kept falls with depth in trained
-    networks, and with it the chance level: compare with the null and with CCA. NaN if a layer is constant.
+    Invariant to rotation, isotropic scale and shift. In trained networks the number of components kept
+    falls with depth, and the chance level with it: compare with the null and with CCA. NaN if a layer is constant.
     """
     found = factors.canonical_correlations(a, b)
     return float(found.mean()) if len(found) else np.nan

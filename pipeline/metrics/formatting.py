@@ -1,4 +1,4 @@
-"""Names and numbers as readers see them, on the page and in README."""
+"""Names and numbers in words for readers, in the report and README."""
 
 import math
 import re
@@ -9,20 +9,20 @@ ABBREVIATIONS = {
     name.lower(): name
     for name in ("BN", "CCA", "CKA", "DFA", "FA", "MLP", "MSE", "PWCCA", "RDM", "ReLU", "SG", "SGD", "SVCCA")
 }
-COUNTED = {"hidden": "hidden layer", "layers": "layer"}  # `hidden20` is how many
-NUMBERED = ("dimension", "layer", "rate", "seed", "step", "width")  # `layer7` is which one
-FULL_STOP = re.compile(r"(?<!\d)\.|\.(?!\d)")  # that of `0.5` is none
+COUNTED = {"hidden": "hidden layer", "layers": "layer"}  # `hidden20` is a number of layers
+NUMBERED = ("dimension", "layer", "rate", "seed", "step", "width")  # `layer7` is the number of one layer
+FULL_STOP = re.compile(r"(?<!\d)\.|\.(?!\d)")  # but not the point in `0.5`
 BACKTICKS = re.compile(r"`{1,2}([^`]+)`{1,2}")  # code in a docstring
 NUMBER = re.compile(r"(\d+(?:\.\d+)?)")
 MISSING = "\N{EN DASH}"
 DIGITS = 4
-SMALL, LARGE = 1e-3, 1e5  # outside, numbers are shown in powers of ten
+SMALL, LARGE = 1e-3, 1e5  # outside this range, numbers are shown in scientific notation
 MINUTE, HOUR = 60, 3600
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Mean, bounds of its 95 % confidence interval, number of values; None or NaN where there is none."""
+    """Mean, bounds of its 95 % confidence interval, and number of values; None or NaN if missing."""
 
     mean: float | None
     low: float | None
@@ -31,7 +31,7 @@ class Estimate:
 
 
 def parts(name: str) -> list[str]:
-    """The parts of a headline number's name: `test_accuracy.one_sg.hidden20` has three."""
+    """Split the name of a headline number at its full stops: `test_accuracy.one_sg.hidden20` has three parts."""
     return FULL_STOP.split(name)
 
 
@@ -46,12 +46,12 @@ def words(part: str) -> str:
 
 
 def place(name: str, labels: Mapping[str, str], phrases: Mapping[str, str] | None = None) -> tuple[str, str]:
-    """Where a headline number belongs in a table: its row, in words, and its column, the method.
+    """A headline number's place in a table: its row, in words, and its column, the method's label.
 
     Args:
         name: such as `test_accuracy.one_sg.hidden20`, which gives `test accuracy, 20 hidden layers` and the label.
-        labels: methods' labels by name. Of a number that belongs to no method, or to several, the column is empty.
-        phrases: other words for some parts.
+        labels: methods' labels by name. The column is empty if the number belongs to no method or to several.
+        phrases: words to use for some parts instead.
     """
     methods = [part for part in parts(name) if part in labels]
     column = methods[0] if len(methods) == 1 else None
@@ -65,7 +65,7 @@ def natural(text: str) -> list[tuple[float, str]]:
 
 
 def number(value: float | None, *, scale: float | None = None) -> str:
-    """A number to four significant digits of `scale` (by default its own size); a dash where there is none."""
+    """A number to four significant digits of `scale` (its own size by default); a dash if missing."""
     if value is None or not math.isfinite(value):
         return MISSING
     size = abs(value if scale is None else scale)
@@ -73,17 +73,17 @@ def number(value: float | None, *, scale: float | None = None) -> str:
         return "0"
     if not SMALL <= size < LARGE:
         return f"{value:.{DIGITS - 2}e}"
-    exponent = int(f"{size:.{DIGITS - 1}e}".partition("e")[2])  # after rounding: 0.99999 is shown as 1.000
+    exponent = int(f"{size:.{DIGITS - 1}e}".partition("e")[2])  # taken after rounding: 0.99999 is shown as 1.000
     return f"{value:.{max(0, DIGITS - 1 - exponent)}f}"
 
 
 def mean(estimate: Estimate) -> str:
-    """An estimate's mean, rounded as its bounds are."""
+    """An estimate's mean, rounded like its bounds."""
     return number(estimate.mean, scale=_scale(estimate))
 
 
 def bounds(estimate: Estimate) -> str:
-    """The interval `[low, high]`, rounded as its mean is; a dash where there is none."""
+    """The interval `[low, high]`, rounded like its mean; a dash if missing."""
     if estimate.low is None or estimate.high is None or not math.isfinite(estimate.low + estimate.high):
         return MISSING
     scale = _scale(estimate)
@@ -91,13 +91,13 @@ def bounds(estimate: Estimate) -> str:
 
 
 def _scale(estimate: Estimate) -> float:
-    """The size by which mean and bounds are rounded alike: that of the largest."""
+    """The scale for rounding mean and bounds: the largest of the three."""
     values = [v for v in (estimate.mean, estimate.low, estimate.high) if v is not None and math.isfinite(v)]
     return max(map(abs, values), default=0.0)
 
 
 def duration(seconds: float) -> str:
-    """A time: `3 h 05 min`, `4 min 12 s`, `0.8 s`."""
+    """A duration in words: `3 h 05 min`, `4 min 12 s`, `0.8 s`."""
     if seconds < MINUTE:
         return f"{seconds:.1f} s"
     if seconds < HOUR:
@@ -106,15 +106,15 @@ def duration(seconds: float) -> str:
 
 
 def capitalise(text: str) -> str:
-    """`text` with a capital at its beginning, the rest as it is."""
+    """`text` with its first letter capitalised and the rest unchanged."""
     return text[:1].upper() + text[1:]
 
 
 def first_sentence(text: str) -> str:
-    """The first sentence of a text, on one line; the full stops of `e.g. this` end none."""
+    """The first sentence of a text, on one line; full stops before a small letter (`e.g. this`) don't end it."""
     return re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(text.split()), maxsplit=1)[0]
 
 
 def paragraphs(text: str) -> list[str]:
-    """The paragraphs of a text, each on one line; blank lines part them."""
+    """The paragraphs of a text, each on one line; blank lines separate them."""
     return [" ".join(part.split()) for part in re.split(r"\n\s*\n", text) if part.strip()]

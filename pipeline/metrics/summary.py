@@ -1,4 +1,4 @@
-"""Each headline number with its mean, its intervals and n."""
+"""Summarise each headline number by its mean, intervals and n."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,9 +8,9 @@ from pipeline.metrics import intervals
 
 
 def summarise(numbers: Mapping[str, Sequence[float]]) -> dict[str, dict[str, Any]]:
-    """Of each number the mean, both intervals and n, and the values in the order of the seeds.
+    """The mean, both intervals, n, and the values in the order of the seeds, for each number.
 
-    None stands for what isn't finite. `low` and `high` are Student's, `bootstrap` has the bounds of the other.
+    Non-finite numbers become None. `low` and `high` are Student's interval, `bootstrap` is the other one.
     """
     bounds = intervals.bootstraps(list(numbers.values()))
     return {
@@ -24,5 +24,5 @@ def summarise(numbers: Mapping[str, Sequence[float]]) -> dict[str, dict[str, Any
 
 
 def finite(number: float) -> float | None:
-    """The number, or None where JSON has nothing for it."""
+    """The number, or None if it isn't finite, which JSON can't express."""
     return number if math.isfinite(number) else None

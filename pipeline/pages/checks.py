@@ -1,20 +1,39 @@
-"""What speaks for a study's results and against them, as the review tells it."""
+"""Checks of a study's results: audit, published values, missing or stale results, Weights & Biases' records."""
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.pages.evidence import Results, origin
-from pipeline.pages.review_model import DIVERGED, FINISHED, MISSING, Check, Published, Run
+from pipeline.pages.evidence import DIVERGED, FINISHED, MISSING, Results, origin
 from pipeline.results import paths
 from pipeline.study.plan import Plan
-from pipeline.tracking.reader import Recorded
+from pipeline.tracking.reader import OfflineRun
 
-ROUNDING = 1e-9  # relative, on the way through W&B's JSON
+ROUNDING = 1e-9  # relative difference that W&B's JSON may cause in a number
+
+
+@dataclass(frozen=True)
+class Check:
+    """A reason to trust the study, or not to; `good` is None where there is nothing to judge."""
+
+    name: str
+    good: bool | None
+    says: str
+    details: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class PublishedComparison:
+    """How the results compare with those published last; `claims` says what differs, by the claim's id."""
+
+    same: bool
+    says: str
+    claims: Mapping[str, str] = field(default_factory=dict)
 
 
 def audit(findings: Sequence[str] | None) -> Check:
-    """What an audit found."""
+    """What an audit found; None if none was made."""
     if findings is None:
         return Check("Audit", None, "no audit was made for this page")
     return Check(
@@ -25,64 +44,67 @@ def audit(findings: Sequence[str] | None) -> Check:
     )
 
 
-def published(found: Published | None) -> Check:
-    """Are the results those that were published?"""
+def published(found: PublishedComparison | None) -> Check:
+    """Whether the results are those that were published."""
     if found is None:
         return Check("Against what is published", None, "nothing published yet")
     details = [f"{claim}: {text}" for claim, text in found.claims.items()]
     return Check("Against what is published", found.same, found.says, details)
 
 
-def made(plan: Plan, metrics: Mapping[str, Any], runs: Mapping[str, Run], rows: Sequence[Any]) -> list[Check]:
-    """Are the verdicts and the runs there, and from the present settings and code?"""
-    every = list(runs.values())
-    missing = [run.name for run in every if run.status == MISSING]
-    diverged = [run.name for run in every if run.status == DIVERGED]
-    other = [run.name for run in every if run.present is False]
-    there = len(every) - len(missing)
+def verdicts(plan: Plan, metrics: Mapping[str, Any], rows: Sequence[Any]) -> Check:
+    """Whether the claims were judged, from numbers made with the present settings."""
     settings = origin(metrics).get("settings")
-    numbers = Check("Verdicts", False, "not judged yet: run the workflow")
-    if rows and settings == plan.settings_hash():
-        numbers = Check("Verdicts", True, "from numbers that were made with the study's present settings")
-    elif rows:
-        says = f"from numbers made with settings {settings}, the study now has {plan.settings_hash()}: run it again"
-        numbers = Check("Verdicts", False, says)
+    if not rows:
+        return Check("Verdicts", False, "not judged yet: run the workflow")
+    if settings == plan.settings_hash():
+        return Check("Verdicts", True, "from numbers that were made with the study's present settings")
+    says = f"from numbers made with settings {settings}, the study now has {plan.settings_hash()}: run it again"
+    return Check("Verdicts", False, says)
+
+
+def runs(found: Results) -> list[Check]:
+    """Whether every run has a result that was made with the present settings and code, and which runs diverged."""
+    every = found.plan.runs
+    missing = [run for run in every if found.status(run) == MISSING]
+    diverged = [run for run in every if found.status(run) == DIVERGED]
+    other = [run for run in every if run in found.summaries and not found.is_present(run)]
+    there = len(every) - len(missing)
     return [
-        numbers,
         Check("Runs with a result", not missing, f"{there} of {len(every)}", missing),
         Check("Made with the present settings and code", not other, f"{there - len(other)} of {there} runs", other),
         Check("Runs that diverged", None, f"{len(diverged)}; no mean contains them" if diverged else "none", diverged),
     ]
 
 
-def figures(plan: Plan, name: str) -> Check:
-    """Are all figures drawn?"""
-    missing = [figure for figure in plan.study.figures if not paths.drawing(name, figure, "svg").is_file()]
+def figures(plan: Plan) -> Check:
+    """Whether all figures are drawn."""
+    missing = [figure for figure in plan.study.figures if not paths.drawing(plan.name, figure, "svg").is_file()]
     every = len(plan.study.figures)
     return Check("Figures drawn", not missing, f"{every - len(missing)} of {every}", missing)
 
 
-def records(results: Results) -> Check:
-    """Are W&B's records whole, and do they say what the results say?"""
-    found, damaged = results.records, results.damaged
-    unfinished = [f"{run}: its record is {each.status}" for run, each in found.items() if each.status != FINISHED]
+def records(found: Results) -> Check:
+    """Whether W&B's records are complete and have the same numbers as the results."""
+    there, damaged = found.records, found.damaged
+    unfinished = [f"{run}: its record is {each.status}" for run, each in there.items() if each.status != FINISHED]
     other = [
         f"{run}: another {name} than in the results"
-        for run in found
-        for name in _differing(results.summaries[run], found[run])
+        for run in there
+        for name in _differing(found.summaries[run], there[run])
     ]
-    says = f"{len(found)} of {len(results.summaries)} runs are recorded here"
-    if not found and not damaged:
+    says = f"{len(there)} of {len(found.summaries)} runs are recorded here"
+    if not there and not damaged:
         return Check("Weights & Biases", None, f"{says}; curves are from the results")
-    says += f", {len(found) - len({each.partition(':')[0] for each in other})} with the numbers of the results"
-    if len(found) < len(results.summaries):
+    says += f", {len(there) - len({each.partition(':')[0] for each in other})} with the numbers of the results"
+    if len(there) < len(found.summaries):
         says += "; other curves are from the results"
     problems = [*damaged, *unfinished, *other]
     return Check("Weights & Biases", not problems, says, problems)
 
 
 def reasons(found: Sequence[tuple[str, Sequence[str]]] | None) -> Check:
-    """Why the jobs of the last run here ran."""
+    """Why the jobs of the last run here ran; None if there is no log of a run."""
     if found is None:
         return Check("Last run here", None, "none is on record: the results were pulled, or their logs removed")
     count = sum(len(jobs) for _, jobs in found)
@@ -90,8 +112,8 @@ def reasons(found: Sequence[tuple[str, Sequence[str]]] | None) -> Check:
     return Check("Last run here", None, f"{count} jobs ran" if count else "nothing ran: all was fresh", details)
 
 
-def _differing(summary: Mapping[str, Any], record: Recorded) -> list[str]:
-    """The final numbers of which W&B has another value than the results."""
+def _differing(summary: Mapping[str, Any], record: OfflineRun) -> list[str]:
+    """The final numbers for which W&B has another value than the results."""
     pairs = {name: (value, record.summary.get(name)) for name, value in summary["final"].items()}
     return [
         name

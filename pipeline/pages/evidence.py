@@ -1,4 +1,4 @@
-"""The runs behind each claim: from its numbers to analyses, from these to the trainings that they read."""
+"""Read a study's results, finished or not, and find which claims rest on which runs."""
 
 import collections
 import math
@@ -7,45 +7,94 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.metrics.names import setting
-from pipeline.pages import sparklines
-from pipeline.pages.review_model import DIVERGED, MISSING, SPARK, Group, Run
-from pipeline.pages.sparklines import Curve, Panel
 from pipeline.results import paths, store, timing
 from pipeline.study import schema
-from pipeline.study.labels import identity
 from pipeline.study.plan import Plan
 from pipeline.tracking import reader, study_runs
-from pipeline.tracking.reader import Recorded
+from pipeline.tracking.reader import OfflineRun
 from pipeline.verdicts.claims import Ledger
 
-LOSS, ACCURACY = "train_loss", "test_accuracy"
+FINISHED, DIVERGED, MISSING = "finished", "diverged", "missing"  # how a run ended; the last has no result
+LOSS = "train_loss"
 
 
 @dataclass(frozen=True)
 class Results:
-    """What there is of a study.
+    """The results that a study has so far; mappings are by the run's name.
 
     Attributes:
-        name: the study's.
         plan: its jobs.
-        summaries: how each run ended, by the run's name, as what follows is.
-        tracked: W&B's ids.
-        records: W&B's records.
-        damaged: what is wrong with those that can't be read.
-        loss: the training losses.
+        summaries: how each run ended.
+        tracked: the runs' ids in W&B.
+        records: the runs' W&B records.
+        damaged: a message for each W&B record that can't be read.
+        loss: the training losses, as pairs of step and value.
     """
 
-    name: str
     plan: Plan
     summaries: Mapping[str, Mapping[str, Any]]
     tracked: Mapping[str, str]
-    records: Mapping[str, Recorded]
+    records: Mapping[str, OfflineRun]
     damaged: Sequence[str]
-    loss: Mapping[str, sparklines.Points]
+    loss: Mapping[str, Sequence[tuple[int, float]]]
+
+    def status(self, run: str) -> str:
+        """How a run ended."""
+        return self.summaries[run]["status"] if run in self.summaries else MISSING
+
+    def is_present(self, run: str) -> bool:
+        """Whether a run's result was made with the present settings and code."""
+        made, job = origin(self.summaries[run]), self.plan.job("train", run=run)
+        return (made.get("settings"), made.get("code")) == (job.settings_hash, job.code)
+
+    def seconds(self, run: str) -> float | None:
+        """The wall time of a training; None if it wasn't timed."""
+        path = self.plan.job("train", run=run).benchmark
+        rows = timing.measured(path.read_text(encoding="utf-8")) if path.is_file() else []
+        return math.fsum(row["s"] for row in rows) if rows else None
 
 
-def analyses(claims: Ledger) -> dict[str, list[str]]:
+def read(plan: Plan) -> Results:
+    """Read the results that a study has so far."""
+    summaries = {run: found for run in plan.runs if (found := read_json(paths.summary(plan.name, run)))}
+    ids = {run: id_ for run, found in summaries.items() if (id_ := tracked(found))}
+    records, damaged = reader.newest(list(ids.values()), reader.folder())
+    by_run = {run: records[id_] for run, id_ in ids.items() if id_ in records}
+    loss = {run: _loss(plan.name, run, by_run.get(run)) for run in summaries}
+    return Results(plan, summaries, ids, by_run, damaged, loss)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The content of a JSON file; empty if it isn't there yet."""
+    return store.read_json(path) if path.is_file() else {}
+
+
+def origin(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The provenance of a result; empty if it has none."""
+    return content.get(store.PROVENANCE) or {}
+
+
+def tracked(summary: Mapping[str, Any]) -> str | None:
+    """The W&B id that a training asked for, from its summary; None if the summary's provenance is incomplete."""
+    made = origin(summary)
+    if not {"settings", "inputs"} <= made.keys():
+        return None
+    return study_runs.training_id(made)
+
+
+def _loss(study: str, run: str, record: OfflineRun | None) -> Sequence[tuple[int, float]]:
+    """A run's training loss as W&B recorded it, otherwise from the results."""
+    if record and LOSS in record.curves:
+        return record.curves[LOSS]
+    path = paths.history(study, run)
+    if not path.is_file():
+        return []
+    table = store.read_table(path)
+    table = table[(table["quantity"] == LOSS) & (table["layer"] == 0)]
+    return list(zip(table["step"].tolist(), table["value"].tolist(), strict=True))
+
+
+def analyses_by_claim(claims: Ledger) -> dict[str, list[str]]:
     """The analyses whose numbers each claim compares, by the claim's id."""
     found = {}
     for claim in claims.claims:
@@ -54,128 +103,20 @@ def analyses(claims: Ledger) -> dict[str, list[str]]:
     return found
 
 
-def read(name: str, plan: Plan) -> Results:
-    """What there is of a study: a half-finished one has a page too."""
-    summaries = {run: found for run in plan.runs if (found := read_json(paths.summary(name, run)))}
-    ids = {run: id_ for run, found in summaries.items() if (id_ := tracked(found))}
-    records, damaged = reader.newest(list(ids.values()), reader.folder())
-    by_run = {run: records[id_] for run, id_ in ids.items() if id_ in records}
-    loss = {run: _loss(name, run, by_run.get(run)) for run in summaries}
-    return Results(name, plan, summaries, ids, by_run, damaged, loss)
+def claims_by_run(plan: Plan, analyses: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """The ids of the claims that rest on each run, by the run's name.
 
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file; nothing if it isn't there yet."""
-    return store.read_json(path) if path.is_file() else {}
-
-
-def tracked(summary: Mapping[str, Any]) -> str | None:
-    """W&B's id of a run, from how it ended: the one that the training asked for; None if it doesn't say from what."""
-    made = origin(summary)
-    if not {"settings", "inputs"} <= made.keys():
-        return None
-    return study_runs.training_id(made)
-
-
-def origin(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A result's provenance; nothing if it has none."""
-    return content.get(store.PROVENANCE) or {}
-
-
-def claims(plan: Plan, behind: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """The claims that rest on each run, by the run's name."""
+    Args:
+        plan: the study's jobs.
+        analyses: the analyses of each claim, by the claim's id.
+    """
     found = collections.defaultdict(list)
-    for claim, names in behind.items():
+    for claim, names in analyses.items():
         for run in {run.name for each in names if each in plan.study.analyses for run in runs_of(plan, each)}:
             found[run].append(claim)
     return found
 
 
 def runs_of(plan: Plan, analysis: str) -> list[schema.Run]:
-    """The runs that an analysis reads; none for one that makes what it needs itself."""
+    """The runs that an analysis reads; none if it trains its own models."""
     return [] if plan.declared(analysis)["SCOPE"] == "study" else plan.select(analysis)
-
-
-def _loss(name: str, run: str, record: Recorded | None) -> sparklines.Points:
-    """A run's training loss as W&B recorded it, or else from the results, which are those that travel."""
-    if record and LOSS in record.curves:
-        return record.curves[LOSS]
-    path = paths.history(name, run)
-    if not path.is_file():
-        return []
-    table = store.read_table(path)
-    table = table[(table["quantity"] == LOSS) & (table["layer"] == 0)]
-    return list(zip(table["step"].tolist(), table["value"].tolist(), strict=True))
-
-
-def row(found: Results, run: str, rests: Sequence[str]) -> Run:
-    """What the page shows of a run.
-
-    Args:
-        found: the study's results.
-        run: its name.
-        rests: the claims that rest on it.
-    """
-    known = found.plan.runs[run]
-    if run not in found.summaries:
-        return Run(run, known.method, known.seed, MISSING, claims=rests)
-    summary, record = found.summaries[run], found.records.get(run)
-    made = origin(summary)
-    now = (job := found.plan.job("train", run=run)).settings_hash, job.code
-    return Run(
-        name=run,
-        method=known.method,
-        seed=known.seed,
-        status=summary["status"],
-        settings=made.get("settings"),
-        present=(made.get("settings"), made.get("code")) == now,
-        tracked=found.tracked.get(run),
-        record=record.status if record else "not here",
-        hardware=hardware(made),
-        seconds=seconds(found.name, run),
-        accuracy=summary["final"].get(ACCURACY),
-        claims=rests,
-        spark=_panel(found, [run], *SPARK),
-    )
-
-
-def seconds(name: str, run: str) -> float | None:
-    """A training's wall time; None if it wasn't timed."""
-    path = paths.results(name) / "timing" / "train" / f"{run}.tsv"
-    rows = timing.measured(path.read_text(encoding="utf-8")) if path.is_file() else []
-    return math.fsum(row["s"] for row in rows) if rows else None
-
-
-def _panel(found: Results, runs: Sequence[str], *size: int) -> Panel | None:
-    labels = {method: entry.label for method, entry in found.plan.study.methods.items()}
-    drawn = [
-        Curve(found.plan.runs[run].method, found.loss[run], found.summaries[run]["status"] == DIVERGED)
-        for run in runs
-        if run in found.loss
-    ]
-    return sparklines.panel(drawn, labels, *size)
-
-
-def hardware(made: Mapping[str, Any]) -> str | None:
-    """Where a result was made, from its provenance."""
-    machine = made.get("hardware")
-    return f"{machine['cpu']}, {machine['cores']} cores, {machine['gpu'] or 'no GPU'}" if machine else None
-
-
-def groups(found: Results, names: Sequence[str], runs: Mapping[str, Run]) -> list[Group]:
-    """The runs that analyses read, by setting; a setting that several of them read in the same runs stands once."""
-    settings: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for name in names:
-        members_of: dict[str, list[str]] = {}
-        for run in runs_of(found.plan, name):
-            who = identity(run)
-            members_of.setdefault(setting(who["hidden"], who["varied"]), []).append(run.name)
-        for words, members in members_of.items():
-            settings.setdefault((words, tuple(members)), []).append(name)
-    gathered = []
-    for (words, members), readers in settings.items():
-        methods: dict[str, list[Run]] = {}
-        for run in members:
-            methods.setdefault(runs[run].method, []).append(runs[run])
-        gathered.append(Group(words, readers, methods, _panel(found, members)))
-    return gathered

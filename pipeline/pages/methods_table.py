@@ -1,4 +1,4 @@
-"""What the methods cost and yield, side by side in one setting (claim C18)."""
+"""Cost, gradient cosine and accuracy of the methods, side by side in one setting (claim C18)."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ Number = Mapping[str, Any]  # mean, low, high and n
 
 
 @dataclass(frozen=True)
-class Comparison:
+class MethodsComparison:
     """Headline numbers of several methods in one setting.
 
     Attributes:
         setting: the end of the numbers' names, such as `hidden5`.
-        analyses: where each quantity comes from.
-        cells: an estimate by quantity and method.
+        analyses: the analysis that each quantity comes from.
+        cells: the estimates by quantity and method.
     """
 
     setting: str
@@ -30,10 +30,10 @@ class Comparison:
         return self.cells.get(quantity, {}).get(method)
 
 
-def compare(metrics: Mapping[str, Mapping[str, Number]], methods: Collection[str]) -> Comparison | None:
-    """Cost, cosine and accuracy in the setting that has most of the methods; None if no setting has any.
+def compare(metrics: Mapping[str, Mapping[str, Number]], methods: Collection[str]) -> MethodsComparison | None:
+    """Cost, cosine and accuracy in the setting with most methods; None if no setting has such a number.
 
-    Numbers of one quantity all come from one analysis: others may have been trained otherwise.
+    All numbers of one quantity come from one analysis: runs of another analysis may have other settings.
 
     Args:
         metrics: headline numbers by analysis and name.
@@ -53,13 +53,13 @@ def compare(metrics: Mapping[str, Mapping[str, Number]], methods: Collection[str
     for quantity, analysis, setting in sorted(found, key=lambda key: -len(found[key])):
         if setting == chosen:
             best.setdefault(quantity, analysis)
-    return Comparison(
+    return MethodsComparison(
         chosen, best, {quantity: found[quantity, analysis, chosen] for quantity, analysis in best.items()}
     )
 
 
 def relative(estimate: Estimate | None, reference: Estimate | None) -> float | None:
-    """How many times the reference's mean a mean is; None where one of the two is missing."""
+    """A mean as a multiple of the reference's mean; None where one of the two is missing."""
     if estimate is None or reference is None or estimate.mean is None or not reference.mean:
         return None
     return estimate.mean / reference.mean

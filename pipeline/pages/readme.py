@@ -1,12 +1,10 @@
-"""Stage: fill in the generated parts of README.md. `python -m pipeline document`, or `--check` to change nothing.
+"""Fill in the generated parts of README.md.
 
-A part stands between `<!-- begin NAME -->` and `<!-- end NAME -->`. What can't be made here, because there are no
-results, is left as it stands.
+A part stands between `<!-- begin NAME -->` and `<!-- end NAME -->`. Parts whose results aren't there stay as they are.
 """
 
 import argparse
 import re
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,8 +12,9 @@ from typing import Any
 
 from pipeline import members
 from pipeline.metrics import formatting
-from pipeline.pages import report_model
-from pipeline.results import paths, store, timing
+from pipeline.pages import rule_graph
+from pipeline.pages.report_model import Grid
+from pipeline.results import paths, provenance, store, timing
 from pipeline.study.load import load_study
 from pipeline.verdicts import claim_rows
 
@@ -25,8 +24,8 @@ CAPTIONS = Path("workflow/report")
 STUDY = "study"
 TIMED = ("smoke", STUDY)
 FIGURE = "learning_curves"
-# The headline numbers that README shows, by analysis, in this order; the report shows all. A number is named by a part
-# of its name, or by several that it must all have.
+# The headline numbers that README shows, by analysis and in this order; the report shows all. Each is chosen by parts
+# of its name, all of which it must have.
 HEADLINES = {
     "learning": (("test_accuracy",),),
     "tuned_learning": (("test_accuracy",),),
@@ -44,7 +43,7 @@ HEADLINES = {
     "deep_linear_convergence": (("log10_gap", "by_line_search"),),
     "counter_example": (("added_critical_share",),),
 }
-# In words that need no report.
+# Words for parts of names, for readers who don't know the report.
 PHRASES = {
     "test_accuracy": "test accuracy",
     "cosine": "cosine of synthetic and true gradient, mean over the gated layers",
@@ -61,14 +60,12 @@ PHRASES = {
     "added_critical_share": "share of the plane where only training with the synthetic gradient stands still",
 }
 Row = tuple[str, str, Mapping[str, formatting.Estimate]]  # analysis, number, cells by column
-SHORT = 12  # characters of a commit's hash
-RULEGRAPH = ("-m", "snakemake", "reproduce", "all", "--rulegraph", "mermaid-js")
-UNCHECKED = ("times",)  # every run takes another time; that alone makes nothing out of date
+UNCHECKED = ("times",)  # times differ from run to run, which makes nothing out of date
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Fill in every part, or with `--check` exit 1 and list those that are out of date."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Fill in every part; with `--check`, list the parts that are out of date and exit with 1 if there are any."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if a part is out of date")
     check = parser.parse_args(argv).check
     text = before = README.read_text(encoding="utf-8")
@@ -94,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def fill(text: str, name: str, content: str) -> str:
-    """`text` with `content` between the marks of the part `name`.
+    """Put `content` between the marks of the part `name` of a text.
 
     Raises:
         ValueError: if the text doesn't have the part exactly once.
@@ -107,7 +104,7 @@ def fill(text: str, name: str, content: str) -> str:
 
 
 def verdicts() -> str | None:
-    """Every claim as a whole, with its verdict and the sentence that decides it."""
+    """The table of claims, with verdicts and the deciding evidence; None without results."""
     path = paths.verdicts(STUDY)
     if not path.is_file():
         return None
@@ -119,14 +116,14 @@ def verdicts() -> str | None:
 
 
 def _evidence(row: Mapping[str, Any]) -> str:
-    """Of several parts, how many are replicated; then the sentence on the one that decides."""
+    """How many of several parts are replicated, then the sentence on the deciding part."""
     several = row["statistic"] is not None and row["interval"] is None
     count = f"{row['statistic']} of {row['n']} parts replicated. " if several else ""
     return count + formatting.capitalise(row["evidence"])
 
 
 def findings() -> str | None:
-    """The main numbers, methods side by side, and what they come from."""
+    """The main numbers with methods side by side, and the results that they come from; None without results."""
     path = paths.metrics(STUDY)
     if not path.is_file():
         return None
@@ -136,10 +133,10 @@ def findings() -> str | None:
     for analysis, wanted in HEADLINES.items():
         metrics = content["metrics"].get(analysis, {})
         chosen = {name: value for name, value in metrics.items() if _among(name, wanted)}
-        grid = report_model.grid(chosen, labels, PHRASES)
+        grid = Grid.of(chosen, labels, PHRASES)
         rows += [(formatting.capitalise(formatting.words(analysis)), row, cells) for row, cells in grid.rows.items()]
     origin = content[store.PROVENANCE]
-    commit = (origin.get("commit") or "unknown")[:SHORT] + (" with uncommitted changes" if origin.get("dirty") else "")
+    commit = provenance.describe_commit(origin) or "unknown"
     groups = _groups(rows, ["", *labels.values()])
     tables = [
         *(_side_by_side(group, columns) for columns, group in groups),
@@ -154,9 +151,9 @@ def _among(name: str, wanted: Sequence[Sequence[str]]) -> bool:
 
 
 def _groups(rows: Sequence[Row], labels: Sequence[str]) -> list[tuple[list[str], list[Row]]]:
-    """Rows for one table each, with the columns that it needs: as few tables as there are sets of methods compared.
+    """Divide rows into tables; analyses whose methods are among those of another share its table.
 
-    The table with most rows comes first, numbers without a method come last.
+    Each table comes with the columns that it needs. The one with most rows is first, numbers without a method are last.
     """
     present: dict[str, set[str]] = {}
     for analysis, _, cells in rows:
@@ -174,7 +171,7 @@ def _groups(rows: Sequence[Row], labels: Sequence[str]) -> list[tuple[list[str],
 
 
 def _side_by_side(rows: Sequence[Row], columns: list[str]) -> str:
-    """A table of analysis, number and one column a method; nothing without rows."""
+    """A table with analysis, number and a column for each method; empty without rows."""
     head = ["Analysis", "Number", *(column or "Value" for column in columns)]
     content = [[analysis, row, *(_cell(cells.get(c)) for c in columns)] for analysis, row, cells in rows]
     return table(head, content) if rows else ""
@@ -193,7 +190,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def figure() -> str | None:
-    """The one figure, with its caption."""
+    """README's figure with its caption; None if it isn't drawn."""
     if not paths.drawing(STUDY, FIGURE, "png").is_file():
         return None
     caption = " ".join((CAPTIONS / f"{FIGURE}.rst").read_text(encoding="utf-8").split())
@@ -202,40 +199,30 @@ def figure() -> str | None:
 
 
 def times() -> str | None:
-    """What each study took, and on which machine."""
+    """A table of the studies' times and machines; None if no study was timed."""
     head = ["Study", "Jobs", "One after another", "Longest job", "Most memory of a job", "Machine"]
     rows = []
     for study in TIMED:
         cost = timing.total(timing.costs(study).values())
         if cost.jobs and paths.metrics(study).is_file():
             machine = store.read_json(paths.metrics(study))[store.PROVENANCE]["hardware"]
-            rows.append([
-                f"`{study}`", str(cost.jobs), formatting.duration(cost.wall), formatting.duration(cost.longest),
-                f"{cost.memory:.0f} MB", f"{machine['cpu']}, {machine['cores']} cores",
-            ])  # fmt: skip
+            rows.append(
+                [
+                    f"`{study}`",
+                    str(cost.jobs),
+                    formatting.duration(cost.wall),
+                    formatting.duration(cost.longest),
+                    f"{cost.memory:.0f} MB",
+                    f"{machine['cpu']}, {machine['cores']} cores",
+                ]
+            )
     return table(head, rows) if rows else None
 
 
 def workflow() -> str:
-    """The rules of the workflow, as Snakemake itself tells them.
+    """The diagram of the workflow's rules.
 
     Raises:
-        RuntimeError: with what Snakemake said, if it can't.
+        RuntimeError: with Snakemake's message, if it fails.
     """
-    done = subprocess.run([sys.executable, *RULEGRAPH], capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"`snakemake {' '.join(RULEGRAPH[2:])}` failed:\n{done.stderr.strip()}")
-    return f"```mermaid\n{diagram(done.stdout)}\n```"
-
-
-def diagram(text: str) -> str:
-    """Snakemake's Mermaid diagram without its colours, and in an order that is the same every time."""
-    names = dict(re.findall(r"^\s*(id\d+)\[(.+?)\]\s*$", text, re.MULTILINE))
-    arrows = re.findall(r"^\s*(id\d+) --> (id\d+)\s*$", text, re.MULTILINE)
-    lines = sorted(f"    {names[a]} --> {names[b]}" for a, b in arrows)
-    alone = sorted(f"    {name}" for key, name in names.items() if not any(key in arrow for arrow in arrows))
-    return "\n".join(["flowchart TB", *lines, *alone])
-
-
-if __name__ == "__main__":
-    main()
+    return f"```mermaid\n{rule_graph.mermaid(rule_graph.parse(rule_graph.ask()))}\n```"

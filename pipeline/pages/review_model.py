@@ -1,62 +1,32 @@
-"""The review of a study as a page: plain data in, HTML out. Everything shown is escaped."""
+"""What the review shows, as plain data."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import jinja2
-
-from pipeline.metrics import formatting
-from pipeline.pages.rule_graph import HEIGHT as BOX_HEIGHT
-from pipeline.pages.rule_graph import WIDTH as BOX_WIDTH
+from pipeline.pages.checks import Check
 from pipeline.pages.rule_graph import Drawing
-from pipeline.pages.sparklines import HEIGHT, WIDTH, Panel
-from pipeline.verdicts import claim_rows, criteria
-from pipeline.verdicts.claim_rows import Judged
-
-VERDICTS = (criteria.REPLICATED, criteria.PARTLY, criteria.NOT_REPLICATED, criteria.NOT_TESTED)
-FINISHED, DIVERGED, MISSING = "finished", "diverged", "missing"  # how a run ended; the last has no result
-SPARK = (72, 18)  # width and height of a curve in the list of runs, in pixels
-COLOURS = 8  # of the style sheet; then the dashes change
-FEW_DETAILS = 5  # of one check; more are folded up
+from pipeline.pages.sparklines import Panel
+from pipeline.verdicts.claim_rows import ClaimRows
 
 
 @dataclass(frozen=True)
-class Check:
-    """A reason to trust the study, or not to: `good` is None where there is nothing to judge."""
-
-    name: str
-    good: bool | None
-    says: str
-    details: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Published:
-    """How the results compare with those that were published last; `claims` says what differs, by the claim's id."""
-
-    same: bool
-    says: str
-    claims: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Run:
-    """A training. Status: `finished`, `diverged`, or `missing` if it has no result; what isn't known is None.
+class RunRow:
+    """A training; values that aren't known are None.
 
     Attributes:
-        name: its name.
+        name: the run's name.
         method: its method's name.
         seed: its seed.
-        status: how it ended.
+        status: how it ended: `finished`, `diverged`, or `missing` if it has no result.
         settings: hash of its settings.
-        present: was it made with the present settings and code?
-        tracked: W&B's id of it.
-        record: how W&B's record of it ended, or why there is none.
+        present: whether it was made with the present settings and code.
+        tracked: its id in W&B.
+        record: how its W&B record ended, or why there is none.
         hardware: where it ran.
         seconds: wall time.
-        accuracy: on the test data, at the end.
-        claims: that rest on it.
-        spark: its loss, very small.
+        accuracy: accuracy on the test data at the end.
+        claims: the claims that rest on it.
+        spark: its loss as a very small curve.
     """
 
     name: str
@@ -75,18 +45,18 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Group:
-    """Runs of one setting: by method, and their learning curves together."""
+class RunGroup:
+    """The runs of one setting by method, and their learning curves in one panel."""
 
     setting: str
     analyses: Sequence[str]
-    methods: Mapping[str, Sequence[Run]]
+    methods: Mapping[str, Sequence[RunRow]]
     panel: Panel | None
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: its file and its numbers' as relative links, None if it isn't drawn; width and height in pixels."""
+    """A figure: relative links to its file and its numbers, None if it isn't drawn; width and height in pixels."""
 
     title: str
     alt: str
@@ -96,37 +66,37 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A claim: the verdict, what it rests on, and where it departs from what was published last.
+class ClaimSection:
+    """A claim: the verdict, what it rests on, and how it differs from what was published last.
 
     Attributes:
-        judged: its rows of the verdicts.
+        judged: its rows of verdicts.json.
         numbers: the names of the headline numbers that each part compares, by the part's id.
         pictures: its figures.
         groups: the runs behind it.
-        without_runs: analyses behind it that train what they need themselves, or calculate.
+        without_runs: analyses behind it that train their own models, or calculate.
         absent: analyses behind it that this study doesn't have.
-        differs: what differs from what was published; None if nothing is published.
+        differs: how it differs from what was published; None if nothing is published.
     """
 
-    judged: Judged
+    judged: ClaimRows
     numbers: Mapping[str, str]
     pictures: Sequence[Picture]
-    groups: Sequence[Group]
+    groups: Sequence[RunGroup]
     without_runs: Sequence[str]
     absent: Sequence[str]
     differs: str | None
 
     @property
-    def runs(self) -> list[Run]:
-        """Every run behind it, once."""
+    def runs(self) -> list[RunRow]:
+        """Every run behind the claim, once."""
         every = [run for group in self.groups for runs in group.methods.values() for run in runs]
         return list({run.name: run for run in every}.values())
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A rule of the workflow: what it waits for, how many jobs it has, and what they took, where that was measured."""
+class StageRow:
+    """A rule of the workflow: what it waits for, its number of jobs, and what they took, where that was measured."""
 
     rule: str
     waits_for: Sequence[str]
@@ -136,45 +106,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class Review:
-    """Everything that the page shows."""
+    """Everything that the page shows; `methods` are their labels by name."""
 
     title: str
     facts: Sequence[tuple[str, str]]
     checks: Sequence[Check]
-    claims: Sequence[Claim]
-    runs: Sequence[Run]
-    stages: Sequence[Stage]
+    claims: Sequence[ClaimSection]
+    runs: Sequence[RunRow]
+    stages: Sequence[StageRow]
     workflow: Drawing | None
     methods: Mapping[str, str]
-
-
-def render(review: Review, template: str) -> str:
-    """The page, from the template's text."""
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    for function in (
-        formatting.number,
-        formatting.mean,
-        formatting.bounds,
-        formatting.words,
-        formatting.capitalise,
-        formatting.duration,
-    ):
-        environment.filters[function.__name__] = function
-    for function in (claim_rows.student, claim_rows.resampled):
-        environment.filters[function.__name__] = function
-    places = {method: place for place, method in enumerate(review.methods)}
-    environment.filters["look"] = lambda method: f"m{places[method] % COLOURS} d{places[method] // COLOURS}"
-    wholes = [claim.judged.whole["verdict"] for claim in review.claims]
-    parts = [part for claim in review.claims for part in claim.judged.parts]
-    return environment.from_string(template).render(
-        review=review,
-        counts={verdict: wholes.count(verdict) for verdict in VERDICTS},
-        multiple=claim_rows.multiple(parts),
-        bad=sum(check.good is False for check in review.checks),
-        plot=(WIDTH, HEIGHT),
-        spark=SPARK,
-        size=(BOX_WIDTH, BOX_HEIGHT),
-        few=FEW_DETAILS,
-    )

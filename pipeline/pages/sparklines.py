@@ -1,4 +1,4 @@
-"""Learning curves as small drawings: numbers in, coordinates out. The loss is drawn on a logarithmic axis."""
+"""Coordinates of small drawings of learning curves; the loss has a logarithmic axis."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pipeline.metrics import formatting
 
 WIDTH, HEIGHT = 190, 96  # of the part inside the axes, in pixels
-MOST_POINTS = 60  # a small drawing shows no more
+SPARK = (72, 18)  # width and height of a curve without axes, in pixels
+MOST_POINTS = 60  # in one curve
 
 Points = Sequence[tuple[int, float]]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A run's loss by step, whose it is, and whether the run diverged where it ends."""
+    """A run's loss by step, the run's method, and whether it diverged at the last step."""
 
     method: str
     points: Points
@@ -23,7 +24,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Line:
-    """A curve's points as SVG has them, its last loss, and where it broke off, if it did."""
+    """A curve's points in SVG's notation, its last loss, and the point at which it diverged, if it did."""
 
     method: str
     points: str
@@ -33,7 +34,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """Curves in one pair of axes; `low` and `high` are the ends of the vertical one, `steps` that of the other."""
+    """Curves in one pair of axes, which end at `low` and `high` (loss) and at `steps`; `words` describes them."""
 
     lines: list[Line]
     low: str
@@ -43,11 +44,11 @@ class Panel:
 
 
 def panel(curves: Sequence[Curve], labels: Mapping[str, str], width: int = WIDTH, height: int = HEIGHT) -> Panel | None:
-    """Curves drawn together; None if none has a point that a logarithmic axis can show.
+    """Draw curves together; None if no curve has a point that a logarithmic axis can show.
 
     Args:
-        curves: one a run.
-        labels: methods' labels by name, for those who can't see the drawing.
+        curves: one per run.
+        labels: methods' labels by name, for the description in words.
         width: in pixels.
         height: in pixels.
     """
@@ -79,7 +80,7 @@ def _shown(points: Points) -> Points:
 
 
 def _thinned(points: Points) -> Points:
-    """At most so many points, the first and the last among them."""
+    """At most `MOST_POINTS` points, evenly spread; the first and the last are kept."""
     if len(points) <= MOST_POINTS:
         return points
     last = len(points) - 1
@@ -87,7 +88,7 @@ def _thinned(points: Points) -> Points:
 
 
 def _words(curves: Sequence[Curve], labels: Mapping[str, str], steps: int) -> str:
-    """What the drawing shows: each method's losses at its runs' ends."""
+    """A description of the drawing: the range of the last losses of each method's runs."""
     ends: dict[str, list[float]] = {}
     for curve in curves:
         ends.setdefault(curve.method, []).append(curve.points[-1][1])

@@ -1,1 +1,1 @@
-"""Files on disk: paths, safe reading and writing, provenance, fingerprints of code."""
+"""Files on disk: paths, safe reading and writing, provenance, Snakemake's records, code fingerprints."""

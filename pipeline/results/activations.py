@@ -1,23 +1,73 @@
-"""What analyses see of a trained network: its hidden layers' activations at fixed points, by training step."""
+"""Checkpoint and activation files: the keys of their arrays, and how analyses read activations.
 
-from collections.abc import Callable
+Checkpoints: `step00000010/network/…` and `step00000010/gate/2/…`, the parameters and buffers of a model.
+Activations: `cca/step00000010/layer02`, a layer's activations at the points of a sample, and `cca/labels`, their
+classes.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-SAMPLES = ("rdm", "cca", "probe")
+NETWORK = "network/"  # the names of a network's own arrays begin with it
+
+
+def gate(layer: int) -> str:
+    """What the names of the arrays of the gate after a layer begin with."""
+    return f"gate/{layer}/"
+
+
+def below(arrays: Mapping[str, ndarray], prefix: str) -> dict[str, ndarray]:
+    """The arrays whose names begin with `prefix`, by the rest of the name."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def model_key(name: str, step: int) -> str:
+    """The name under which one array of a model is stored in a checkpoint file."""
+    return f"{_step(step)}/{name}"
+
+
+def network_keys(names: Iterable[str], step: int) -> dict[str, str]:
+    """Of the `names` in a checkpoint file, those of the network at `step`, each with its name in the model."""
+    prefix = model_key("", step)
+    return {name: name.removeprefix(prefix) for name in names if name.startswith(prefix + NETWORK)}
+
+
+def model_steps(names: Iterable[str]) -> list[int]:
+    """The training steps whose models a checkpoint file with these names has, ascending."""
+    return _steps(names, r"step(\d+)/")
 
 
 def key(sample: str, layer: int, step: int) -> str:
     """The name under which a layer's activations are stored."""
-    return f"{sample}/step{step:08d}/layer{layer:02d}"
+    return f"{sample}/{_step(step)}/layer{layer:02d}"
+
+
+def labels_key(sample: str) -> str:
+    """The name under which the classes of a sample's points are stored."""
+    return f"{sample}/labels"
+
+
+def sample_steps(names: Iterable[str], sample: str) -> list[int]:
+    """The training steps at which an activation file with these names has a sample, ascending."""
+    return _steps(names, rf"{re.escape(sample)}/step(\d+)/")
+
+
+def _step(step: int) -> str:
+    return f"step{step:08d}"
+
+
+def _steps(names: Iterable[str], pattern: str) -> list[int]:
+    return sorted({int(found[1]) for name in names if (found := re.match(pattern, name))})
 
 
 @dataclass(frozen=True)
 class Activations:
-    """One run's activations, read when asked for.
+    """One run's activations: its hidden layers' outputs at fixed points, by training step; read when asked for.
 
     Rows are samples, in label order, the same points for all networks. Samples: `rdm` and `cca` are test points (so
     held out), stored at every step of `steps`; `probe` are training points, stored at the last step only.
@@ -38,4 +88,4 @@ class Activations:
 
     def labels(self, sample: str) -> Int[ndarray, " n"]:
         """The class of each row."""
-        return self.read(f"{sample}/labels")
+        return self.read(labels_key(sample))

@@ -1,4 +1,4 @@
-"""A hash of the code that a stage runs: it changes with what the code does, not with comments, docstrings or layout."""
+"""Hash the code that a stage runs; comments, docstrings and layout don't change the hash."""
 
 import ast
 import functools
@@ -13,12 +13,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def fingerprint(*modules: str, without: frozenset[str] = frozenset()) -> str:
-    """A hash over the syntax trees of `modules` and of every module of ours that they import, at any depth.
+    """A hash of the syntax trees of `modules` and of every module of this package that they import, at any depth.
 
     Args:
-        modules: dotted names such as `pipeline.train`. Family members are found by name at run time, so the caller
-            names those that its job loads.
-        without: modules that are neither looked at nor followed; a package stands for all in it.
+        modules: dotted names such as `pipeline.stages.train`. Family members are loaded by name at run time, so the
+            caller has to list those that its job loads.
+        without: modules and packages that are left out, with what only they import.
 
     Raises:
         FileNotFoundError: if a module has no source file.
@@ -34,7 +34,7 @@ def fingerprint(*modules: str, without: frozenset[str] = frozenset()) -> str:
 
 
 def digest(settings: BaseModel | dict[str, Any] | list[Any]) -> str:
-    """A short hash of settings: equal settings, equal hash."""
+    """A short hash of settings; equal settings have equal hashes."""
     plain = settings.model_dump(mode="json") if isinstance(settings, BaseModel) else settings
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -68,7 +68,7 @@ def _is_docstring(node: ast.stmt) -> bool:
 
 @functools.cache
 def _imports(module: str) -> tuple[str, ...]:
-    """Modules of ours that `module` names in an import, with their packages (whose `__init__` runs too)."""
+    """Modules of this package that `module` imports, with their packages, whose `__init__` runs too."""
     found = []
     for node in ast.walk(_parse(module)):
         if isinstance(node, ast.Import):

@@ -1,15 +1,16 @@
-"""Where everything lies, below the project's root."""
+"""Where every file is, relative to the project's root."""
 
 import re
 from pathlib import Path
 
-NAME = re.compile(r"[a-z0-9][a-z0-9_]*")  # of a study, and of whatever else becomes a file name
-PLACEHOLDER = "{study}"
+NAME = re.compile(r"[a-z0-9][a-z0-9_]*")  # names of studies and others that become file names
+PLACEHOLDER = "{study}"  # Snakemake's, instead of a study's name
 DATA = Path("data")
 RESULTS = Path("results")
 PACKED = Path("published/data")
 PACKED_RECORDS = Path("published/records")
 RESUME = Path("resume")
+SNAKEMAKE = Path(".snakemake")
 PUBLISHED = Path("published/values")
 
 
@@ -19,34 +20,34 @@ def data(dataset: str) -> Path:
 
 
 def packed(dataset: str) -> Path:
-    """The folder of a data set's files as they travel with the results."""
+    """The folder of a data set's packed files, which are published with the results."""
     return PACKED / dataset
 
 
 def packed_records(study: str) -> Path:
-    """What Snakemake knows about a study's outputs, as it travels with them."""
+    """Snakemake's packed records of a study's outputs, which are published with them."""
     return PACKED_RECORDS / f"{study}.json.xz"
 
 
 def raw(dataset: str) -> list[Path]:
-    """The raw files of a data set that are there; an artificial one has none."""
+    """The raw files of a data set that exist; an artificial data set has none."""
     folder = data(dataset)
     return sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
 
 
 def results(study: str) -> Path:
-    """The folder of a study's results; Snakemake's placeholder for the study may stand for its name.
+    """The folder of a study's results; `study` may also be Snakemake's placeholder for the name.
 
     Raises:
         ValueError: for a name that could leave the folder.
     """
     if study != PLACEHOLDER and not NAME.fullmatch(study):
-        raise ValueError(f"{study!r} is no study's name: expected lower-case letters, digits and underscores")
+        raise ValueError(f"{study!r} is no valid name of a study: expected lower-case letters, digits and underscores")
     return RESULTS / study
 
 
 def choice(study: str, cell: str) -> Path:
-    """The rate that was chosen for a cell: a method in a setting, whatever the seed; and the trials."""
+    """The rate chosen for a cell (a method in a setting, for all seeds), and the trials."""
     return results(study) / "tune" / f"{cell}.json"
 
 
@@ -56,7 +57,7 @@ def history(study: str, run: str) -> Path:
 
 
 def checkpoints(study: str, run: str) -> Path:
-    """A run's models at its checkpoints: large, and so apart from what travels with the repository."""
+    """A run's models at its checkpoints; too large to be published with the repository."""
     return results(study) / "checkpoints" / f"{run}.safetensors"
 
 
@@ -71,12 +72,12 @@ def activations(study: str, run: str) -> Path:
 
 
 def table(study: str, analysis: str, job: str) -> Path:
-    """What a job of an analysis found."""
+    """The table of one job of an analysis."""
     return results(study) / "analyse" / analysis / f"{job}.parquet"
 
 
 def drawing(study: str, figure: str, ending: str) -> Path:
-    """A figure (`svg`, `png`) or its numbers (`csv`)."""
+    """A figure (`svg` or `png`) or its numbers (`csv`)."""
     return results(study) / "draw" / f"{figure}.{ending}"
 
 
@@ -91,7 +92,7 @@ def verdicts(study: str) -> Path:
 
 
 def timing(study: str) -> Path:
-    """The folder of what Snakemake measured of each job."""
+    """The folder of the times and memory that Snakemake measured for each job."""
     return results(study) / "timing"
 
 
@@ -101,7 +102,7 @@ def claim(study: str, claim: str) -> Path:
 
 
 def published(study: str) -> Path:
-    """The values that were published of a study; they travel with the repository."""
+    """A study's published values, part of the repository."""
     return PUBLISHED / f"{study}.json"
 
 
@@ -121,5 +122,5 @@ def tracked(study: str) -> Path:
 
 
 def resume(study: str, run: str) -> Path:
-    """Where an unfinished run keeps what it needs to go on."""
+    """The file from which an interrupted run resumes."""
     return RESUME / study / f"{run}.safetensors"

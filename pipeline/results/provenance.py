@@ -1,4 +1,4 @@
-"""Where a result comes from: code, settings, data, environment, machine."""
+"""Provenance of a result: code, settings, data, environment and machine."""
 
 import functools
 import importlib.metadata
@@ -13,10 +13,11 @@ from pipeline.results import store
 
 PACKAGES = ("dvc", "matplotlib", "numpy", "pandas", "scikit-learn", "scipy", "snakemake", "torch", "wandb")
 LOCK = Path("requirements.lock")
+SHORT = 12  # characters of a commit's hash that readers see
 
 
 class Stamped(Protocol):
-    """What a provenance says of a job; `pipeline.study.jobs.Job` has all of it."""
+    """The attributes of a `pipeline.study.jobs.Job` that its provenance records."""
 
     @property
     def rule(self) -> str: ...  # noqa: D102
@@ -53,7 +54,7 @@ def of(job: Stamped) -> dict[str, Any]:
 
 @functools.cache
 def versions() -> Mapping[str, str]:
-    """Versions of Python and of the packages that decide numbers or freshness."""
+    """Versions of Python and of the packages that affect numbers or freshness."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -76,12 +77,27 @@ def hardware() -> Mapping[str, Any]:
 
 @functools.cache
 def commit() -> Mapping[str, Any]:
-    """The commit, and whether tracked files differ from it; both None outside a git checkout."""
-    head = _output("git", "rev-parse", "HEAD")
+    """The commit and whether tracked files differ from it (`dirty`); both None outside a git checkout."""
+    head = _stdout("git", "rev-parse", "HEAD")
     return {
         "commit": head,
-        "dirty": bool(_output("git", "status", "--porcelain", "--untracked-files=no")) if head else None,
+        "dirty": bool(_stdout("git", "status", "--porcelain", "--untracked-files=no")) if head else None,
     }
+
+
+def describe_commit(origin: Mapping[str, Any]) -> str | None:
+    """The short commit of a provenance, and whether there were uncommitted changes; None if it has no commit."""
+    if not origin.get("commit"):
+        return None
+    return origin["commit"][:SHORT] + (" with uncommitted changes" if origin.get("dirty") else "")
+
+
+def describe_hardware(origin: Mapping[str, Any]) -> str | None:
+    """Processor, cores and graphics card of a provenance; None if it has no hardware."""
+    machine = origin.get("hardware")
+    if not machine:
+        return None
+    return f"{machine.get('cpu')}, {machine.get('cores')} cores, {machine.get('gpu') or 'no GPU'}"
 
 
 def _processor() -> str:
@@ -93,11 +109,11 @@ def _processor() -> str:
 
 
 def _card() -> str | None:
-    listed = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+    listed = _stdout("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
     return listed.splitlines()[0] if listed else None
 
 
-def _output(*command: str) -> str | None:
+def _stdout(*command: str) -> str | None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -1,6 +1,6 @@
-"""Read and write results: atomic, checksummed, each with its provenance; reading one never runs code.
+"""Read and write results: atomically, with checksums and provenance, and without running code when reading.
 
-Tables are parquet, arrays are safetensors, the rest is JSON. A file appears under its name only when it is whole.
+Tables are parquet, arrays are safetensors, the rest is JSON. A file appears under its name only when it is complete.
 """
 
 import contextlib
@@ -26,12 +26,12 @@ ABOUT = "about"
 
 
 class DamagedFileError(RuntimeError):
-    """A file whose content is not what was written: truncated, altered, or of another kind."""
+    """A file is truncated, was altered, or is of another kind."""
 
 
 @contextlib.contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path`, renamed to it when the block ends well and removed when it doesn't."""
+    """A temporary path beside `path`; it is renamed to `path` when the block succeeds and removed when it fails."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".partial" + path.suffix)
@@ -47,6 +47,31 @@ def atomic(path: str | Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """A temporary folder whose files are moved into `target` when the block succeeds and removed when it fails.
+
+    If `target` is missing or empty, a single rename puts all files in place. Otherwise they are moved one by one and
+    replace files of the same name; after a kill between two moves the caller has to start again.
+    """
+    target = target.resolve()  # a link's folder may lie on another file system
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        dir=target.parent, prefix=f".{target.name}.", suffix=".partial", ignore_cleanup_errors=True
+    ) as outer:
+        staged = Path(outer, target.name)  # below a folder of mode 0700, it has the usual mode itself
+        staged.mkdir()
+        yield staged
+        try:
+            staged.rename(target)
+        except OSError:  # not empty
+            moves = {path: target / path.relative_to(staged) for path in sorted(staged.rglob("*")) if path.is_file()}
+            for folder in {final.parent for final in moves.values()}:
+                folder.mkdir(parents=True, exist_ok=True)
+            for path, final in moves.items():
+                path.replace(final)
+
+
 def sha256(path: str | Path) -> str:
     """The checksum of a file's bytes."""
     with Path(path).open("rb") as file:
@@ -54,22 +79,22 @@ def sha256(path: str | Path) -> str:
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
-    """Write a file that carries no provenance of its own (a figure, a page)."""
+    """Write a file that contains no provenance, such as a figure or a page."""
     with atomic(path) as partial:
         partial.write_bytes(content)
 
 
 def write_json(path: str | Path, content: Any) -> None:
-    """Write JSON with sorted keys, so that equal content gives equal bytes. NaN is refused: use null."""
+    """Write JSON with sorted keys, so that equal content gives equal bytes. NaN is an error: use null."""
     text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
     write_bytes(path, (text + "\n").encode())
 
 
 def read_json(path: str | Path) -> Any:
-    """What `write_json` wrote.
+    """Read a JSON file.
 
     Raises:
-        DamagedFileError: if it is no JSON.
+        DamagedFileError: if it isn't JSON.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
@@ -81,29 +106,46 @@ def write_table(path: str | Path, table: pd.DataFrame, provenance: Mapping[str, 
     """Write a table as parquet, with page checksums, compressed without loss."""
     arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
     floats = [field.name for field in arrow.schema if pa.types.is_floating(field.type)]
-    rest: Any = [name for name in arrow.column_names if name not in floats]  # its stub knows True and False only
+    rest: Any = [name for name in arrow.column_names if name not in floats]  # the stub allows True and False only
     with (
         atomic(path) as partial,
-        # A float's bytes are written place by place, which compresses a fifth better; nothing is lost. Left out are a
-        # second copy of the schema, and what would help to read a part: they are half of a small table.
+        # Splitting floats into streams of bytes saves a fifth, without loss. A second copy of the schema and statistics
+        # for partial reads are left out: they would be half of a small table.
         pq.ParquetWriter(
-            partial, arrow.schema, write_page_checksum=True, compression="zstd", compression_level=19,
-            use_dictionary=rest, column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT"), store_schema=False,
+            partial,
+            arrow.schema,
+            write_page_checksum=True,
+            compression="zstd",
+            compression_level=19,
+            use_dictionary=rest,
+            column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT"),
+            store_schema=False,
             write_statistics=False,
         ) as writer,
-    ):  # fmt: skip
+    ):
         writer.write_table(arrow)
         writer.add_key_value_metadata({PROVENANCE: _canonical(provenance)})
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """What `write_table` wrote.
+    """Read a table that `write_table` wrote.
 
     Raises:
         DamagedFileError: if the file is truncated or altered.
     """
-    with _damage_named(path, "a parquet table"):
+    with _naming_damage(path, "a parquet table"):
         return pq.read_table(_bytes(path), page_checksum_verification=True).to_pandas()
+
+
+def read_tables(paths: Iterable[Path]) -> pd.DataFrame:
+    """The rows of several tables, in the order of the files. A diverged run has an empty table and adds nothing.
+
+    Raises:
+        DamagedFileError: as `read_table`.
+    """
+    parts = [read_table(path) for path in paths]
+    kept = [part for part in parts if len(part)]
+    return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame()
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], provenance: Mapping[str, Any]) -> None:
@@ -111,24 +153,24 @@ def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], provenance:
     whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     about = {PROVENANCE: provenance, CHECKSUMS: {name: _array_hash(array) for name, array in whole.items()}}
     with atomic(path) as partial:
-        # One entry only: safetensors writes several in a random order, and equal content is to give equal bytes.
+        # A single entry: safetensors writes several in random order, and equal content has to give equal bytes.
         safetensors.numpy.save_file(whole, partial, metadata={ABOUT: _canonical(about)})
 
 
 def array_names(path: str | Path) -> list[str]:
     """The names of the arrays in a file, sorted."""
-    with _damage_named(path, "safetensors"), safetensors.safe_open(path, framework="numpy") as file:
+    with _naming_damage(path, "safetensors"), safetensors.safe_open(path, framework="numpy") as file:
         return sorted(file.keys())
 
 
 def read_arrays(path: str | Path, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
-    """The named arrays of a file that `write_arrays` wrote; all of them by default.
+    """Read the named arrays, by default all, of a file that `write_arrays` wrote.
 
     Raises:
         DamagedFileError: if the file is truncated, or an array's bytes are not those that were written.
-        KeyError: if it has no array of a name.
+        KeyError: if the file has no array of that name.
     """
-    with _damage_named(path, "safetensors"), safetensors.safe_open(path, framework="numpy") as file:
+    with _naming_damage(path, "safetensors"), safetensors.safe_open(path, framework="numpy") as file:
         there = set(file.keys())
         wanted = sorted(there) if names is None else list(names)
         missing = [name for name in wanted if name not in there]
@@ -146,14 +188,14 @@ def read_arrays(path: str | Path, names: Iterable[str] | None = None) -> dict[st
 
 
 def provenance_of(path: str | Path) -> dict[str, Any]:
-    """The provenance that a table or a file of arrays carries, or that stands beside a file in `<name>.json`."""
+    """The provenance stored in a table, a file of arrays or a JSON file; empty if it has none."""
     path = Path(path)
     if path.suffix == ".parquet":
-        with _damage_named(path, "a parquet table"):
+        with _naming_damage(path, "a parquet table"):
             stored = (pq.read_metadata(path).metadata or {}).get(PROVENANCE.encode(), b"{}")
         return json.loads(stored)
     if path.suffix == ".safetensors":
-        with _damage_named(path, "safetensors"), safetensors.safe_open(path, framework="numpy") as file:
+        with _naming_damage(path, "safetensors"), safetensors.safe_open(path, framework="numpy") as file:
             return _about(file).get(PROVENANCE, {})
     content = read_json(path)
     return content.get(PROVENANCE, {}) if isinstance(content, dict) else {}
@@ -163,8 +205,8 @@ _MEND = "remove it and run the workflow again"
 
 
 @contextlib.contextmanager
-def _damage_named(path: str | Path, kind: str) -> Iterator[None]:
-    """Turn whatever a reader says of a damaged file into one error that names the file and what to do."""
+def _naming_damage(path: str | Path, kind: str) -> Iterator[None]:
+    """Turn a reader's error about a damaged file into one that names the file and says what to do."""
     try:
         yield
     except (DamagedFileError, KeyError, FileNotFoundError, PermissionError):

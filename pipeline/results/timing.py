@@ -1,4 +1,4 @@
-"""What a study's jobs cost, from the files that Snakemake leaves at results/<study>/timing/<stage>/<job>.tsv."""
+"""Time and memory that a study's jobs took, from Snakemake's results/<study>/timing/<stage>/<job>.tsv."""
 
 import csv
 import math
@@ -10,17 +10,17 @@ from pipeline.results import paths
 
 @dataclass(frozen=True)
 class Cost:
-    """What some jobs took together: wall time and CPU time in seconds, and the most memory of one job in MB."""
+    """What some jobs took together; times in seconds, memory in MB."""
 
     jobs: int
     wall: float
     cpu: float
-    longest: float
-    memory: float
+    longest: float  # wall time of one job
+    memory: float  # peak of one job
 
 
 def costs(study: str) -> dict[str, Cost]:
-    """The cost of each stage that has been timed, by the stage's name; nothing is left of a study never run here."""
+    """The cost of each timed stage, by the stage's name; empty if the study was never run here."""
     found: dict[str, list[dict[str, float]]] = {}
     folder = paths.timing(study)
     for path in sorted(folder.rglob("*.tsv")):
@@ -30,7 +30,7 @@ def costs(study: str) -> dict[str, Cost]:
 
 
 def total(parts: Iterable[Cost]) -> Cost:
-    """Several costs as one."""
+    """The sum of several costs."""
     parts = list(parts)
     return Cost(
         jobs=sum(part.jobs for part in parts),
@@ -42,9 +42,9 @@ def total(parts: Iterable[Cost]) -> Cost:
 
 
 def measured(text: str) -> list[dict[str, float]]:
-    """One row a measurement: `s`, `cpu_time`, `max_rss`.
+    """The rows of a timing file: `s`, `cpu_time`, `max_rss`.
 
-    Snakemake writes `-` or `NA` where a job was too short to be looked at; that counts as 0.
+    Snakemake writes `-` or `NA` if a job was too short to be measured; that counts as 0.
     """
     rows = csv.DictReader(text.splitlines(), delimiter="\t")
     return [{name: _value(row.get(name)) for name in ("s", "cpu_time", "max_rss")} for row in rows]

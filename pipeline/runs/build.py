@@ -1,4 +1,4 @@
-"""From settings to things: what the stages that train and represent build alike."""
+"""Build data, networks and trainers from a run's settings."""
 
 import torch
 from jaxtyping import Float, Int
@@ -7,17 +7,20 @@ from torch.nn.functional import one_hot
 
 from pipeline import members, random_streams
 from pipeline.datasets.shared import splits
-from pipeline.learning.gate import Gate, positions
-from pipeline.learning.network import Network
-from pipeline.learning.trainer import Rule, Trainer
+from pipeline.learning.build import build_gates
+from pipeline.learning.gate import Gate
+from pipeline.learning.network import Network, Shape
+from pipeline.learning.optimisers import OptimiserSettings
+from pipeline.learning.placement import positions
+from pipeline.learning.trainer import Trainer
 from pipeline.results import paths
-from pipeline.study.schema import Data, Optimiser, Run
+from pipeline.study.schema import Data, Run
 
 
 def single_threaded() -> None:
-    """One thread, and algorithms whose sums have a fixed order: the same bits every time.
+    """Use one thread, and on a GPU deterministic algorithms, so that sums have a fixed order and equal runs equal bits.
 
-    On a CPU one thread is enough; the switch for the rest imports a compiler that takes longer than many a run.
+    On a CPU one thread is enough; torch's switch imports a compiler, which takes longer than many runs.
     """
     torch.set_num_threads(1)
     if torch.cuda.is_available():
@@ -26,7 +29,7 @@ def single_threaded() -> None:
 
 
 def device() -> torch.device:
-    """The GPU if torch sees one, else the CPU."""
+    """The GPU if torch finds one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -47,53 +50,32 @@ def tensors(
 
 def network(run: Run, data: splits.Splits, *, generator: torch.Generator) -> Network:
     """A run's network with fresh weights."""
-    wanted = run.training.network
-    return Network(
-        data.train.inputs.shape[1],
-        data.classes,
-        hidden=wanted.hidden,
-        width=wanted.width,
-        activation=wanted.activation,
-        batch_norm=wanted.batch_norm,
-        shift=wanted.shift,
-        gain=wanted.gain,
-        generator=generator,
+    shape = Shape(data.train.inputs.shape[1], data.classes, **run.training.network.model_dump())
+    return Network(shape, generator=generator)
+
+
+def gates(run: Run, network: Network) -> dict[int, Gate]:
+    """A run's gates for its network, by the hidden layer after which each stands."""
+    return build_gates(
+        network,
+        members.load("estimators", run.estimator),
+        positions(run.model_dump()["placement"], hidden=network.shape.hidden),
+        generator=lambda layer: random_streams.torch_stream("estimator", run.seed, layer),
+        settings=run.estimator_settings,
+        apply=run.training.gates.apply,
     )
-
-
-def gates(run: Run, classes: int) -> dict[int, Gate]:
-    """A run's gates, by the hidden layer after which each stands."""
-    module = members.load("estimators", run.estimator)
-    wanted = run.training
-    width, hidden = wanted.network.width, wanted.network.hidden
-    found = {}
-    for layer in positions(run.model_dump()["placement"], hidden=hidden):
-        estimator = module.build(
-            width,
-            classes,
-            above=width if layer < hidden else classes,
-            generator=random_streams.torch_stream("estimator", run.seed, layer),
-            **run.estimator_settings,
-        )
-        found[layer] = Gate(estimator, waits_for=module.WAITS_FOR, apply=wanted.gates.apply)
-    return found
 
 
 def trainer(run: Run, data: splits.Splits, on: torch.device) -> Trainer:
-    """Everything that learns, at step 0. The weights depend on the seed and the shape, not on the method."""
+    """A run's trainer at step 0. The weights depend on the seed and the network's shape, not on the method."""
     net = network(run, data, generator=random_streams.torch_stream("weights", run.seed)).to(on)
-    above = {layer: gate.to(on) for layer, gate in gates(run, data.classes).items()}
     wanted = run.training
     return Trainer(
         net,
-        above,
+        gates(run, net),
         loss=wanted.loss,
-        rule=_rule(wanted.optimiser),
-        gate_rule=_rule(wanted.gates.optimiser),
+        optimiser=OptimiserSettings(**wanted.optimiser.model_dump()),
+        gate_optimiser=OptimiserSettings(**wanted.gates.optimiser.model_dump()),
         update=wanted.gates.update,
         target=wanted.gates.target,
     )
-
-
-def _rule(optimiser: Optimiser) -> Rule:
-    return Rule(**optimiser.model_dump())

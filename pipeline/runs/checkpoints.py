@@ -1,6 +1,6 @@
-"""What an unfinished run keeps so that it can go on after a kill: whole, checked, two generations deep.
+"""Checkpoints of an unfinished run, so that it can continue after a kill: checksummed, the newest two kept.
 
-Written every so many seconds, and at once when a signal asks the job to end. Nothing that decides a number is in here.
+They are written at intervals, and at once when a signal asks the job to end. Nothing here affects a number.
 """
 
 import os
@@ -18,26 +18,32 @@ from pipeline.results import store
 
 SECONDS = 60.0
 SECONDS_VARIABLE = "PIPELINE_CHECKPOINT_SECONDS"
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)  # of schedulers, of Ctrl-C, and of SLURM before a time limit
-SIGNALLED = 128  # shells add the signal's number to it
-DECIDE = ("settings", "code", "inputs", "lock", "versions")  # of the provenance: what has to be the same to go on
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)  # schedulers, Ctrl-C, SLURM shortly before a time limit
+SIGNALLED = 128  # as in a shell: the exit code is this plus the signal's number
+DECIDE = (
+    "settings",
+    "code",
+    "inputs",
+    "lock",
+    "versions",
+)  # entries of the provenance that must be the same to continue
 
 Arrays = dict[str, ndarray]
 
 
 class Checkpoints:
-    """The checkpoints of one run, between its start and its end; in a `with` block signals are caught."""
+    """The checkpoints of one run until it has ended; signals are caught in a `with` block."""
 
     def __init__(self, path: Path, origin: Mapping[str, Any], *, seconds: float | None = None) -> None:
         """Keep checkpoints at `path`.
 
         Args:
-            path: of the newest one; the one before it stands beside it.
+            path: of the newest checkpoint; the one before it is kept in the same folder.
             origin: the run's provenance, which each checkpoint carries.
-            seconds: between two checkpoints; PIPELINE_CHECKPOINT_SECONDS, or else a minute, by default.
+            seconds: between two checkpoints; by default PIPELINE_CHECKPOINT_SECONDS, or a minute if it isn't set.
 
         Raises:
-            ValueError: if that variable is no number.
+            ValueError: if that variable is not a number.
         """
         self.path, self.origin = path, origin
         self.previous, self.coming = (path.with_name(f"{path.stem}.{age}{path.suffix}") for age in ("previous", "next"))
@@ -59,9 +65,9 @@ class Checkpoints:
         self._asked = number
 
     def newest(self) -> Arrays | None:
-        """The newest checkpoint that is whole and of this run; None, and the reason printed, if there is none.
+        """The newest undamaged checkpoint of this run; None if there is none. The reasons for rejections are printed.
 
-        A damaged one is set aside under another name, so that it can be looked at.
+        A damaged file is renamed, so that it can be inspected.
         """
         for path in (self.path, self.previous):
             if not path.is_file():
@@ -83,7 +89,7 @@ class Checkpoints:
         """Write a checkpoint if one is due.
 
         Raises:
-            SystemExit: after that, if a signal has asked for the job's end.
+            SystemExit: after writing it, if a signal has asked the job to end.
         """
         if self._asked is None and time.monotonic() - self._last < self.seconds:
             return
@@ -94,15 +100,15 @@ class Checkpoints:
             raise SystemExit(SIGNALLED + self._asked)
 
     def save(self, state: Mapping[str, ndarray]) -> None:
-        """Write a checkpoint; the one before it stays, until the next."""
+        """Write a checkpoint; the one before it is kept until the next."""
         store.write_arrays(self.coming, state, self.origin)
         if self.path.is_file():
-            self.path.replace(self.previous)  # killed here, the next start finds this one
+            self.path.replace(self.previous)  # if the job is killed here, the next start finds this one
         self.coming.replace(self.path)
         self._last = time.monotonic()
 
     def done(self) -> None:
-        """Forget all of it: the run has ended, and its results are written."""
+        """Delete all checkpoints: the run has ended, and its results are written."""
         for path in (self.path, self.previous, self.coming):
             path.unlink(missing_ok=True)
 
@@ -116,6 +122,6 @@ def _seconds() -> float:
 
 
 def _free(path: Path) -> Path:
-    """`path`, or that with a number if there is one of that name."""
+    """`path`, or `path` with a number appended if it exists."""
     numbered = (path.with_name(f"{path.name}{number}") for number in range(1, 1000))
     return next(each for each in (path, *numbered) if not each.exists())

@@ -1,6 +1,7 @@
-"""The activations of a trained network at the fixed points of a study."""
+"""The activations of a trained network at a study's fixed points."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,14 +10,15 @@ from numpy import ndarray
 from pipeline import random_streams
 from pipeline.datasets.shared import splits
 from pipeline.learning.network import Network
-from pipeline.results import activations
+from pipeline.learning.trainer import load_model
+from pipeline.results import activations, store
 from pipeline.study.schema import Samples
 
 
 def choose(data: splits.Splits, samples: Samples, seed: int) -> dict[str, splits.Points]:
     """The fixed points by sample: `rdm` and `cca` from the test set, without overlap, `probe` from the training set.
 
-    They depend on the data and the split's seed alone, so all networks of a study see the same ones.
+    They depend only on the data and the seed of the split, so they are the same for all networks of a study.
     """
     held_out = data.test.labels
     rdm = splits.sample(held_out, samples.rdm, random_streams.numpy_stream("sample rdm", seed))
@@ -30,6 +32,29 @@ def choose(data: splits.Splits, samples: Samples, seed: int) -> dict[str, splits
     }
 
 
+def extract_run(
+    network: Network, checkpoints: Path, points: Mapping[str, splits.Points], *, all_steps: bool
+) -> dict[str, ndarray]:
+    """A run's activations and the labels of its points, by their keys.
+
+    Args:
+        network: of the run's shape; its weights are replaced.
+        checkpoints: the run's models, by training step.
+        points: by sample; `probe` is extracted at the last step only.
+        all_steps: whether to extract at every step that has a model, or at the last one only.
+    """
+    names = store.array_names(checkpoints)
+    steps = activations.model_steps(names)
+    found = {activations.labels_key(sample): labels for sample, (_, labels) in points.items()}
+    for step in steps if all_steps else steps[-1:]:
+        keys = activations.network_keys(names, step)
+        model = store.read_arrays(checkpoints, keys)
+        load_model(network, {keys[key]: array for key, array in model.items()})
+        here = {sample: x for sample, (x, _) in points.items() if sample != "probe" or step == steps[-1]}
+        found |= extract(network, here, step)
+    return found
+
+
 @torch.no_grad()
 def extract(network: Network, points: Mapping[str, ndarray], step: int) -> dict[str, ndarray]:
     """Every hidden layer's activations at `points`, by their key, in evaluation mode."""
@@ -38,8 +63,3 @@ def extract(network: Network, points: Mapping[str, ndarray], step: int) -> dict[
         for layer, h in enumerate(network.activations(torch.from_numpy(x)), start=1):
             found[activations.key(sample, layer, step)] = h.numpy()
     return found
-
-
-def checkpointed(names: Sequence[str]) -> list[int]:
-    """The steps of which a file has the model, ascending."""
-    return sorted({int(name.split("/")[0].removeprefix("step")) for name in names})

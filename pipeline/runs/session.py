@@ -1,4 +1,4 @@
-"""A training in progress: the updates, and what is recorded along the way."""
+"""A training in progress: its updates, its records, and its state for a restart."""
 
 import math
 import sys
@@ -13,9 +13,11 @@ from tqdm import tqdm
 
 from pipeline import random_streams
 from pipeline.datasets.shared import splits
-from pipeline.learning.error_bound import batch_loss, track
-from pipeline.learning.measurements import QUANTITIES, counted, estimates, evaluate, weights
-from pipeline.learning.trainer import Batches, Trainer, checkpoint_steps
+from pipeline.learning.batches import Batches
+from pipeline.learning.error_bound import batch_loss, inequality_terms
+from pipeline.learning.measurements import QUANTITIES, checkpoint_steps, count_operations, estimates, evaluate, weights
+from pipeline.learning.trainer import Trainer
+from pipeline.results import activations
 from pipeline.runs import build
 from pipeline.study.schema import Run
 
@@ -29,7 +31,7 @@ class Session:
     def __init__(
         self, run: Run, data: splits.Splits, on: torch.device, watch: Callable[[int, dict[str, float]], None]
     ) -> None:
-        """Set up at step 0; `watch` is told the numbers of the whole network as they come."""
+        """Set up at step 0; `watch` is called with each recorded step and the numbers of the whole network there."""
         self.run, self.data, self.on, self.watch = run, data, on, watch
         self.trainer: Trainer = build.trainer(run, data, on)
         self.x, self.y, self.labels = self._tensors(data.train)
@@ -40,15 +42,15 @@ class Session:
         self.shown = torch.from_numpy(points[: run.training.log_points]).to(on)
         self.rows: list[tuple[int, int, str, float]] = []
         self.models: dict[str, ndarray] = {}
-        self.losses: list[float] = []  # of the batches since the last entry
+        self.losses: list[float] = []  # of the batches since the last record
         self.status, self.message = "running", None
 
-    def go(self, after_step: Callable[[], None]) -> None:
-        """Train to the end, or until the loss is no number; `after_step` is called when all of a step is recorded."""
+    def train(self, after_step: Callable[[], None]) -> None:
+        """Train to the end, or until the loss is NaN or infinite; `after_step` is called when a step is recorded."""
         wanted, trainer = self.run.training, self.trainer
-        looks = set(checkpoint_steps(wanted.steps, count=wanted.checkpoints))
+        kept = set(checkpoint_steps(wanted.steps, count=wanted.checkpoints))
         if trainer.step == 0:
-            self._record(looks)
+            self._record(kept)
         terminal = sys.stderr.isatty()
         bar = tqdm(total=wanted.steps, initial=trainer.step, desc=self.run.name, disable=not terminal, unit="step")
         while trainer.step < wanted.steps:
@@ -59,7 +61,7 @@ class Session:
                 self.status, self.message = "diverged", f"diverged at step {trainer.step}: the batch loss was {value}"
                 break
             self.losses.append(value)
-            self._record(looks)
+            self._record(kept)
             if not terminal and trainer.step % max(1, wanted.steps // PLAIN_LINES) == 0:
                 print(f"{self.run.name}: step {trainer.step}/{wanted.steps}, batch loss {value:.4f}", flush=True)
             after_step()
@@ -68,72 +70,75 @@ class Session:
         bar.close()
 
     def _update(self, x: Tensor, y: Tensor) -> float:
-        """One update, and at every `log_every`-th how closely the gates track, if that is asked for; the loss before.
+        """One update; returns the batch's loss before it.
 
-        The rows stand under the step that the update starts from, and are added after it: a run that was stopped never
-        goes on between the two.
+        With `log_tracking`, every `log_every`-th update is also measured: how closely the gates track the true
+        gradient, and whether the batch's loss falls. These rows carry the step at which the update starts, and are
+        added after it, so a checkpoint never has them without the update.
         """
         trainer, step, wanted = self.trainer, self.trainer.step, self.run.training
         if not wanted.log_tracking or step % wanted.log_every:
-            return self._counted(x, y)
+            return self._count_first(x, y)
         start = random_streams.torch_stream("power iteration", self.run.seed, step)
-        rows = track(trainer.network, trainer.gates, x, y, wanted.loss, generator=start)
+        rows = inequality_terms(trainer.network, trainer.gates, x, y, wanted.loss, generator=start)
         before = batch_loss(trainer.network, x, y, wanted.loss)
-        value = self._counted(x, y)
+        value = self._count_first(x, y)
         falls = float(batch_loss(trainer.network, x, y, wanted.loss) < before)
         self.rows += [(step, *row) for row in [*rows, (0, "tracking_falls", falls)]]
         return value
 
-    def _counted(self, x: Tensor, y: Tensor) -> float:
-        """One update; the first one's operations are counted: those of matrix products, two for each multiply-add."""
+    def _count_first(self, x: Tensor, y: Tensor) -> float:
+        """One update; the operations of the first one are counted and recorded."""
         if self.trainer.step > 0:
             return self.trainer.update(x, y)
-        value, operations = counted(lambda: self.trainer.update(x, y))
+        value, operations = count_operations(lambda: self.trainer.update(x, y))
         self.rows.append((0, 0, "update_flops", float(operations)))
         return value
 
-    def _record(self, looks: set[int]) -> None:
-        """Write down what is due at this step."""
-        step, wanted = self.trainer.step, self.run.training
-        if step in looks:
-            self.models |= {f"step{step:08d}/{name}": array for name, array in self.trainer.model().items()}
-        if step % wanted.log_every and step not in looks:
+    def _record(self, kept: set[int]) -> None:
+        """Record what is due at this step: the model at steps in `kept`, and measurements there and when logging."""
+        step, wanted, trainer = self.trainer.step, self.run.training, self.trainer
+        if step in kept:
+            self.models |= {activations.model_key(name, step): array for name, array in trainer.model().items()}
+        if step % wanted.log_every and step not in kept:
             return
-        network, points = self.trainer.network, self.shown
-        train = evaluate(network, self.x[points], self.y[points], self.labels[points], wanted.loss)
-        validation = evaluate(network, *self.validation, wanted.loss)
-        found = {
-            "samples": float(step * wanted.batch),
-            "train_loss": train[0],
-            "train_accuracy": train[1],
-            "validation_loss": validation[0],
-            "validation_accuracy": validation[1],
-        }
+        numbers = self._measure()
+        self.rows += [(step, 0, name, value) for name, value in numbers.items()]
+        few = self.shown[:DIAGNOSTIC_POINTS]
+        by_layer = weights(trainer.network, self.start)
+        by_layer += estimates(trainer.network, trainer.gates, self.x[few], self.y[few], wanted.loss)
+        self.rows += [(step, *row) for row in by_layer]
+        self.watch(step, numbers)
+
+    def _measure(self) -> dict[str, float]:
+        """The numbers of the whole network at this step; those of the test part at the last step only."""
+        step, wanted = self.trainer.step, self.run.training
+        found = {"samples": float(step * wanted.batch)}
+        found |= self._evaluate("train", self.x[self.shown], self.y[self.shown], self.labels[self.shown])
+        found |= self._evaluate("validation", *self.validation)
         if self.losses:
             found["batch_loss"] = sum(self.losses) / len(self.losses)
             self.losses.clear()
         if step == wanted.steps:
-            test = self._tensors(self.data.test)
-            found["test_loss"], found["test_accuracy"] = evaluate(network, *test, wanted.loss)
-        self.rows += [(step, 0, name, value) for name, value in found.items()]
-        few = points[:DIAGNOSTIC_POINTS]
-        by_layer = weights(network, self.start)
-        by_layer += estimates(network, self.trainer.gates, self.x[few], self.y[few], wanted.loss)
-        self.rows += [(step, *row) for row in by_layer]
-        self.watch(step, found)
+            found |= self._evaluate("test", *self._tensors(self.data.test))
+        return found
+
+    def _evaluate(self, part: str, x: Tensor, y: Tensor, labels: Tensor) -> dict[str, float]:
+        loss, accuracy = evaluate(self.trainer.network, x, y, labels, self.run.training.loss)
+        return {f"{part}_loss": loss, f"{part}_accuracy": accuracy}
 
     def history(self) -> pd.DataFrame:
-        """All that was recorded: step, layer, quantity, value."""
+        """Everything that was recorded: step, layer, quantity, value."""
         table = pd.DataFrame(self.rows, columns=["step", "layer", "quantity", "value"])
         return table.astype({"step": "int64", "layer": "int64", "quantity": "str", "value": "float64"})
 
     def final(self) -> dict[str, float | None]:
-        """The last recorded numbers of the whole network; None where a diverged run has none that is finite."""
+        """The last recorded numbers of the whole network; None for a number that is not finite."""
         last = {name: value for _, layer, name, value in self.rows if layer == 0 and name != "tracking_falls"}
         return {name: value if math.isfinite(value) else None for name, value in last.items()}
 
     def state(self) -> dict[str, ndarray]:
-        """What is needed to go on from here; every random stream is drawn by name and step, and so needs no state."""
+        """What is needed to continue from here; random streams have no state, as each is drawn by name and step."""
         state = {f"state/{name}": array for name, array in self.trainer.state().items()}
         state |= {f"model/{name}": array for name, array in self.models.items()}
         table = self.history()
@@ -146,13 +151,13 @@ class Session:
             "step": np.array(self.trainer.step),
         }
 
-    def take_up(self, kept: Mapping[str, ndarray] | None) -> None:
-        """Go on from what `state` returned; from the start if there is nothing."""
+    def restore(self, kept: Mapping[str, ndarray] | None) -> None:
+        """Continue from what `state` returned; with None, start from the beginning."""
         if kept is None:
             return
         step = int(kept["step"])
-        self.trainer.restore(_below(kept, "state/"), step)
-        self.models = _below(kept, "model/")
+        self.trainer.restore(activations.below(kept, "state/"), step)
+        self.models = activations.below(kept, "model/")
         columns = [kept[f"history/{name}"].tolist() for name in ("step", "layer", "quantity", "value")]
         self.rows = [(s, layer, QUANTITIES[q], v) for s, layer, q, v in zip(*columns, strict=True)]
         self.losses = kept["losses"].tolist()
@@ -160,7 +165,3 @@ class Session:
 
     def _tensors(self, points: splits.Points) -> tuple[Tensor, Tensor, Tensor]:
         return build.tensors(points, self.data.classes, self.on)
-
-
-def _below(arrays: Mapping[str, ndarray], prefix: str) -> dict[str, ndarray]:
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""Rates that are chosen and not given: trials of a run, and the choice among them."""
+"""Choosing a learning rate: short trials of a run, and the best rate among them."""
 
 import math
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from pipeline.datasets.shared import splits
+from pipeline.learning.batches import Batches
 from pipeline.learning.measurements import evaluate
-from pipeline.learning.trainer import Batches
 from pipeline.runs import build
 from pipeline.study.schema import Optimiser, Run, Tuning
 
@@ -24,7 +24,7 @@ def at_rate(run: Run, rate: float) -> Run:
 
 
 def trial(run: Run, tuning: Tuning, *, rate: float, seed: int) -> Run:
-    """The run in short: `tuning.steps` updates at `rate` with `seed`, its drops moved in proportion."""
+    """A shorter run: `tuning.steps` updates at `rate` with `seed`; the steps of its drops are scaled in proportion."""
     short, share = at_rate(run, rate), tuning.steps / run.training.steps
     training = short.training
     gates = training.gates.model_copy(update={"optimiser": _in_proportion(training.gates.optimiser, share)})
@@ -37,7 +37,7 @@ def trial(run: Run, tuning: Tuning, *, rate: float, seed: int) -> Run:
 def choose(trials: Sequence[dict[str, Any]], *, by: str) -> float:
     """The rate with the lowest mean of `by` over its trials; of equal ones, the smallest.
 
-    A trial that diverged (`by` is None) counts as infinitely bad, and so does its rate.
+    A trial that diverged (`by` is None) counts as infinite, so its rate is chosen only if all rates diverge.
 
     Raises:
         ValueError: if there are no trials.
@@ -59,13 +59,13 @@ def _in_proportion(optimiser: Optimiser, share: float) -> Optimiser:
 
 
 def without_test(data: splits.Splits) -> splits.Splits:
-    """The data with an empty test part: what isn't there can't be used."""
+    """The data with an empty test part, so that no test point can be used."""
     nothing = splits.Points(data.test.inputs[:0], data.test.labels[:0])
     return replace(data, test=nothing)
 
 
 def outcome(run: Run, data: splits.Splits) -> dict[str, Any]:
-    """Train, and return loss and accuracy on the validation part at the end; None where the training diverged."""
+    """Train, and return loss and accuracy on the validation part at the end; None if the training diverged."""
     on = build.device()
     trainer = build.trainer(run, data, on)
     x, y, _ = build.tensors(data.train, data.classes, on)

@@ -1,1 +1,1 @@
-"""What travels: packed data and records, archives."""
+"""What is passed on: packed data and records, archives."""

@@ -1,7 +1,7 @@
-"""Metadata of an archive: RO-Crate 1.1 as JSON-LD, and a deposit's fields for Zenodo, both from CITATION.cff.
+"""Metadata of an archive, from CITATION.cff: RO-Crate 1.1 as JSON-LD, and the fields of a Zenodo deposit.
 
-Both are written here rather than by a library: they are plain JSON of a dozen documented keys, and the same input has
-to give the same bytes, while a library adds the time at which it runs.
+No library writes them: they are plain JSON with a dozen documented keys, and a library would add the time at which it
+runs, while the same input has to give the same bytes.
 """
 
 import mimetypes
@@ -33,9 +33,9 @@ def crate(citation: Citation, files: Mapping[str, int | None], *, name: str, dat
 
     Args:
         citation: the content of CITATION.cff.
-        files: each file of the archive, its size in bytes if it is known; this metadata's own file isn't one of them.
-        name: of the archive.
-        date: of the commit, as ISO 8601 has it.
+        files: size in bytes of each file of the archive, None if unknown; without the file of this metadata.
+        name: the archive's name.
+        date: the commit's date and time in ISO 8601.
     """
     licence = SPDX + citation["license"]
     authors = [_author(number, author) for number, author in enumerate(citation["authors"], 1)]
@@ -63,7 +63,7 @@ def crate(citation: Citation, files: Mapping[str, int | None], *, name: str, dat
 
 
 def deposit(citation: Citation, *, date: str) -> dict[str, Any]:
-    """The fields of a deposit, as Zenodo reads them from `.zenodo.json`."""
+    """The fields of a deposit that Zenodo reads from `.zenodo.json`."""
     return {
         "upload_type": "software",
         "title": citation["title"],
@@ -95,7 +95,9 @@ def _papers(citation: Citation) -> Iterable[str]:
 def _file(path: str, size: int | None) -> dict[str, Any]:
     entity: dict[str, Any] = {"@id": quote(path), "@type": "File", "name": path}
     ending = "." + path.rpartition(".")[2]
-    kind = TYPES.get(ending) or mimetypes.types_map.get(ending)  # Python's own table: the system's differs by machine
+    kind = TYPES.get(ending) or mimetypes.types_map.get(
+        ending
+    )  # Python's own table: the system's differs between machines
     if kind:
         entity["encodingFormat"] = kind
     if size is not None:
@@ -108,5 +110,5 @@ def _author(number: int, author: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _name(author: Mapping[str, str]) -> str:
-    """A name as citations have it: an entity's, or family name first."""
+    """A name as in citations: an organisation's name, or a person's family name first."""
     return author.get("name") or f"{author['family-names']}, {author['given-names']}"

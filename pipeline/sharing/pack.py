@@ -1,47 +1,48 @@
-"""Stage: pack what has to travel with a study's results: a data set's files, and Snakemake's records of its outputs.
+"""Pack a data set's files and Snakemake's records of a study's outputs, to be published with the results.
 
-`python -m pipeline pack --study study --dataset mnist`. `pipeline.prepare` takes the data from there before it asks any
-other place, and the Snakefile takes the records.
+After a pull the Snakefile restores both before it plans any
+job; `prepare` too takes packed data before it asks any other source.
 """
 
-import argparse
 import hashlib
 import lzma
 import sys
 from pathlib import Path
 
 from pipeline import members
-from pipeline.results import packed_records, paths, store
+from pipeline.results import paths, snakemake_records, store
+from pipeline.study import arguments
 
 ENDING = ".xz"
-PRESET = 7 | lzma.PRESET_EXTREME  # half a minute, once; everyone who clones the repository saves a megabyte
+PRESET = 7 | lzma.PRESET_EXTREME  # takes half a minute, once, and saves a megabyte in every clone
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Pack what isn't packed yet, and say what was done.
+    """Pack the data files that aren't packed yet, then the records, and print a line for each.
 
     Raises:
-        SystemExit: with exit code 1 and the reason, if a file isn't there or isn't what was published.
+        SystemExit: with exit code 1 and the reason, if a file is missing or has another checksum than expected.
     """
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", required=True, help="the study whose outputs were made")
-    parser.add_argument("--dataset", required=True, help=f"one of {', '.join(members.members('datasets'))}")
+    parser = arguments.parser(__doc__)
+    parser.add_argument(
+        "--dataset", required=True, help=f"the data set to pack: one of {', '.join(members.members('datasets'))}"
+    )
     wanted = parser.parse_args(argv)
     dataset = wanted.dataset
     try:
         for name, expected in members.constants("datasets", dataset)["FILES"]:
-            print(pack(paths.data(dataset) / name, paths.packed(dataset) / f"{name}{ENDING}", expected))
-        print(packed_records.pack(wanted.study))
+            print(pack_file(paths.data(dataset) / name, paths.packed(dataset) / f"{name}{ENDING}", expected))
+        print(snakemake_records.pack(wanted.study))
     except (members.UnknownNameError, store.DamagedFileError, OSError, ValueError) as error:
         sys.exit(f"pack {dataset}: {error}")
 
 
-def pack(source: Path, target: Path, expected: str) -> str:
-    """Pack one file, unless that was done; returns a line that says so.
+def pack_file(source: Path, target: Path, expected: str) -> str:
+    """Pack one file unless it is packed already; returns a line that says what was done.
 
     Raises:
         store.DamagedFileError: if the file's sha256 isn't the `expected` one.
-        FileNotFoundError: if it isn't there.
+        FileNotFoundError: if the file is missing.
     """
     if target.is_file() and is_packed(target, expected):
         return f"{target}: already there"
@@ -55,13 +56,9 @@ def pack(source: Path, target: Path, expected: str) -> str:
 
 
 def is_packed(target: Path, expected: str) -> bool:
-    """Does a packed file unpack to the content of a sha256?"""
+    """Whether a packed file unpacks to content with the expected sha256."""
     try:
         with lzma.open(target) as content:
             return hashlib.file_digest(content, "sha256").hexdigest() == expected  # pyright: ignore[reportArgumentType]
     except (lzma.LZMAError, EOFError):
         return False
-
-
-if __name__ == "__main__":
-    main()

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline import members, random_streams
 from pipeline.results import paths, provenance, store
-from pipeline.results.activations import Activations
+from pipeline.results.activations import Activations, sample_steps
 from pipeline.study import arguments
 from pipeline.study.labels import identity, kind
 from pipeline.study.plan import Plan
@@ -60,11 +60,9 @@ def _finished(study: str, run: Run) -> bool:
 
 def _activations(study: str, run: Run) -> Activations:
     path = paths.activations(study, run.name)
-    names = store.array_names(path)
-    steps = sorted({int(name.split("/")[1].removeprefix("step")) for name in names if name.startswith("cca/step")})
     return Activations(
         layers=run.training.network.hidden,
-        steps=tuple(steps),
+        steps=tuple(sample_steps(store.array_names(path), "cca")),
         read=lambda name: store.read_arrays(path, [name])[name],
     )
 

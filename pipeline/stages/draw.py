@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import members
-from pipeline.results import store, tables
+from pipeline.results import store
 from pipeline.study import arguments
 
 DIGITS = "%.5g"  # of a number in the CSV: more than a figure shows; the tables have all of them
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     name = job.name
     module = members.load("figures", plan.figure(name))
-    read = {asked: tables.joined(plan.tables(entry)) for asked, entry in plan.reads(name).items()}
+    read = {asked: store.read_tables(plan.tables(entry)) for asked, entry in plan.reads(name).items()}
     how: Any = job.settings
     # The salt makes the ids inside an SVG the same every time, and different between figures.
     look: dict[Any, Any] = {**RC, "svg.hashsalt": name}

@@ -19,17 +19,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--root", required=True, type=Path, help="the folder of its files, such as data/mnist")
     given = parser.parse_args(argv)
     try:
-        members.check("datasets", given.dataset)
+        members.require("datasets", given.dataset)
     except members.UnknownNameError as error:
         parser.error(str(error))
-    from pipeline.datasets.shared.download import DownloadError
+    from pipeline.datasets.shared.download import DownloadError, fetch
     from pipeline.datasets.shared.unpack import unpack
     from pipeline.results import store
 
     member = members.load("datasets", given.dataset)
     try:
         unpack(given.dataset, given.root)
-        for line in member.fetch(given.root):
+        for line in fetch(given.root, member.FILES, member.SOURCES):
             print(line)
         data = member.load(given.root)
     except (DownloadError, store.DamagedFileError, OSError) as error:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pipeline import members
-from pipeline.results import provenance, store, tables
+from pipeline.results import provenance, store
 from pipeline.study import arguments
 
 
@@ -16,7 +16,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name in plan.study.analyses:
         module = members.load("analyses", plan.member(name))
         if hasattr(module, "metrics"):
-            values = module.metrics(tables.joined(plan.tables(name)))
+            values = module.metrics(store.read_tables(plan.tables(name)))
             found[name] = summarise(dict(sorted(values.items())))
     content = {"study": plan.name, "metrics": found, store.PROVENANCE: provenance.of(job)}
     store.write_json(job.named_outputs["metrics"], content)

@@ -11,7 +11,7 @@ from pipeline.tracking import client, identity
 def main(argv: Sequence[str] | None = None) -> None:
     """Train one run, from its newest checkpoint if there is one."""
     plan, job = arguments.of_stage("train", __doc__, argv)
-    gpu.gpu()
+    gpu.reserve()
     from pipeline.runs import build, tuning
     from pipeline.runs.checkpoints import Checkpoints
     from pipeline.runs.session import Session
@@ -32,8 +32,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     ) as tracker:
         session = Session(run, build.load_data(run.data), build.device(), tracker.log)
         with Checkpoints(paths.resume(plan.name, run.name), origin) as checkpoints:
-            session.take_up(checkpoints.newest())
-            session.go(lambda: checkpoints.after_step(session.state))
+            session.restore(checkpoints.newest())
+            session.train(lambda: checkpoints.after_step(session.state))
         final = session.final()
         tracker.summary({**final, "status": session.status, "step": session.trainer.step})
     outcome = {

@@ -10,7 +10,7 @@ from pipeline.study import arguments
 def main(argv: Sequence[str] | None = None) -> None:
     """Try every rate of the grid for one cell and write the trials and the chosen rate."""
     plan, job = arguments.of_stage("tune", __doc__, argv)
-    gpu.gpu()
+    gpu.reserve()
     from pipeline.runs import build, tuning
 
     build.single_threaded()

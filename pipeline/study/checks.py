@@ -1,4 +1,4 @@
-"""What no single key of a study shows: names that refer to nothing, settings that don't fit each other, empty selections."""
+"""Faults that no single key of a study shows: unknown names, settings that don't fit each other, empty selections."""
 
 import functools
 import json
@@ -195,7 +195,8 @@ def _figure_faults(study: Study) -> list[str]:
             if needed not in study.analyses
         ]
         found += [
-            f"figures.{name}.tables.{asked}: found {entry_name!r}, an entry of the analysis {other!r}; expected one of {asked!r}"
+            f"figures.{name}.tables.{asked}: found {entry_name!r}, an entry of the analysis {other!r}; expected an "
+            f"entry of {asked!r}"
             for asked, entry_name in entry.tables.items()
             if entry_name in study.analyses and (other := study.analyses[entry_name].analysis or entry_name) != asked
         ]
@@ -213,7 +214,7 @@ def _misfits(family: str, member: str, settings: dict[str, Any], where: str) -> 
     found = []
     for family_named, name in names:
         try:
-            members.check(family_named, name)
+            members.require(family_named, name)
         except members.UnknownNameError as error:
             found.append(f"{where}.{family_named}: {error}")
     return found

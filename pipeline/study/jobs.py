@@ -326,7 +326,9 @@ STAGES: Mapping[str, Stage] = {
     "judge": Stage(
         wildcards=(),
         every=lambda _plan: [()],
-        outputs=lambda study: {"verdicts": paths.verdicts(study)} | {each: paths.claim(study, each) for each in claim_ids()},
+        outputs=lambda study: (
+            {"verdicts": paths.verdicts(study)} | {each: paths.claim(study, each) for each in claim_ids()}
+        ),
         inputs=lambda plan: [paths.metrics(plan.name), CLAIMS],
         code=lambda _plan: [],
         settings=lambda plan: list(plan.study.figures),

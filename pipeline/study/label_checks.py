@@ -37,10 +37,8 @@ def _text(path: str, text: str, longest: int) -> Iterator[str]:
         yield f"{path}: found {', '.join(map(repr, control))}, expected printable characters in one line"
     missing = sorted({character for character in text if not character.isascii() and ord(character) not in glyphs()})
     if missing and not control:
-        yield (
-            f"{path}: the font of the figures has no {', '.join(f'{each} (U+{ord(each):04X})' for each in missing)}: figures "
-            "would show a box"
-        )
+        listed = ", ".join(f"{each} (U+{ord(each):04X})" for each in missing)
+        yield f"{path}: found {listed}, expected characters of the figures' font; it would draw a box"
 
 
 @functools.cache

@@ -1,36 +1,37 @@
-"""What a job asks of a machine, from its own settings and in no site's words: GPUs, threads, memory, time.
+"""Resources that a job requests, computed from its settings: GPUs, threads, memory and time, in no site's own terms.
 
-Profiles translate it. The costs are rounded up from what jobs took on a two-core machine without a GPU; no number of
-the study depends on them, and a job that was given too little time goes on from its checkpoint with more.
+Profiles translate them for a site. The costs are measured on a two-core machine without a GPU and rounded up. No number
+of the study depends on them, and a job that runs out of time resumes from its checkpoint with more.
 """
 
 import math
 from dataclasses import dataclass, replace
 
+from pipeline.learning.placement import positions
 from pipeline.study.schema import Data, Run, Training, Tuning
 
-GPUS = 1  # of a job that trains; one is enough for networks of this size, and more would stand idle
-MANUFACTURER = "nvidia"  # of the devices that the locked torch can use
-THREADS = 1  # the bits must not depend on how many cores there are
+GPUS = 1  # per training job; networks of this size would leave further ones idle
+MANUFACTURER = "nvidia"  # of the GPUs that the locked torch supports
+THREADS = 1  # the results' bits must not depend on the number of cores
 
 START_SECONDS = 6.0  # imports, data, tracking
-LAYER_SECONDS = 1.5e-4  # of an update, whatever the width
-GATE_SECONDS = 3e-4  # of an update
+LAYER_SECONDS = 1.5e-4  # per update and layer, at any width
+GATE_SECONDS = 3e-4  # per update and gate
 OPERATIONS_PER_SECOND = 5e10
-OPERATIONS_PER_WEIGHT = 6  # a multiply-add each: forwards, for the gradient below, for the weight's own
-INPUTS = 1000  # of the first layer, rounded up
+OPERATIONS_PER_WEIGHT = 6  # a multiply-add each for the forward pass, the inputs' gradient and the weight's gradient
+INPUTS = 1000  # the first layer's inputs, rounded up
 
-SLOWER = 4.0  # how much slower than there a node may be
-LEAST_MINUTES = 10  # a cold file system takes longer over imports than a small run over its updates
+SLOWER = 4.0  # how much slower a node may be than the measured machine
+LEAST_MINUTES = 10  # on a cold file system, imports take longer than the updates of a small run
 
-LIBRARIES_MB = 1200  # torch with its data set
+LIBRARIES_MB = 1200  # torch and the data set
 NUMBER_BYTES = 4
-COPIES = 6  # of the weights: gradient, Adam's two moments, two generations of checkpoints on their way to the disk
+COPIES = 6  # of the weights: also gradient, Adam's two moments, and two checkpoints that are being written
 MOST_TRAINING_POINTS = 60_000
 GB_MB = 1024
 LEAST_GB = 2
 
-# An analysis's cost depends on what it does; these hold the longest of each scope, many times over.
+# An analysis's cost depends on what it does; these limits are many times the longest of each scope.
 ANALYSIS_MINUTES = {"study": 60, "runs": 20, "run": 10, "pair": 10}
 ANALYSIS_MB = LEAST_GB * GB_MB
 REPRESENT_MINUTES = 15
@@ -38,13 +39,13 @@ REPRESENT_MINUTES = 15
 
 @dataclass(frozen=True)
 class Resources:
-    """What a job asks for at its first attempt; each further attempt asks for as much again.
+    """What a job requests at its first attempt; each further attempt requests as much again.
 
     Attributes:
-        megabytes: of memory.
-        minutes: of time, on top of what a checkpoint of an earlier attempt saves.
-        gpus: number of devices.
-        threads: number of threads. The bits of a result must not depend on how many cores there are.
+        megabytes: memory.
+        minutes: time limit; a further attempt also resumes from the checkpoint of the one before.
+        gpus: number of GPUs.
+        threads: number of threads; the bits of a result must not depend on the number of cores.
     """
 
     megabytes: int
@@ -53,44 +54,44 @@ class Resources:
     threads: int = THREADS
 
     def at(self, attempt: int) -> "Resources":
-        """What the job asks for at an attempt, counted from 1."""
+        """What the job requests at an attempt, counted from 1."""
         return replace(self, megabytes=attempt * self.megabytes, minutes=attempt * self.minutes)
 
 
 def of_training(run: Run) -> Resources:
-    """Of one training."""
+    """The resources of one training."""
     return Resources(megabytes(run), minutes(train_seconds(run)), GPUS)
 
 
 def of_tuning(run: Run, tuning: Tuning | None) -> Resources:
-    """Of the trials of a cell, given one of its runs."""
+    """The resources of the trials of a cell, given one of its runs."""
     assert tuning is not None
     return Resources(megabytes(run), minutes(tune_seconds(run, tuning)), GPUS)
 
 
 def of_extraction(run: Run) -> Resources:
-    """Of the extraction of a run's activations."""
+    """The resources of the extraction of a run's activations."""
     return Resources(megabytes(run), REPRESENT_MINUTES)
 
 
 def of_analysis(scope: str) -> Resources:
-    """Of one job of an analysis, by the analysis's SCOPE."""
+    """The resources of one job of an analysis with a given SCOPE."""
     return Resources(ANALYSIS_MB, ANALYSIS_MINUTES[scope])
 
 
 def train_seconds(run: Run) -> float:
-    """How long a training takes, roughly, on the machine that was measured."""
+    """Roughly how long a training takes on the measured machine."""
     return START_SECONDS + run.training.steps * update_seconds(run)
 
 
 def tune_seconds(run: Run, tuning: Tuning) -> float:
-    """How long the trials of a cell take, roughly, on that machine."""
+    """Roughly how long all trials of a cell take on the measured machine."""
     updates = len(tuning.rates) * len(tuning.seeds) * tuning.steps
     return START_SECONDS + updates * update_seconds(run)
 
 
 def update_seconds(run: Run) -> float:
-    """One update: so much a layer and a gate, and the operations of the matrix products."""
+    """Duration of one update: an overhead per layer and gate, plus the operations of the matrix products."""
     training = run.training
     operations = OPERATIONS_PER_WEIGHT * training.batch * weights(training)
     overhead = LAYER_SECONDS * (training.network.hidden + 1) + GATE_SECONDS * gates(run)
@@ -98,12 +99,12 @@ def update_seconds(run: Run) -> float:
 
 
 def minutes(seconds: float) -> int:
-    """The time limit to ask for."""
+    """The time limit to request."""
     return max(LEAST_MINUTES, math.ceil(SLOWER * seconds / 60))
 
 
 def megabytes(run: Run) -> int:
-    """The memory to ask for: whole GB, and two at least, because some sites take nothing else."""
+    """The memory to request in MB: whole GB, and at least two, because some sites accept nothing else."""
     kept = weights(run.training) * (COPIES + run.training.checkpoints)
     data = _points(run.data) * INPUTS
     needed = LIBRARIES_MB + NUMBER_BYTES * (kept + data) / 1024**2
@@ -111,15 +112,12 @@ def megabytes(run: Run) -> int:
 
 
 def gates(run: Run) -> int:
-    """How many synthetic gradients a network has."""
-    hidden, placement = run.training.network.hidden, run.placement
-    if isinstance(placement, str):
-        return {"none": 0, "middle": min(1, hidden), "every": hidden}[placement]
-    return len(placement) if isinstance(placement, tuple) else hidden // placement.every
+    """The number of gates in a run's network."""
+    return len(positions(run.model_dump()["placement"], hidden=run.training.network.hidden))
 
 
 def weights(training: Training) -> int:
-    """The weights of a network and of a gate after each layer, as the most that a run can have."""
+    """An upper bound of a run's weights: the network and a gate after each layer."""
     width = training.network.width
     return INPUTS * width + 2 * training.network.hidden * width**2
 

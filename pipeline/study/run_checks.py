@@ -35,8 +35,8 @@ def sample_faults(run: Run, samples: Samples) -> Iterator[Fault]:
     if samples.rdm + samples.cca > test:
         yield (
             "samples",
-            f"found {samples.rdm} points for rdm and {samples.cca} for cca, expected at most data.test, {test}, together: "
-            "no point is in both",
+            f"found {samples.rdm} points for rdm and {samples.cca} for cca, expected at most {test} together, the test "
+            "points: no point is in both",
         )
     if samples.probe > train:
         yield "samples.probe", f"found {samples.probe}, expected at most the training points, {train}"
@@ -52,8 +52,8 @@ def sample_faults(run: Run, samples: Samples) -> Iterator[Fault]:
     if samples.cca < needed:
         yield (
             "samples.cca",
-            f"found {samples.cca}, expected {POINTS_PER_UNIT} points for each of the {run.training.network.width} units of a "
-            f"layer, {needed}: with fewer, unrelated layers look alike",
+            f"found {samples.cca}, expected at least {needed}, {POINTS_PER_UNIT} points for each unit of a layer: with "
+            "fewer, unrelated layers look alike",
         )
 
 
@@ -80,7 +80,7 @@ def _data(run: Run) -> Iterator[Fault]:
     elif run.data.train is not None and run.data.train > left:
         yield (
             "data.train",
-            f"found {run.data.train}, expected at most {left}: {run.data.dataset} has {train} training points, of which "
+            f"found {run.data.train}, expected at most {left}: of the {train} training points of {run.data.dataset}, "
             f"data.validation takes {run.data.validation}",
         )
     if run.data.test is not None and run.data.test > test:
@@ -89,14 +89,16 @@ def _data(run: Run) -> Iterator[Fault]:
 
 def _batch(run: Run) -> Iterator[Fault]:
     training, points = run.training, training_points(run)
-    for name, count in (("batch", training.batch), ("log_points", training.log_points)):
-        if points >= 1 and count > points:
-            yield f"training.{name}", f"found {count}, expected at most the training points, {points}"
-        if training.network.batch_norm and training.network.hidden and count < LEAST_FOR_BATCH_NORM:
+    if training.batch > points > 0:
+        yield "training.batch", f"found {training.batch}, expected at most the training points, {points}"
+    if not (training.network.batch_norm and training.network.hidden):
+        return
+    for name in ("batch", "log_points"):
+        if getattr(training, name) < LEAST_FOR_BATCH_NORM:
             yield (
                 f"training.{name}",
-                f"found {count}, expected at least {LEAST_FOR_BATCH_NORM} with batch normalisation: one point alone has no "
-                "variance",
+                f"found {getattr(training, name)}, expected at least {LEAST_FOR_BATCH_NORM} with batch normalisation: "
+                "one point alone has no variance",
             )
 
 
@@ -108,8 +110,8 @@ def _schedule(run: Run) -> Iterator[Fault]:
     if not LEAST_CHECKPOINTS <= training.checkpoints <= most:
         yield (
             "training.checkpoints",
-            f"found {training.checkpoints}, expected {LEAST_CHECKPOINTS} (the start and the end) to {most} (training.steps "
-            "and the start)",
+            f"found {training.checkpoints}, expected {LEAST_CHECKPOINTS} (the start and the end) to {most} (the start "
+            "and every step)",
         )
 
 
@@ -151,6 +153,6 @@ def _sequential(run: Run) -> Iterator[Fault]:
     if not set(waits) <= IMMEDIATE:
         yield (
             path,
-            f"found sequential with {run.estimator}, which waits for {', '.join(waits)}; expected an estimator that waits "
-            "for h and y only",
+            f"found sequential with {run.estimator}, which waits for {', '.join(waits)}; expected an estimator that "
+            "waits for h and y only",
         )

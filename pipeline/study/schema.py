@@ -17,7 +17,7 @@ def _name(text: str) -> str:
 
 
 def _member(family: str) -> Callable[[str], str]:
-    return lambda name: members.check(family, name)
+    return lambda name: members.require(family, name)
 
 
 Name = Annotated[str, AfterValidator(_name)]
@@ -68,7 +68,7 @@ class Optimiser(Strict):
     drop_factor: Annotated[float, Field(gt=0, le=1)]
 
 
-class Network(Strict):
+class NetworkSettings(Strict):
     """The network, without its inputs and outputs."""
 
     hidden: Annotated[int, Field(ge=0, le=50)]
@@ -91,7 +91,7 @@ class Gates(Strict):
 class Training(Strict):
     """One training, but for its data, method and seed."""
 
-    network: Network
+    network: NetworkSettings
     loss: Literal["cross_entropy", "mse"]
     batch: Count
     steps: Count

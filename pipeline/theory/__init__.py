@@ -1,1 +1,1 @@
-"""Linear models: exact optima, largest rates, their training in numpy (claims C5 to C8)."""
+"""Linear models in numpy: exact optima, training, and the largest rates that converge (claims C5 to C8)."""

@@ -1,4 +1,4 @@
-"""Compare rules of training on linear models: the table of the convergence analyses, and its headline numbers."""
+"""Compare training rules on linear models: the table of the convergence analyses, and its headline numbers."""
 
 from dataclasses import asdict
 
@@ -7,27 +7,28 @@ import pandas as pd
 
 from pipeline.theory.largest_rates import largest_rates
 from pipeline.theory.problems import Model, Problems, problems, require_positive
-from pipeline.theory.training import CONVERGED, DIVERGED, RESOLVED, Rule, train
+from pipeline.theory.training import CONVERGED, DIVERGED, RESOLVED, TrainingRule, train
 
-PROBLEM = ["inputs", "hidden", "condition", "noise"]  # what tells the problems of one seed
+PROBLEM = ["inputs", "hidden", "condition", "noise"]  # columns that tell the problems of one seed apart
 
 
-def rules(sg_rates: tuple[float, ...], *, frozen: bool) -> list[Rule]:
-    """Backprop, line search, and a fixed SG rate at each of `sg_rates`; `frozen` if wanted.
+def rules(sg_rates: tuple[float, ...], *, frozen: bool) -> list[TrainingRule]:
+    """Backprop, line search, a fixed SG rate at each of `sg_rates` and, if `frozen`, the rule of that name.
 
     Raises:
-        ValueError: for a rate that is not above 0.
+        ValueError: if a rate is not above 0.
     """
     if sg_rates:
         require_positive(sg_rates=sg_rates)
-    fixed = [Rule("fixed", rate) for rate in sg_rates]
-    return [Rule("backprop"), Rule("line_search"), *fixed, *([Rule("frozen")] if frozen else [])]
+    fixed = [TrainingRule("fixed", rate) for rate in sg_rates]
+    last = [TrainingRule("frozen")] if frozen else []
+    return [TrainingRule("backprop"), TrainingRule("line_search"), *fixed, *last]
 
 
 def compare(
     generator: np.random.Generator,
     model: Model,
-    compared: list[Rule],
+    compared: list[TrainingRule],
     *,
     seeds: int,
     samples: int,
@@ -38,27 +39,27 @@ def compare(
     points: int,
     halvings: int,
 ) -> pd.DataFrame:
-    """Train by every rule, on all problems and at all main rates, on the same data from the same start.
+    """Train by every rule, on all problems and at all main rates, from the same data and starting weights.
 
     Args:
-        generator: gives data and starting weights, seed by seed.
-        model: what is trained.
+        generator: draws data and starting weights, seed by seed.
+        model: the model to train.
         compared: the rules.
         seeds: number of repetitions.
         samples: points in each data set.
-        conditions: condition numbers of the inputs' covariance, see `linear_problems.problems`.
+        conditions: condition numbers of the inputs' covariance, see `problems`.
         noises: standard deviations of the noise on the targets, whose signal has a deviation of about 1.
-        rates: rates of the main model, in units of 1 / `linear_models.curvature`.
+        rates: rates of the main model, in units of 1 / curvature, see `pipeline.theory.models.curvature`.
         iterations: number of updates.
-        points: number of iterations at which the training is recorded, log-spaced, and as many again evenly spaced.
-        halvings: rounds of the search for the largest rate that converges, see `linear_rates.largest_rates`.
+        points: number of recorded iterations that are log-spaced; as many again are evenly spaced.
+        halvings: rounds of the search for the largest rate that converges, see `largest_rates`.
 
     Returns:
-        A row for each rule, problem, rate and recorded iteration. `largest_rate` is one number for a rule and a
-        problem; for the other columns see `linear_training.train`.
+        A row for each rule, problem, rate and recorded iteration. `largest_rate` is the same in all rows of a
+        rule and a problem. For the other columns see `pipeline.theory.training.train`.
 
     Raises:
-        ValueError: for a setting that is out of its range.
+        ValueError: if a setting is out of range.
     """
     require_positive(rates=rates, iterations=iterations, points=points)
     if halvings < 0:
@@ -71,13 +72,13 @@ def compare(
 
 
 def looks(iterations: int, points: int) -> list[int]:
-    """The start, `points` log-spaced iterations and `points` evenly spaced ones, the last among them."""
+    """Iterations to record: 0, `points` log-spaced ones and `points` evenly spaced ones, including the last."""
     spread = np.r_[0, np.geomspace(1, iterations, points), np.linspace(0, iterations, points + 1)]
     return np.unique(spread.round().astype(int)).tolist()
 
 
 def _trained(
-    given: Problems, model: Model, rule: Rule, rates: list[float], iterations: int, points: int, halvings: int
+    given: Problems, model: Model, rule: TrainingRule, rates: list[float], iterations: int, points: int, halvings: int
 ) -> pd.DataFrame:
     """The rows of one rule."""
     each = given.rows(np.repeat(np.arange(len(given.unit)), len(rates)))
@@ -95,13 +96,9 @@ def _trained(
 
 
 def headline(table: pd.DataFrame) -> dict[str, list[float]]:
-    """The results of `compare` in a few numbers per rule, each with one value per seed.
+    """Summarise a table of `compare` in a few numbers per rule, each with one value per seed.
 
-    `log10_gap`: the last relative gap with the best of the main rates, in the worst of the problems, at least
-    `RESOLVED`; a diverged training counts as `DIVERGED`. How far backprop comes in as many iterations says what can be
-    expected. `converged_share`: the share of the trainings that ended below `CONVERGED`. `descent_share`: its mean over
-    all trainings. Names end like `by_line_search` or `by_fixed_sg.rate0.01`. For `log10_largest_rate`,
-    `rate_found_share`, `bound_share`, `falls_where_bound` and `falls_where_bound_mild` see the functions.
+    What each number means is explained in `pipeline.analyses.linear_convergence.metrics`.
     """
     if table.empty:
         return {}
@@ -121,6 +118,7 @@ def headline(table: pd.DataFrame) -> dict[str, list[float]]:
 
 
 def _ends(last: pd.DataFrame) -> dict[str, list[float]]:
+    """`log10_gap`, clipped to between `RESOLVED` and `DIVERGED`, and two shares."""
     gap = last["gap"].fillna(DIVERGED).clip(lower=RESOLVED)
     last = last.assign(log10_gap=np.log10(gap), converged_share=gap < CONVERGED)
     best = last.groupby(["seed", *PROBLEM])["log10_gap"].min()
@@ -129,10 +127,9 @@ def _ends(last: pd.DataFrame) -> dict[str, list[float]]:
 
 
 def _largest(last: pd.DataFrame, least: float) -> dict[str, list[float]]:
-    """`log10_largest_rate`: the largest rate that converges, the mean over problems in the logarithm.
+    """`log10_largest_rate`, the mean over problems, and `rate_found_share`.
 
-    Where no rate does, the smallest one that was tried counts, which is too much; `rate_found_share` is the share of
-    the problems in which one does.
+    If no rate converges, the smallest one that was tried counts, which is an overestimate.
     """
     one = last.groupby(["seed", *PROBLEM])["largest_rate"].first().groupby("seed")
     logs = one.apply(lambda rates: np.log10(rates.fillna(least)).mean())
@@ -140,18 +137,17 @@ def _largest(last: pd.DataFrame, least: float) -> dict[str, list[float]]:
 
 
 def _mild(table: pd.DataFrame) -> pd.Series:
-    """Is it a row at a main rate with which backprop, on the same problem, doesn't diverge?"""
+    """Whether backprop with the row's main rate doesn't diverge on the row's problem."""
     wild = table["diverged"] & (table["rule"] == "backprop")
     return ~wild.groupby([table[column] for column in ["seed", *PROBLEM, "rate"]]).transform("any")
 
 
 def _tracking(steps: pd.DataFrame) -> dict[str, list[float]]:
-    """Does the condition of error tracking hold (claim C7), and does the loss fall where it does?
+    """Whether the condition of error tracking holds (claim C7), and whether the loss falls where it does.
 
-    Over the recorded steps before a training's end, at all main rates. `bound_share`: the share at which the condition
-    holds; `falls_where_bound`: of those, the share after which the true loss is lower (NaN where it never holds).
-    `falls_where_bound_mild`: the same at the main rates with which backprop doesn't diverge; a step that is too large
-    for the true gradient says nothing of an estimate.
+    All recorded steps before a training converges to rounding or diverges count, at all main rates.
+    `falls_where_bound_mild` leaves out the rates with which backprop diverges: a step that is too large even for the
+    true gradient says nothing about an estimate.
     """
     counted = steps[steps["bound_ratio"].notna()]
     bound = counted[counted["bound_ratio"] < 1]

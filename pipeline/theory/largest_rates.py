@@ -7,12 +7,12 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from pipeline.theory.problems import Problems
-from pipeline.theory.training import Rule, converges
+from pipeline.theory.training import TrainingRule, converges
 
 
 def largest_rates(
     given: Problems,
-    rule: Rule,
+    rule: TrainingRule,
     converged: Bool[ndarray, "r rates"],
     *,
     after: int,
@@ -24,17 +24,17 @@ def largest_rates(
 
     Args:
         given: the problems.
-        rule: how they are trained.
-        converged: which of `rates` converge (`linear_training.converges`), by problem.
-        after: the layer after which the SG stands.
+        rule: the training rule.
+        converged: which of `rates` converge, by problem; see `pipeline.theory.training.converges`.
+        after: the layer after which the SG is placed.
         rates: main rates in units of 1 / curvature, ascending.
         iterations: number of updates.
-        halvings: rounds; the found rate lies below the true one by a factor of at most `ratio ** (1 / 2**halvings)`,
-            where `ratio` is that of the two rates.
+        halvings: rounds of bisection. The rate found is below the true one by a factor of at most
+            `ratio ** (1 / 2**halvings)`, where `ratio` is that of the two rates.
 
     Returns:
-        In units of 1 / curvature, for each problem: the largest rate found to converge; the last of `rates`, if that
-        does (so that the true one may be larger); NaN, if none does.
+        The largest rate found to converge, for each problem, in units of 1 / curvature. If the last of `rates`
+        converges, it is that one, and the true one may be larger. NaN if no rate converges.
     """
     tried = np.asarray(rates, dtype=np.float64)
     place = len(tried) - 1 - converged[:, ::-1].argmax(axis=1)

@@ -1,8 +1,8 @@
 """Linear models under the squared error, with a linear synthetic gradient: the closed forms.
 
 Rows are samples; a leading axis `r` runs over independent trainings. The model is `p = x W_1 … W_D`; the last column of
-`x` is constant, so that the first layer has a bias. The loss is that of `pipeline.losses`, the mean of `(p - y)^2` over
-samples and outputs; its gradient for one sample is `2 (p - y) / k`.
+`x` is constant, which gives the first layer a bias. The loss is "mse" of `pipeline.learning.losses`, the mean of
+`(p - y)^2` over samples and outputs. Its gradient for one sample is `2 (p - y) / k`.
 """
 
 from collections.abc import Sequence
@@ -30,10 +30,10 @@ def regression(x: Float[ndarray, "r n inputs"], y: Float[ndarray, "r n k"]) -> R
 def condense(
     x: Float[ndarray, "r n inputs"], y: Float[ndarray, "r n k"]
 ) -> tuple[Float[ndarray, "r m inputs"], Float[ndarray, "r m k"]]:
-    """As few rows as have the same second moments (means of products of columns) as `[x, y]`.
+    """Replace the rows by as few as possible with the same second moments (means of products of columns) of `[x, y]`.
 
-    The study's linear models and SGs see data through these moments alone, so they train alike on `m` = inputs + k rows
-    as on thousands. The constant column is no longer one of ones.
+    Linear models and SGs depend on the data through these moments only, so training on `m` = inputs + k rows is the
+    same as on thousands. The constant column no longer consists of ones.
     """
     n, inputs = x.shape[1:]
     triangle = np.linalg.qr(np.concatenate([x, y], axis=2)).R
@@ -44,14 +44,14 @@ def condense(
 def excess(p: Float[ndarray, "r n k"], best: Float[ndarray, "r n k"]) -> Float[ndarray, " r"]:
     """`L(p) - L*`, the loss above that of least squares.
 
-    The residuals of least squares are orthogonal to all that is linear in `x`, so the excess is the mean of
-    `(p - best)^2`: no small difference of large numbers.
+    The residuals of least squares are orthogonal to everything linear in `x`, so the excess is the mean of
+    `(p - best)^2`. This avoids a small difference of large numbers.
     """
     return np.square(p - best).mean(axis=(1, 2))
 
 
 def error(p: Float[ndarray, "r n k"], y: Float[ndarray, "r n k"]) -> Float[ndarray, "r n k"]:
-    """The gradient of each sample's loss in the outputs."""
+    """The gradient of each sample's loss with respect to the outputs."""
     return 2 * (p - y) / p.shape[-1]
 
 
@@ -79,10 +79,10 @@ def backward(
     weights: Sequence[Float[ndarray, "r _ _"]],
     gradient: Float[ndarray, "r n _"],
 ) -> tuple[Float[ndarray, "r n _"], list[Float[ndarray, "r _ _"]]]:
-    """Carry the samples' gradient in the last of `signals` down through `weights`.
+    """Backpropagate the samples' gradient with respect to the last of `signals` through `weights`.
 
     Returns:
-        The samples' gradient in the first of `signals`, and the gradient of the mean loss in each weight.
+        The samples' gradient with respect to the first of `signals`, and the mean loss's gradient of each weight.
     """
     found = []
     for signal, weight in zip(reversed(signals[:-1]), reversed(weights), strict=True):
@@ -92,11 +92,11 @@ def backward(
 
 
 def jacobian_norm(x: Float[ndarray, "r n inputs"], weights: Sequence[Float[ndarray, "r _ _"]]) -> Float[ndarray, " r"]:
-    """The largest singular value of the Jacobian of all entries of `h = x W_1 … W_k` in all of these weights.
+    """The largest singular value of the Jacobian of all entries of `h = x W_1 … W_k` with respect to these weights.
 
     With `P_j = W_{j+1} … W_k` and `h_{j-1}` the input of layer j, a change `dW_j` moves h by `h_{j-1} dW_j P_j`: the
-    Jacobian's square is the sum over j of `h_{j-1} h_{j-1}ᵀ ⊗ P_jᵀ P_j`. It is taken in the space that the columns of x
-    span.
+    Jacobian's square is the sum over j of `h_{j-1} h_{j-1}ᵀ ⊗ P_jᵀ P_j`. It is computed in the space
+    that the columns of x span.
     """
     if len(weights) == 1:
         return np.linalg.norm(x, ord=2, axis=(1, 2))
@@ -113,12 +113,12 @@ def jacobian_norm(x: Float[ndarray, "r n inputs"], weights: Sequence[Float[ndarr
 def features(
     h: Float[ndarray, "r n units"], y: Float[ndarray, "r n k"], constant: Float[ndarray, "r n 1"]
 ) -> Float[ndarray, "r n z"]:
-    """`z = [h, y, 1]`: a linear SG is `z T`, with `A`, `B` and `c` one below the other in `T`."""
+    """`z = [h, y, 1]`: a linear SG is `z T`, where `T` stacks `A`, `B` and `c`."""
     return np.concatenate([h, y, constant], axis=2)
 
 
 def line_search(residual: Float[ndarray, "r n u"], change: Float[ndarray, "r n u"]) -> Float[ndarray, "r 1 1"]:
-    """The step `s` at which `|| residual - s change ||^2` is least; nought where nothing changes."""
+    """The step `s` that minimises `|| residual - s change ||^2`; 0 where `change` is zero."""
     inner = (residual * change).sum(axis=(1, 2), keepdims=True)
     square = np.square(change).sum(axis=(1, 2), keepdims=True)
     return np.divide(inner, square, out=np.zeros_like(inner), where=square > 0)

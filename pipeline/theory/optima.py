@@ -1,6 +1,6 @@
-"""The least loss that a linear model can have on given data, and how far a training ends from it (claim C8).
+"""The lowest loss that a linear model can reach on given data (claim C8).
 
-A deep linear model no narrower than its output expresses the same functions, so its least loss is the same.
+A deep linear model at least as wide as its output expresses the same functions, so its lowest loss is the same.
 """
 
 import numpy as np
@@ -9,13 +9,13 @@ from numpy import ndarray
 from scipy.optimize import minimize
 from scipy.special import expit
 
-CONVERGED = 0.01  # largest relative gap of a training that counts as having reached the optimum: ours
-ITERATIONS = 5000  # of L-BFGS: it stops at `GRADIENT` long before, or at a separating plane
+CONVERGED = 0.01  # relative gap below which a training counts as having reached the optimum: ours
+ITERATIONS = 5000  # of L-BFGS, which stops much earlier, at `GRADIENT` or at a separating plane
 GRADIENT = 1e-10  # largest entry of the gradient at the minimum
 
 
 def optimum(loss: str, x: Float[ndarray, "n d"], labels: Int[ndarray, " n"]) -> float:
-    """The infimum of a loss of `pipeline.losses` over linear models with bias and two outputs.
+    """The infimum of a loss of `pipeline.learning.losses` over linear models with bias and two outputs.
 
     Args:
         loss: "mse" on one-hot targets, or "cross_entropy".
@@ -36,9 +36,9 @@ def least_squares(x: Float[ndarray, "n d"], labels: Int[ndarray, " n"]) -> float
 def least_log_loss(x: Float[ndarray, "n d"], labels: Int[ndarray, " n"]) -> float:
     """The infimum of the log loss, in nats.
 
-    Only the difference of the two outputs matters, so this is binary logistic regression, which is convex. Where some
-    plane separates the classes, the loss tends to 0 as the plane's weights grow, and has no minimum: the solver comes
-    upon such a plane, and the infimum is 0 exactly.
+    Only the difference of the two outputs matters, so this is binary logistic regression, which is convex. If a plane
+    separates the classes, the loss tends to 0 as the plane's weights grow and has no minimum. The solver then finds
+    such a plane, and the infimum is exactly 0.
     """
     z, value = logistic_regression(x, labels)
     return 0.0 if (z * _signs(labels) > 0).all() else value
@@ -59,9 +59,12 @@ def logistic_regression(
         return float(np.logaddexp(0, -m).mean()), -(expit(-m) @ signed) / len(m)
 
     found = minimize(
-        evaluate, np.zeros(signed.shape[1]), jac=True, method="L-BFGS-B",
+        evaluate,
+        np.zeros(signed.shape[1]),
+        jac=True,
+        method="L-BFGS-B",
         options={"maxiter": iterations, "maxfun": 2 * iterations, "gtol": GRADIENT, "ftol": 0.0},
-    )  # fmt: skip
+    )
     return (signed @ found.x) * _signs(labels), float(found.fun)
 
 

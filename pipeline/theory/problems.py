@@ -1,4 +1,4 @@
-"""Linear models and their data: what the convergence of synthetic gradients is studied on (claims C5, C6, C7)."""
+"""Linear models and random data on which the convergence of synthetic gradients is tested (claims C5, C6, C7)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from pipeline.theory import models as linear
 
 @dataclass(frozen=True)
 class Model:
-    """A linear model of `hidden` hidden layers with an SG after layer `after`; without any, it is linear regression."""
+    """A linear model of `hidden` hidden layers with an SG after layer `after`. With none, it is linear regression."""
 
     inputs: int
     outputs: int
@@ -23,10 +23,10 @@ class Model:
     after: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse an SG that has no place, and a model that can't express what least squares finds.
+        """Check that the SG's layer exists and that the model can express the least-squares solution.
 
         Raises:
-            ValueError: with what was found and what was expected.
+            ValueError: if either check fails.
         """
         if not 1 <= self.after <= self.hidden + 1:
             raise ValueError(f"an SG after layer {self.after}: expected 1 to {self.hidden + 1}")
@@ -34,11 +34,11 @@ class Model:
         if self.hidden and self.width < rank:
             raise ValueError(
                 f"hidden layers of {self.width} units can't express least squares from {self.inputs} inputs to "
-                f"{self.outputs} outputs: take a width of at least {rank}"
+                f"{self.outputs} outputs: expected a width of at least {rank}"
             )
 
     def start(self, generator: np.random.Generator) -> list[Float[ndarray, "_ _"]]:
-        """Random weights that keep the signal's variance."""
+        """Random starting weights that keep the signal's variance."""
         sizes = [self.inputs + 1, *[self.width] * self.hidden, self.outputs]
         return [generator.normal(size=(a, b)) / np.sqrt(a) for a, b in pairwise(sizes)]
 
@@ -50,15 +50,17 @@ class Problems:
     plan: pd.DataFrame  # columns seed, condition, noise
     data: linear.Regression
     start: list[Float[ndarray, "r _ _"]]
-    unit: Float[ndarray, " r"]  # of the main rates: 1 / curvature
+    unit: Float[ndarray, " r"]  # unit of the main rates: 1 / curvature
 
     def rows(self, chosen: Int[ndarray, " s"]) -> "Problems":
-        """The problems with these numbers, which may come more than once."""
+        """The problems at these indices, which may repeat."""
         x, y, best = (part[chosen] for part in (self.data.x, self.data.y, self.data.best))
         return Problems(
-            self.plan.iloc[chosen].reset_index(drop=True), linear.Regression(x=x, y=y, best=best),
-            [weight[chosen] for weight in self.start], self.unit[chosen],
-        )  # fmt: skip
+            self.plan.iloc[chosen].reset_index(drop=True),
+            linear.Regression(x=x, y=y, best=best),
+            [weight[chosen] for weight in self.start],
+            self.unit[chosen],
+        )
 
 
 def problems(
@@ -70,19 +72,19 @@ def problems(
     conditions: tuple[float, ...],
     noises: tuple[float, ...],
 ) -> Problems:
-    """All combinations of seeds, conditions and noises; those of one seed share every random number.
+    """All combinations of seeds, conditions and noises. Problems of one seed share all random numbers.
 
     Args:
-        generator: gives data and starting weights, seed by seed.
-        model: what is trained.
+        generator: draws data and starting weights, seed by seed.
+        model: the model to train.
         seeds: number of repetitions.
         samples: points in each data set.
-        conditions: condition numbers of the covariance from which the inputs are drawn, see `deviations`; that of the
-            samples drawn is larger, the more so the fewer they are.
+        conditions: condition numbers of the covariance from which the inputs are drawn, see `deviations`. The
+            sample covariance has a larger one, especially for few samples.
         noises: standard deviations of the noise on the targets, whose signal has a deviation of about 1.
 
     Raises:
-        ValueError: for a setting that is out of its range.
+        ValueError: if a setting is out of range.
     """
     require_positive(seeds=seeds, samples=samples)
     if len(noises) == 0 or min(noises) < 0:
@@ -103,8 +105,8 @@ def deviations(inputs: int, condition: float) -> Float[ndarray, " inputs"]:
     """Standard deviations of independent inputs: spaced geometrically, with a mean square of 1.
 
     Args:
-        inputs: how many.
-        condition: the largest variance over the smallest.
+        inputs: number of inputs.
+        condition: ratio of the largest variance to the smallest.
     """
     spread = np.geomspace(1, 1 / np.sqrt(condition), inputs)
     return spread / np.sqrt(np.square(spread).mean())
@@ -118,10 +120,10 @@ def _draw(generator: np.random.Generator, model: Model, samples: int) -> list[Fl
 
 
 def require_positive(**settings: int | float | Sequence[int | float]) -> None:
-    """Refuse settings (numbers, or lists of them) that are not above 0, or of which there are none.
+    """Check that settings (numbers, or lists of them) are above 0 and that no list is empty.
 
     Raises:
-        ValueError: with the name of the setting, what was found and what was expected.
+        ValueError: with the setting's name, if one is not.
     """
     for name, value in settings.items():
         values = value if isinstance(value, Sequence) else [value]

@@ -1,4 +1,4 @@
-"""Train linear models with a linear synthetic gradient, by several rules, and look at the steps (claims C5, C6, C7)."""
+"""Train linear models with a linear synthetic gradient by several rules, and measure each step (claims C5, C6, C7)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from numpy import ndarray
 
 from pipeline.theory import models as linear
 
-DIVERGED = 1e6  # a training whose relative gap passes this is given up
-CONVERGED = 1e-4  # the relative gap below which a training counts as having found the optimum
-RESOLVED = 1e-20  # below this relative gap, rounding decides on the direction of a step and on the gap itself
+DIVERGED = 1e6  # relative gap above which a training counts as diverged
+CONVERGED = 1e-4  # relative gap below which a training counts as converged
+RESOLVED = 1e-20  # relative gap below which rounding determines a step's direction and the gap itself
 
 
 @dataclass(frozen=True)
-class Rule:
-    """What the layers below the SG move along.
+class TrainingRule:
+    """How the layers below the SG are trained.
 
-    `backprop`: the true gradient. `line_search`: the SG's estimate, with the SG stepping by exact line search. `fixed`:
-    the same with a fixed SG rate. `frozen`: nothing, which shows what the layers above can do alone.
+    `backprop`: by the true gradient. `line_search`: by the SG's estimate, where the SG learns by exact line search.
+    `fixed`: the same with a fixed SG rate. `frozen`: not at all, which shows what the layers above can do alone.
     """
 
     name: str
@@ -27,16 +27,16 @@ class Rule:
 
     @property
     def learns(self) -> bool:
-        """Has it an SG that learns?"""
+        """Whether the rule has an SG that learns."""
         return self.name in ("line_search", "fixed")
 
 
 @dataclass(frozen=True)
 class Update:
-    """One update: what was there before it, what it moves along, and what is there after it.
+    """One update: the state before it, its gradients, and the weights after it.
 
-    `target` and `estimate` are the samples' gradients at the SG's layer, true and as the layers below are told;
-    `below` and `above` the gradients that the weights on either side of the SG move along.
+    `target` and `estimate` are the samples' gradients at the SG's layer: the true one, and the one that the layers
+    below receive. `below` and `above` are the gradients by which the weights below and above the SG are updated.
     """
 
     signals: list[Float[ndarray, "r n _"]]
@@ -46,10 +46,9 @@ class Update:
     below: list[Float[ndarray, "r _ _"]]
     above: list[Float[ndarray, "r _ _"]]
     next_weights: list[Float[ndarray, "r _ _"]]
-    next_theta: Float[ndarray, "r z u"]
 
     def true_below(self) -> list[Float[ndarray, "r _ _"]]:
-        """The gradient of the true loss in the weights below the SG."""
+        """The gradient of the true loss with respect to the weights below the SG."""
         if self.estimate is self.target:
             return self.below
         after = len(self.below)
@@ -59,20 +58,21 @@ class Update:
 def updates(
     data: linear.Regression,
     start: list[Float[ndarray, "r _ _"]],
-    rule: Rule,
+    rule: TrainingRule,
     *,
     after: int,
     steps: Float[ndarray, "r 1 1"],
 ) -> Iterator[Update]:
-    """Training without end, update by update.
+    """Train without end and yield each update.
 
-    The main model moves along what the SG said before its own step, as in training with gates. The SG starts at zero.
+    The main model uses the SG's estimate from before the SG's own step, as in training with gates. The SG starts at
+    zero.
 
     Args:
         data: one regression per training.
         start: the weights from the input up.
-        rule: what the layers below the SG move along.
-        after: the layer after which the SG stands, counted from 1.
+        rule: how the layers below the SG are trained.
+        after: the layer after which the SG is placed, counted from 1.
         steps: the main model's rates, absolute.
     """
     units = start[after - 1].shape[2]
@@ -85,41 +85,41 @@ def updates(
         below = linear.backward(signals[: after + 1], weights[:after], told)[1]
         moved = [weight - steps * change for weight, change in zip(weights, [*below, *above], strict=True)]
         theta = theta if z is None else linear.sg_step(theta, z, target, rate=rule.sg_rate)
-        yield Update(signals, weights, target, told, below, above, moved, theta)
+        yield Update(signals, weights, target, told, below, above, moved)
         weights = moved
 
 
 def train(
     data: linear.Regression,
     start: list[Float[ndarray, "r _ _"]],
-    rule: Rule,
+    rule: TrainingRule,
     *,
     after: int,
     steps: Float[ndarray, "r 1 1"],
     recorded: list[int],
 ) -> dict[int, dict[str, ndarray]]:
-    """Train by one rule up to the last of the iterations `recorded`; what was found at each of them.
+    """Train by one rule up to the last of the iterations `recorded`, and measure at each of them.
 
     Args:
         data: one regression per training.
         start: the weights from the input up.
-        rule: what the layers below the SG move along.
-        after: the layer after which the SG stands, counted from 1.
+        rule: how the layers below the SG are trained.
+        after: the layer after which the SG is placed, counted from 1.
         steps: the main model's rates, absolute.
         recorded: numbers of finished updates, ascending.
 
     Returns:
-        By iteration, an array with an entry per training of: `gap`, (L - L*) / (L_0 - L*), NaN once it has diverged;
-        `sg_residual`, the estimate's squared error in units of the true gradient's square; `descent_share`, the share
-        of the updates so far along which the true loss falls if the step is small enough (NaN before the first);
-        `diverged`; and of the update that comes next, NaN after the end of a training: `bound_ratio`, see the function
-        (NaN without an SG that learns); `descends`, does the true loss fall along it if the step is small enough;
-        `falls`, is the true loss lower after it?
+        By iteration, arrays with an entry per training. `gap`: (L - L*) / (L_0 - L*), NaN once diverged.
+        `sg_residual`: the estimate's squared error divided by the true gradient's square. `descent_share`: the share of
+        the updates so far along which the true loss falls for small enough steps (NaN before the first). `diverged`.
+        Three more describe the next update, and are NaN once a training has diverged or its gap is below `RESOLVED`:
+        `bound_ratio`, see the function (NaN without an SG that learns); `descends`, whether the true loss falls along
+        the update for small enough steps; `falls`, whether the true loss is lower after it.
     """
     wanted, course = set(recorded), {}
     diverged, descents, counted = np.zeros(len(data.x), dtype=bool), np.zeros(len(data.x)), np.zeros(len(data.x))
     first = linear.excess(linear.forward(data.x, start)[-1], data.best)
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what diverges runs on to NaN, and is marked
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # diverged trainings go on, and are marked
         sequence = updates(data, start, rule, after=after, steps=steps)
         for iteration, update in zip(range(recorded[-1] + 1), sequence, strict=False):
             gap = linear.excess(update.signals[-1], data.best) / first
@@ -147,13 +147,13 @@ def train(
 def converges(
     data: linear.Regression,
     start: list[Float[ndarray, "r _ _"]],
-    rule: Rule,
+    rule: TrainingRule,
     *,
     after: int,
     steps: Float[ndarray, "r 1 1"],
     iterations: int,
 ) -> Bool[ndarray, " r"]:
-    """Is the gap below `CONVERGED` after so many updates, in a training that never was diverged? See `train`."""
+    """Whether each training never diverges and has a gap below `CONVERGED` after `iterations` updates; see `train`."""
     alive, gap = np.ones(len(data.x), dtype=bool), np.ones(len(data.x))
     first = linear.excess(linear.forward(data.x, start)[-1], data.best)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -170,19 +170,20 @@ def bound_ratio(
     deviation: Float[ndarray, "r n u"],
     true: list[Float[ndarray, "r _ _"]],
 ) -> Float[ndarray, " r"]:
-    """`e K / g`, the two sides of the condition of error tracking (claim C7): it can be met where this is below 1.
+    """`e K / g`, the ratio of the two sides of the error-tracking condition (claim C7), which can hold below 1.
 
-    `e = || SG - delta ||_F`, as gradients of the mean loss; `K`, the spectral norm of the Jacobian of h in the weights
-    below the SG; `g`, the norm of the true gradient in these weights. The condition is `e K <= g (1 - d) / (1 + d)` for
-    a d in (0, 1); where it holds, what the weights move along descends. The ratio is the same for condensed data.
+    `e = || SG - delta ||_F`, as gradients of the mean loss. `K` is the spectral norm of the Jacobian of h with respect
+    to the weights below the SG, and `g` the norm of the true gradient of these weights. The condition is
+    `e K <= g (1 - d) / (1 + d)` for a d in (0, 1). Where it holds, the update is a descent direction. The ratio is the
+    same for condensed data.
 
-    Departure: the condition is asked of each step by itself, with the step's own e, K, g and d; the study, as the field
-    recalls it, asks it of all steps with one e, K and d.
+    Departure: the condition is tested at each step separately, with the step's own e, K, g and d. The paper, as usually
+    described, requires it of all steps with one e, K and d; its text was not at hand.
 
     Args:
         x: the inputs.
-        weights: those below the SG.
-        deviation: `SG - delta` for each sample's own loss, n times that of the mean.
+        weights: the weights below the SG.
+        deviation: `SG - delta` for each sample's own loss: n times that for the mean loss.
         true: the true gradient in `weights`.
     """
     error = np.sqrt(_square(deviation)) / deviation.shape[1]
@@ -191,7 +192,7 @@ def bound_ratio(
 
 
 def _ratios(update: Update, true: list[Float[ndarray, "r _ _"]], chosen: Bool[ndarray, " r"]) -> Float[ndarray, " r"]:
-    """`bound_ratio` of the chosen trainings, NaN for the others, whose weights need not be finite."""
+    """`bound_ratio` of the chosen trainings; NaN for the others, whose weights may not be finite."""
     found = np.full(len(chosen), np.nan)
     weights = [weight[chosen] for weight in update.weights[: len(true)]]
     deviation = (update.estimate - update.target)[chosen]
@@ -204,5 +205,5 @@ def _square(gradient: Float[ndarray, "r n u"]) -> Float[ndarray, " r"]:
 
 
 def _descends(moved: list[Float[ndarray, "r _ _"]], true: list[Float[ndarray, "r _ _"]]) -> Bool[ndarray, " r"]:
-    """Does the loss whose gradient is `true` fall along `-moved`?"""
+    """Whether the loss whose gradient is `true` falls along `-moved`."""
     return np.sum([(a * b).sum(axis=(1, 2)) for a, b in zip(moved, true, strict=True)], axis=0) > 0

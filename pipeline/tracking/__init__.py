@@ -1,1 +1,1 @@
-"""Weights & Biases: record runs, read them, send them, build the W&B report."""
+"""Weights & Biases (W&B): record runs, read and upload them, build the W&B report."""

@@ -1,7 +1,8 @@
-"""Weights & Biases, kept at arm's length: whatever it does, the job goes on, and waits for it for seconds at most.
+"""Record a job's run with Weights & Biases in a child process, so that no fault of W&B stops or delays the job.
 
-A child process owns W&B (`tracking_worker.py`); this side writes JSON lines to it from a thread and never blocks. Runs
-are recorded offline unless WANDB_MODE says `online`; with `disabled` no process is started and no file is written.
+The child process (`worker.py`) imports W&B; a thread of the job sends it JSON lines. Logging never blocks; at its end
+the job waits for W&B for some seconds at most. Runs are recorded offline unless WANDB_MODE is `online`; with `disabled`
+no process is started and no file is written.
 """
 
 import contextlib
@@ -20,24 +21,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from pipeline.results.secrets import scrub
+
 PROJECT = "synthetic-gradients"
 WORKER = Path(__file__).with_name("worker.py")
 LIMIT_SECONDS = 15.0
-LONGEST_SECONDS = 18.0  # with starting and killing it stays below the 20 s that a job may lose
+LONGEST_SECONDS = 18.0  # with starting and killing the child, a job loses less than 20 s
 KILL_SECONDS = 1.0
-QUEUE = 20_000  # lines that may wait for a slow child; more are dropped and counted
+QUEUE = 20_000  # lines that wait for a slow child; further ones are dropped and counted
 MAX_PROBLEMS = 5
 MAX_PROBLEM = 300  # characters
 TAG = re.compile(r"<[^>]*>")
 ID_LENGTH = 16
-SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSW", re.IGNORECASE)
-SECRET_LENGTH = 8  # shorter values of such variables are no keys, and would be found in any text
-# Long runs of letters and digits, credentials in an address, and W&B's newer keys.
-SECRET = re.compile(r"[A-Za-z0-9]{32,}|(?<=//)[^/\s@]+(?=@)|wandb_v\d_\w+|(?<=local-)\w{8,}")
 
 
 class Tracker:
-    """One W&B run, as far as the job is concerned. No method raises, and none but `finish` waits."""
+    """A job's handle of its W&B run. No method raises, and only `finish` waits."""
 
     def __init__(self, process: subprocess.Popen[bytes] | None, *, limit: float) -> None:
         self._process = process
@@ -55,11 +54,11 @@ class Tracker:
         self.finish("finished" if kind is None else "failed")
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
-        """Record numbers at a step; steps must not fall."""
+        """Record numbers at a step; steps must not decrease."""
         self._send("log", lambda: {"step": int(step), "numbers": {name: float(n) for name, n in numbers.items()}})
 
     def summary(self, values: Mapping[str, Any]) -> None:
-        """Record values that stand for the whole run."""
+        """Record values that describe the whole run."""
         self._send("summary", lambda: {"values": dict(values)})
 
     def figure(self, name: str, path: Path) -> None:
@@ -78,7 +77,7 @@ class Tracker:
         self._send("table", content)
 
     def finish(self, status: Literal["finished", "failed"] = "finished") -> None:
-        """End the run. Waits up to the limit, then ends W&B; says on one line of stderr if anything went wrong."""
+        """End the run: wait for W&B up to the limit, then kill it. Problems are reported in one line on stderr."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -92,7 +91,7 @@ class Tracker:
         finally:
             place = self._close(process)
             with contextlib.suppress(queue.Full):
-                self._queue.put(None, timeout=KILL_SECONDS)  # for a writer that the kill has just set free
+                self._queue.put(None, timeout=KILL_SECONDS)  # for a writer that was blocked until the kill
         if self._dropped:
             self._problems.append(f"W&B was too slow: {self._dropped} entries are not recorded")
         if self._problems:
@@ -100,18 +99,18 @@ class Tracker:
             _warn("; ".join(map(_brief, different)), place)
 
     def _close(self, process: subprocess.Popen[bytes]) -> str | None:
-        """End the child's group if it still runs, note what it said, and return the run's folder if it has one."""
+        """Kill the child's process group if it still runs, collect its reports, return the run's folder, if any."""
         if process.poll() is None:
             with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-                os.killpg(process.pid, signal.SIGKILL)  # W&B's own service ends when its parent has gone
+                os.killpg(process.pid, signal.SIGKILL)  # W&B's own service ends with its parent
                 process.wait(KILL_SECONDS)
-        said, place = [], None
+        reports, place = [], None
         if process.stdout:
             os.set_blocking(process.stdout.fileno(), False)
-            said = (process.stdout.read() or b"").decode(errors="replace").splitlines()
+            reports = (process.stdout.read() or b"").decode(errors="replace").splitlines()
             process.stdout.close()
-        for line in said:
-            with contextlib.suppress(ValueError):  # the last line may be cut
+        for line in reports:
+            with contextlib.suppress(ValueError):  # the last line may be truncated
                 report = json.loads(line)
                 place = report.get("folder", place)
                 self._problems += [report["problem"]] if "problem" in report else []
@@ -126,13 +125,13 @@ class Tracker:
             self._queue.put_nowait(_line(kind, content()))
         except queue.Full:
             self._dropped += 1
-        except Exception as error:  # whatever a caller hands over must not fail the job
+        except Exception as error:  # no value passed by a caller may fail the job
             self._problems.append(f"{kind} is not recorded: {type(error).__name__}: {error}")
 
     def _write(self, process: subprocess.Popen[bytes]) -> None:
         pipe = process.stdin
         while pipe and (line := self._queue.get()) is not None:
-            with contextlib.suppress(OSError):  # the child is gone: `finish` says so; go on emptying the queue
+            with contextlib.suppress(OSError):  # the child has ended: `finish` reports it; go on emptying the queue
                 pipe.write(line)
                 pipe.flush()
         if pipe:
@@ -151,33 +150,42 @@ def start(
     directory: Path = Path("wandb"),
     limit: float = LIMIT_SECONDS,
 ) -> Tracker:
-    """Begin a run in the background; returns at once.
+    """Start a run in the background; returns at once.
 
     Args:
-        name: the run's name for readers.
-        group: what it belongs to: the study.
+        name: the run's display name.
+        group: the W&B group, which stands for the study.
         job_type: the stage.
-        config: its settings.
-        identity: a hash of everything that the run depends on. Runs of one identity and job type have one W&B id, so
-            that a second one takes the place of the first.
-        tags: words to select runs by.
-        directory: where W&B's folder `wandb` is or will be, given with that name; WANDB_DIR overrules it.
+        config: the run's settings.
+        identity: a hash of everything that the run depends on. Runs with the same identity and job type have the same
+            W&B id, so that a later run replaces an earlier one.
+        tags: words to filter runs by.
+        directory: W&B's folder, a path that ends in `wandb`; the variable WANDB_DIR has precedence.
         limit: seconds that `finish` may wait, at most 18.
     """
     tracker = Tracker(None, limit=0)
     if mode() == "disabled":
         return tracker
     opening = {
-        "name": name, "group": group, "job_type": job_type, "tags": list(tags), "config": config, "mode": mode(),
+        "name": name,
+        "group": group,
+        "job_type": job_type,
+        "tags": list(tags),
+        "config": config,
+        "mode": mode(),
         "id": run_id(job_type, identity),
-        "project": os.environ.get("WANDB_PROJECT") or PROJECT, "directory": str(Path(directory).absolute()),
-    }  # fmt: skip
+        "project": os.environ.get("WANDB_PROJECT") or PROJECT,
+        "directory": str(Path(directory).absolute()),
+    }
     try:
-        # -P: neither the working directory, with its folder `wandb`, nor this package may hide installed modules.
+        # -P: neither the folder `wandb` in the working directory nor this package may hide installed modules.
         process = subprocess.Popen(
-            [sys.executable, "-P", str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            [sys.executable, "-P", str(WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
     except OSError as error:
         _warn(_brief(f"W&B's process can't be started: {error}"), None)
         return tracker
@@ -187,21 +195,21 @@ def start(
 
 
 def mode() -> str:
-    """WANDB_MODE: `offline` unless it says otherwise."""
+    """The value of WANDB_MODE, by default `offline`."""
     return os.environ.get("WANDB_MODE") or "offline"
 
 
 def run_id(job_type: str, identity: str) -> str:
-    """W&B's id of a run."""
+    """The W&B id of a run."""
     return hashlib.sha256(f"{job_type}/{identity}".encode()).hexdigest()[:ID_LENGTH]
 
 
 def _line(kind: str, content: dict[str, Any]) -> bytes:
-    return json.dumps({"do": kind, **content}, default=_plain).encode() + b"\n"
+    return json.dumps({"do": kind, **content}, default=_jsonable).encode() + b"\n"
 
 
-def _plain(value: Any) -> Any:
-    """An array's or tensor's numbers as Python's own; anything else as text."""
+def _jsonable(value: Any) -> Any:
+    """An array or tensor as Python numbers; any other value as text."""
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
@@ -212,14 +220,6 @@ def _warn(problem: str, place: str | None) -> None:
 
 
 def _brief(problem: str) -> str:
-    page = "<html" in problem.lower()  # as servers answer
+    page = "<html" in problem.lower()  # some servers answer with a page
     text = " ".join((TAG.sub(" ", scrub(problem)) if page else scrub(problem)).split())
     return text if len(text) <= MAX_PROBLEM else text[: MAX_PROBLEM - 1] + "…"
-
-
-def scrub(text: str) -> str:
-    """`text` without anything that looks like a key, and without the values of variables that are named like one."""
-    for name, value in os.environ.items():
-        if SECRET_NAME.search(name) and len(value) >= SECRET_LENGTH:
-            text = text.replace(value, "[hidden]")
-    return SECRET.sub("[hidden]", text)

@@ -1,4 +1,4 @@
-"""What a training's id in Weights & Biases is made from, so that the same training always has the same id."""
+"""The identity of a training in W&B: the same training always has the same id."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,10 +8,10 @@ from pipeline.results.fingerprint import digest
 
 
 def of_training(origin: Mapping[str, Any]) -> str:
-    """A hash of what decides a training: settings, data and, where it was chosen by tuning, the learning rate.
+    """A hash of what determines a training: settings, data and, if tuning chose it, the learning rate.
 
-    The file that holds the chosen rate isn't part of it: it says more than the rate, such as its own commit. Results
-    made before the provenance named the rate keep the id that they were recorded under, which that file is part of.
+    The file with the chosen rate isn't part of it, because it contains more than the rate, such as its own commit.
+    Results made before the provenance recorded the rate keep their old id, which includes that file.
 
     Args:
         origin: the provenance of the training's results.

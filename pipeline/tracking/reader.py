@@ -1,8 +1,8 @@
-"""What Weights & Biases recorded of the runs, read from its files without the network and without starting it.
+"""Read the runs that W&B has recorded from its files, without the network and without starting W&B.
 
-A run's file is a header of 7 bytes (`:W&B`, the number 0xBEE1, the version 0), then blocks of 32 KiB as in LevelDB's
-log: each record, or fragment of one that is too long for its block, has its CRC-32, its length and its kind before it.
-A record is a protocol buffer `Record` of W&B. Nothing is written, and nothing read is run.
+A run's file has a header of 7 bytes (`:W&B`, the number 0xBEE1, the version 0), then blocks of 32 KiB as in LevelDB's
+log. Each record is a protocol buffer `Record` of W&B; a record that is too long for its block is split into fragments.
+Before each record or fragment stand its CRC-32, length and kind. Nothing is written, and no content is executed.
 """
 
 import json
@@ -24,27 +24,27 @@ BLOCK = 32 * 1024
 FRAGMENT = struct.Struct("<IHB")  # checksum, length, kind
 WHOLE, FIRST, MIDDLE, LAST = 1, 2, 3, 4
 STEP = "_step"
-FOLDERS = "*run-*/run-*.wandb"  # of runs recorded offline, and of those recorded online
+FILES = "*run-*/run-*.wandb"  # of runs recorded offline or online, below W&B's folder
 UNFINISHED = "unfinished"
 
 
 class DamagedRunError(store.DamagedFileError):
-    """A file of W&B that is truncated, altered, or of another kind."""
+    """A file of W&B is altered or of another kind."""
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """One run as W&B recorded it.
+class OfflineRun:
+    """A run as W&B recorded it on this machine.
 
     Attributes:
         id: W&B's id of the run.
-        folder: where it lies.
-        name: for readers.
-        group: what it belongs to.
+        folder: the run's folder.
+        name: the display name.
+        group: the W&B group.
         job_type: the stage.
-        curves: each number that was logged, as pairs of step and value; what isn't finite is left out.
-        summary: the numbers that stand for the whole run.
-        exit_code: 0 for one that ended well; None for one that never ended.
+        curves: (step, value) pairs of each number that was logged; values that aren't finite are left out.
+        summary: values that describe the whole run.
+        exit_code: 0 if the run succeeded, None if it never ended.
     """
 
     id: str
@@ -58,25 +58,46 @@ class Recorded:
 
     @property
     def status(self) -> str:
-        """How it ended, in a word."""
+        """How the run ended: `finished`, `failed` or `unfinished`."""
         return UNFINISHED if self.exit_code is None else "failed" if self.exit_code else "finished"
+
+    @property
+    def first_step(self) -> int | None:
+        """The first step with a number, None if there is none."""
+        return min((curve[0][0] for curve in self.curves.values()), default=None)
+
+    @property
+    def sync_mark(self) -> Path:
+        """The file that `wandb sync` leaves when it has sent the run."""
+        return self.folder / f"run-{self.id}.wandb.synced"
+
+    @property
+    def synced(self) -> bool:
+        """Whether the run has been sent."""
+        return self.sync_mark.is_file()
+
+    @property
+    def size(self) -> int:
+        """The size of the run's folder in bytes, without W&B's own logs."""
+        files = (path for path in self.folder.rglob("*") if path.is_file() and path.parent.name != "logs")
+        return sum(path.stat().st_size for path in files)
 
 
 def folder() -> Path:
-    """W&B's folder, as the jobs choose it."""
+    """W&B's folder, where the jobs record."""
     return Path(os.environ.get("WANDB_DIR") or ".", "wandb")
 
 
-def newest(ids: Sequence[str], place: Path) -> tuple[dict[str, Recorded], list[str]]:
-    """The newest record of each run that has one, and what was wrong with those that can't be read.
+def newest(ids: Sequence[str], place: Path) -> tuple[dict[str, OfflineRun], list[str]]:
+    """The newest record of each run that has one, and the problems of files that can't be read.
 
     Args:
-        ids: W&B's ids of the runs that are wanted; other files are not opened.
+        ids: W&B's ids of the runs; other files are not opened.
         place: W&B's folder.
     """
     wanted, files = set(ids), {}
-    # A folder's name has the time at which its run began: the last one in order is the newest.
-    for path in sorted(place.glob(FOLDERS), key=lambda path: path.parent.name.rpartition("run-")[2]):
+    # A folder's name contains the time at which its run began: the last one in order is the newest.
+    for path in sorted(place.glob(FILES), key=lambda path: path.parent.name.rpartition("run-")[2]):
         files[path.stem.removeprefix("run-")] = path
     found, problems = {}, []
     for id_ in sorted(wanted & files.keys()):
@@ -87,11 +108,11 @@ def newest(ids: Sequence[str], place: Path) -> tuple[dict[str, Recorded], list[s
     return found, problems
 
 
-def read(path: Path) -> Recorded:
-    """One run's file.
+def read(path: Path) -> OfflineRun:
+    """Read a run's file.
 
     Raises:
-        DamagedRunError: naming the file, if it is not whole up to its last record, or has no run in it.
+        DamagedRunError: if any record but the last is damaged, or if the file contains no run.
     """
     name, group, job_type, exit_code, id_ = "", "", "", None, None
     curves: dict[str, list[tuple[int, float]]] = {}
@@ -109,52 +130,52 @@ def read(path: Path) -> Recorded:
                 exit_code = record.exit.exit_code
     if id_ is None:
         raise _damaged(path, "no run in it")
-    return Recorded(id_, path.parent, name, group, job_type, curves, summary, exit_code)
+    return OfflineRun(id_, path.parent, name, group, job_type, curves, summary, exit_code)
 
 
 def _log(curves: dict[str, list[tuple[int, float]]], numbers: Mapping[str, Any]) -> None:
-    """Add one step's numbers; W&B's own, and what is no number, is left out."""
+    """Add the numbers of one step; W&B's own entries and values that aren't finite numbers are left out."""
     step = numbers.get(STEP)
-    if not _finite(step):
+    if not _is_number(step):
         return
     for name, value in numbers.items():
-        if not name.startswith("_") and _finite(value):
+        if not name.startswith("_") and _is_number(value):
             curves.setdefault(name, []).append((int(step), float(value)))  # pyright: ignore[reportArgumentType]
 
 
-def _finite(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _items(path: Path, items: Any) -> dict[str, Any]:
-    """Names and values of a record's entries; a nested name's parts are joined by a full stop."""
+    """Names and values of a record's entries; the parts of a nested name are joined by dots."""
     try:
         return {item.key or ".".join(item.nested_key): json.loads(item.value_json) for item in items}
     except ValueError as error:
-        raise _damaged(path, f"a value that is no JSON ({error})") from None
+        raise _damaged(path, f"a value that isn't JSON ({error})") from None
 
 
 def records(path: Path) -> Iterator[Any]:
-    """Every record of a file, as W&B's protocol buffer; the last one may be cut off.
+    """Every record of a file as W&B's protocol buffer; a truncated last one is left out.
 
     Raises:
         DamagedRunError: as `read`.
     """
-    from wandb.proto import wandb_internal_pb2 as proto  # half a second, which no other stage should wait for
+    from wandb.proto import wandb_internal_pb2 as proto  # takes half a second, which other stages needn't wait for
 
     for content in _contents(path):
         record = proto.Record()  # pyright: ignore[reportAttributeAccessIssue]
         try:
             record.ParseFromString(content)
         except DecodeError as error:
-            raise _damaged(path, f"a record that is none of W&B's ({error})") from None
+            raise _damaged(path, f"a record that isn't W&B's ({error})") from None
         yield record
 
 
 def _contents(path: Path) -> Iterator[bytes]:
     """The content of each record, in order.
 
-    A run that was killed may end in the middle of a record, which W&B reads likewise: what is whole before it counts.
+    A killed run may end in the middle of a record. As in W&B itself, the complete records before it count.
     """
     content = path.read_bytes()
     if not content.startswith(HEADER):
@@ -162,7 +183,7 @@ def _contents(path: Path) -> Iterator[bytes]:
     parts: list[bytes] = []
     for kind, part in _fragments(path, content):
         if (kind in (WHOLE, FIRST)) != (not parts) or kind not in (WHOLE, FIRST, MIDDLE, LAST):
-            raise _damaged(path, f"a fragment of kind {kind} where none can be")
+            raise _damaged(path, f"an unexpected fragment of kind {kind}")
         parts.append(part)
         if kind in (WHOLE, LAST):
             yield b"".join(parts)
@@ -170,7 +191,7 @@ def _contents(path: Path) -> Iterator[bytes]:
 
 
 def _fragments(path: Path, content: bytes) -> Iterator[tuple[int, bytes]]:
-    """Kind and content of each fragment. No fragment reaches over a block's end; a rest too short for one is empty."""
+    """Kind and content of each fragment. None crosses a block's end; a rest too short for a fragment is padding."""
     at = len(HEADER)
     while at < len(content):
         if BLOCK - at % BLOCK < FRAGMENT.size:
@@ -184,7 +205,7 @@ def _fragments(path: Path, content: bytes) -> Iterator[tuple[int, bytes]]:
             return
         part = content[begin:at]
         if zlib.crc32(part, zlib.crc32(bytes([kind]))) != checksum:
-            raise _damaged(path, f"another checksum than was written at byte {begin - FRAGMENT.size}")
+            raise _damaged(path, f"a wrong checksum at byte {begin - FRAGMENT.size}")
         yield kind, part
 
 

@@ -1,6 +1,6 @@
-"""A study's review as a W&B Report: verdicts, each claim with its figures and runs, and where the results come from.
+"""Build a study's W&B Report: verdicts, each claim with its figures and runs, and the origin of the results.
 
-The report's model is built without a key or a server: its run sets name no project, which stands for the report's own.
+It is built without a key or a server. Its run sets name no project, which means the report's own.
 """
 
 import warnings
@@ -11,18 +11,18 @@ from typing import Any
 from pipeline.metrics import formatting
 from pipeline.metrics.formatting import BACKTICKS
 from pipeline.verdicts import claim_rows
-from pipeline.verdicts.claim_rows import Judged
+from pipeline.verdicts.claim_rows import ClaimRows
 
 LONGEST_TITLE = 128  # characters; the library refuses more
 TRAININGS, RESULTS = "trainings", "figures and headline numbers"
 
 
 class NotInstalledError(RuntimeError):
-    """The package that builds W&B Reports isn't there."""
+    """The package that builds W&B Reports isn't installed."""
 
 
 @dataclass(frozen=True)
-class Shown:
+class ReportFigure:
     """A figure of the report, and the names of the trainings that it is drawn from."""
 
     title: str
@@ -30,57 +30,57 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Review:
+class ReportContent:
     """Everything that the report shows.
 
     Attributes:
-        title: of the study.
-        facts: what a reader must know first, in pairs.
+        title: the report's title.
+        facts: names and values shown at the top.
         verdicts: the rows of verdicts.json.
-        figures: by name; a claim's others are left out.
-        groups: W&B groups of the trainings: results that were kept may come from several runs of the study.
-        results: W&B's id of the run that has the figures, None if there is none.
-        artifacts: names of artifacts whose lineage is shown.
+        figures: the figures by name; claims' figures that aren't among them are left out.
+        groups: W&B groups of the trainings; there are several if results were kept from earlier runs of the study.
+        results: W&B's id of the run with the figures, None if there is none.
+        artifacts: names of the artifacts whose lineage is shown.
     """
 
     title: str
     facts: Sequence[tuple[str, str]]
     verdicts: Sequence[Mapping[str, Any]]
-    figures: Mapping[str, Shown]
+    figures: Mapping[str, ReportFigure]
     groups: Sequence[str]
     results: str | None
     artifacts: Sequence[str]
 
 
-def build(review: Review, *, entity: str, project: str) -> Any:
-    """The library's report.
+def build(content: ReportContent, *, entity: str, project: str) -> Any:
+    """Build the library's report.
 
     Args:
-        review: what it shows.
-        entity: whose it is; empty where that isn't known yet.
-        project: where the runs are.
+        content: what the report shows.
+        entity: the W&B user or team that owns it; empty if it isn't known yet.
+        project: the W&B project of the runs.
 
     Raises:
-        NotInstalledError: if the package isn't there.
+        NotInstalledError: if the package isn't installed.
     """
     wr, _ = library()
-    claims = claim_rows.by_claim(review.verdicts)
-    blocks = [wr.MarkdownBlock(_list(review.facts)), wr.H2("Verdicts"), wr.MarkdownBlock(_overview(claims))]
+    claims = claim_rows.by_claim(content.verdicts)
+    blocks = [wr.MarkdownBlock(_list(content.facts)), wr.H2("Verdicts"), wr.MarkdownBlock(_overview(claims))]
     blocks += [wr.H2("Claims"), wr.TableOfContents()]
     for claim in claims:
         blocks += [wr.H3(f"{claim.whole['id']}: {claim.whole['verdict']}"), wr.MarkdownBlock(_claim(claim))]
-        blocks += [_grid(review, name) for name in _names(claim) if name in review.figures]
-    blocks += [wr.H2("Runs"), wr.PanelGrid(runsets=[_trainings(review, None), _results(review)])]
+        blocks += [_grid(content, name) for name in _names(claim) if name in content.figures]
+    blocks += [wr.H2("Runs"), wr.PanelGrid(runsets=[_trainings(content, None), _results(content)])]
     blocks.append(wr.H2("Where the results come from"))
-    for name in review.artifacts:
+    for name in content.artifacts:
         blocks.append(wr.MarkdownBlock(f"Artifact `{name}`"))
         if entity:
             blocks.append(wr.WeaveBlockArtifact(entity=entity, project=project, artifact=name, tab="lineage"))
-    return wr.Report(project=project, entity=entity, title=review.title[:LONGEST_TITLE], blocks=blocks, width="fixed")
+    return wr.Report(project=project, entity=entity, title=content.title[:LONGEST_TITLE], blocks=blocks, width="fixed")
 
 
 def specification(report: Any) -> str:
-    """What the library would send of a report, as JSON."""
+    """A report as the JSON that the library would send."""
     return report._to_model().spec.model_dump_json(by_alias=True, exclude_none=True)
 
 
@@ -88,11 +88,11 @@ def library() -> tuple[Any, Any]:
     """The library's modules for reports and for filters.
 
     Raises:
-        NotInstalledError: if the package isn't there.
+        NotInstalledError: if the package isn't installed.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # its own use of pydantic
+            warnings.simplefilter("ignore", DeprecationWarning)  # from the library's own use of pydantic
             import wandb_workspaces.reports.v2 as reports
             from wandb_workspaces import expr
     except ImportError:
@@ -103,43 +103,43 @@ def library() -> tuple[Any, Any]:
     return reports, expr
 
 
-def _names(claim: Judged) -> list[str]:
-    """The figures of a claim and its parts, each once."""
+def _names(claim: ClaimRows) -> list[str]:
+    """The names of the figures of a claim and its parts, without repetitions."""
     rows = [claim.whole, *claim.parts]
     return list(dict.fromkeys(row["figure"] for row in rows if row["figure"]))
 
 
-def _grid(review: Review, name: str) -> Any:
-    """A figure as a picture, from the run that has them, with the trainings that it is drawn from beside it."""
+def _grid(content: ReportContent, name: str) -> Any:
+    """A panel with a figure as a picture, and the trainings that it is drawn from."""
     wr, _ = library()
-    figure = review.figures[name]
-    sets = [_results(review)]
+    figure = content.figures[name]
+    sets = [_results(content)]
     if figure.runs:
-        sets.append(_trainings(review, figure.runs))
+        sets.append(_trainings(content, figure.runs))
     panel = wr.MediaBrowser(title=figure.title, media_keys=[name], layout=wr.Layout(w=24, h=14))
     return wr.PanelGrid(runsets=sets, panels=[panel])
 
 
-def _trainings(review: Review, runs: Sequence[str] | None) -> Any:
-    """A run set of trainings: those of some names, or all of them."""
+def _trainings(content: ReportContent, runs: Sequence[str] | None) -> Any:
+    """A run set of the named trainings, or of all trainings."""
     wr, expr = library()
-    filters = [expr.Metric("JobType") == "train", expr.Metric("Group").isin(list(review.groups))]
+    filters = [expr.Metric("JobType") == "train", expr.Metric("Group").isin(list(content.groups))]
     if runs is not None:
         filters.append(expr.Metric("Name").isin(list(runs)))  # the library would turn Config("name") into another key
     return wr.Runset(name=TRAININGS, filters=expr.And(*filters))
 
 
-def _results(review: Review) -> Any:
-    """A run set of the one run that has figures and headline numbers, by its id."""
+def _results(content: ReportContent) -> Any:
+    """A run set of the one run with the figures and headline numbers, selected by its id."""
     wr, expr = library()
-    return wr.Runset(name=RESULTS, filters=expr.And(expr.Metric("ID") == (review.results or "")))
+    return wr.Runset(name=RESULTS, filters=expr.And(expr.Metric("ID") == (content.results or "")))
 
 
 def _list(facts: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"- {name}: {_plain(value)}" for name, value in facts)
 
 
-def _overview(claims: Sequence[Judged]) -> str:
+def _overview(claims: Sequence[ClaimRows]) -> str:
     rows = [
         (claim.whole["id"], claim.whole["claim"], f"**{claim.whole['verdict']}**", claim.whole["evidence"])
         for claim in claims
@@ -147,22 +147,28 @@ def _overview(claims: Sequence[Judged]) -> str:
     return _table(("Claim", "In our words", "Verdict", "Deciding evidence"), rows)
 
 
-def _claim(claim: Judged) -> str:
-    """A claim in words, with each part's number, intervals, n, criterion and verdict."""
+def _claim(claim: ClaimRows) -> str:
+    """A claim's text, and a table with each part's number, intervals, n, criterion and verdict."""
     whole = claim.whole
-    said = [whole["claim"], f"Evidence: {whole['evidence']}"]
-    said += [f"{label}: {whole[key]}" for key, label in (("departs", "Departs"), ("needs", "Needs")) if whole.get(key)]
+    lines = [whole["claim"], f"Evidence: {whole['evidence']}"]
+    lines += [f"{label}: {whole[key]}" for key, label in (("departs", "Departs"), ("needs", "Needs")) if whole.get(key)]
     rows = [_part(part) for part in claim.parts]
     head = ("Part", "What", "Statistic", "95 % interval (t)", "95 % interval (bootstrap)", "n", "Criterion", "Verdict")
-    return "\n\n".join([*map(_plain, said), *([_table(head, rows)] if rows else [])])
+    return "\n\n".join([*map(_plain, lines), *([_table(head, rows)] if rows else [])])
 
 
 def _part(part: Mapping[str, Any]) -> tuple[str, ...]:
     student, resampled = claim_rows.student(part), claim_rows.resampled(part)
     return (
-        part["id"], part["claim"], formatting.mean(student), formatting.bounds(student), formatting.bounds(resampled),
-        str(student.n), part["criterion"], part["verdict"],
-    )  # fmt: skip
+        part["id"],
+        part["claim"],
+        formatting.mean(student),
+        formatting.bounds(student),
+        formatting.bounds(resampled),
+        str(student.n),
+        part["criterion"],
+        part["verdict"],
+    )
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -171,5 +177,5 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _plain(text: str) -> str:
-    """A text on one line, with Markdown's backticks."""
+    """A text on one line, with reStructuredText's double backticks as Markdown's single ones."""
     return BACKTICKS.sub(r"`\1`", " ".join(str(text).split()))

@@ -1,4 +1,4 @@
-"""The rows of verdicts.json as readers see them."""
+"""The rows of verdicts.json, grouped by claim and formatted for readers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,24 +14,24 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A claim as a whole, and its parts."""
+class ClaimRows:
+    """The row of a claim as a whole, and the rows of its parts."""
 
     whole: Row
     parts: list[Row]
 
 
-def by_claim(rows: Sequence[Row]) -> list[Judged]:
-    """The rows of verdicts.json, each claim with its parts; a part's id is its claim's, a full stop and a letter."""
+def by_claim(rows: Sequence[Row]) -> list[ClaimRows]:
+    """Group the rows of verdicts.json by claim; the id of a part is its claim's id, a full stop and a letter."""
     return [
-        Judged(whole, [row for row in rows if row["id"].startswith(f"{whole['id']}.")])
+        ClaimRows(whole, [row for row in rows if row["id"].startswith(f"{whole['id']}.")])
         for whole in rows
         if "." not in whole["id"]
     ]
 
 
 def multiple(parts: Sequence[Row]) -> dict[str, int]:
-    """How many criteria are on random numbers, how many of them hold, and how many if their number is corrected for."""
+    """How many criteria are on random numbers, how many of these hold, and how many hold after correction."""
     random = [part for part in parts if not part["exact"]]
     return {
         "criteria": len(random),
@@ -54,7 +54,7 @@ def resampled(row: Row) -> Estimate:
 
 
 def evidence(row: Row, titles: Mapping[str, str]) -> Markup:
-    """A verdict's sentence, the figure in it a link if the page has that figure."""
+    """The sentence of evidence, with a link to its figure if the page has that figure."""
     sentence, name = formatting.capitalise(row["evidence"]), row["figure"]
     before, mention, after = sentence.rpartition(f"(figure {name})")
     if not mention or name not in titles:
@@ -62,7 +62,7 @@ def evidence(row: Row, titles: Mapping[str, str]) -> Markup:
     return Markup('{}(figure <a href="#figure-{}">{}</a>){}').format(before, name, titles[name], after)
 
 
-def summary(claim: Judged) -> dict[str, str | int | float]:
+def summary(claim: ClaimRows) -> dict[str, str | int | float]:
     """A claim in at most five entries, for a terminal: the verdict, and the number of the part that decides it."""
     parts = claim.parts
     replicated = sum(part["verdict"] == criteria.REPLICATED for part in parts)

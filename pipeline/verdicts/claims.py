@@ -1,4 +1,4 @@
-"""The ledger of claims: `configs/claims.yaml`, read as if it were wrong."""
+"""The ledger of claims, `configs/claims.yaml`, parsed strictly."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,7 +15,7 @@ PATH = Path("configs/claims.yaml")
 
 
 class Part(Strict):
-    """One measurable part of a claim, its criterion, and its figure if that isn't the claim's."""
+    """A measurable part of a claim, its criterion, and its figure if that differs from the claim's."""
 
     id: Annotated[str, Field(pattern=r"^[CF]\d+\.[a-z]$")]
     says: str
@@ -42,17 +42,17 @@ def _one_bound(part: Part) -> Part:
 
 
 class Claim(Strict):
-    """A claim in our words, and where it stands.
+    """A claim of the paper, or one of ours, and its measurable parts.
 
     Attributes:
-        id: by which code, configs, figures and report call it.
-        claim: in our words.
-        source: see README.
+        id: the name that code, configs, figures and report use.
+        claim: the claim in our words.
+        source: where it is stated: A, the abstract; S, public summaries; R, recollection of the body; ours.
         figure: the figure of its parts.
-        tested_by: the tests that show it where it is a statement of algebra.
-        departs: where this project's test departs from the paper's.
-        needs: what a test would need, where there is none.
-        parts: what is measured.
+        tested_by: the file of tests that check the claim, if it is a statement of algebra.
+        departs: how this project's test departs from the paper's.
+        needs: what a test would need, if there is none.
+        parts: its measurable parts.
     """
 
     id: Annotated[str, Field(pattern=r"^[CF]\d+$")]
@@ -72,15 +72,15 @@ class Ledger(Strict):
     claims: tuple[Claim, ...]
 
     def comparisons(self) -> int:
-        """How many criteria are on numbers that have randomness in them: each may come out so by chance."""
+        """The number of criteria on random numbers: each may be met by chance."""
         return sum(not part.exact for claim in self.claims for part in claim.parts)
 
 
 def load_claims(path: Path = PATH) -> Ledger:
-    """The ledger.
+    """Read the ledger.
 
     Raises:
-        ConfigError: naming every fault, a claim that stands twice among them.
+        ConfigError: naming every fault, including ids that occur twice.
     """
     try:
         ledger = Ledger.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")), strict=False)
@@ -92,5 +92,5 @@ def load_claims(path: Path = PATH) -> Ledger:
     twice = sorted({id for id in ids if ids.count(id) > 1})
     strange = [part.id for claim in ledger.claims for part in claim.parts if part.id.partition(".")[0] != claim.id]
     if twice or strange:
-        raise ConfigError(f"{path}: ids that stand twice: {twice}; parts under another claim: {strange}")
+        raise ConfigError(f"{path}: ids that occur twice: {twice}; parts under another claim: {strange}")
     return ledger

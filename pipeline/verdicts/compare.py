@@ -1,11 +1,9 @@
-"""Compare a run with the published values: `python -m pipeline verify --study smoke`.
+"""Compare a study's numbers and verdicts with the published ones, or publish them.
 
-`--publish` makes the run's values the published ones. `--against FOLDER` compares with other published values, or with
-the results of another run, such as `results/smoke` of a second copy. Exit 0 if nothing differs, 1 if something does, 2
-if the two can't be compared.
+`python -m pipeline verify --study smoke`. Exit code 0 if nothing differs, 1 if something differs, 2 if the two can't be
+compared.
 """
 
-import argparse
 import dataclasses
 import json
 import sys
@@ -13,40 +11,48 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from tabulate import tabulate
+
 from pipeline.metrics import formatting
-from pipeline.results import paths, store
+from pipeline.results import paths, provenance, store
+from pipeline.study import arguments
 from pipeline.study.errors import ConfigError
 from pipeline.study.plan import Plan
 from pipeline.verdicts import published
-from pipeline.verdicts.claims import load_claims
-from pipeline.verdicts.published import Comparison, Published
+from pipeline.verdicts.published import ComparedClaim, Comparison, Published
 
-SHOWN = 40  # numbers on the terminal; `--json` gives all
-SHORT = 12  # characters of a commit's hash
+SHOWN = 40  # numbers on the terminal; `--json` lists all
 DIFFERENT, IMPOSSIBLE = 1, 2  # exit codes
 
 
 class NothingToCompareError(RuntimeError):
-    """There is nothing to compare, or it was made with other settings; the message says what to do."""
+    """Results or published values are missing or have other settings; the message says what to do."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Compare or publish."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--study", required=True)
-    parser.add_argument("--against", type=Path, default=paths.PUBLISHED, metavar="FOLDER")
+    """Print how a study's results compare with the published values, or publish them."""
+    parser = arguments.parser(__doc__)
+    parser.add_argument(
+        "--against",
+        type=Path,
+        default=paths.PUBLISHED,
+        metavar="FOLDER",
+        help="compare with other published values, or with the results of another run, such as results/smoke of a "
+        "second copy",
+    )
     parser.add_argument("--publish", action="store_true", help="make this run's values the published ones")
-    parser.add_argument("--json", action="store_true", help="everything as JSON")
+    parser.add_argument("--json", action="store_true", help="print the whole comparison as JSON")
     asked = parser.parse_args(argv)
     try:
-        metrics, verdicts = run(paths.metrics(asked.study), paths.verdicts(asked.study))
-        _expect(metrics[store.PROVENANCE]["settings"], asked.study, paths.metrics(asked.study))
+        plan = Plan.load(asked.study)
+        metrics, verdicts = run(paths.metrics(plan.name), paths.verdicts(plan.name))
+        _expect(metrics[store.PROVENANCE]["settings"], plan, paths.metrics(plan.name))
         if asked.publish:
             print(publish(metrics, verdicts))
             return
-        reference, source = known(asked.study, asked.against)
-        _expect(reference.settings, asked.study, source)
-        compared = published.compare(reference, metrics, verdicts, published.rests_on(load_claims()))
+        reference, source = known(plan.name, asked.against)
+        _expect(reference.settings, plan, source)
+        compared = published.compare_results(reference, metrics, verdicts)
     except (NothingToCompareError, store.DamagedFileError, ConfigError, ValueError) as error:
         print(error, file=sys.stderr)
         sys.exit(IMPOSSIBLE)
@@ -55,11 +61,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def run(numbers: Path, verdicts: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """A run's metrics.json and verdicts.json.
+    """Read a run's metrics.json and verdicts.json.
 
     Raises:
-        NothingToCompareError: if one isn't there.
-        DamagedFileError: if one isn't what the workflow writes.
+        NothingToCompareError: if one is missing.
+        DamagedFileError: if one wasn't written by the workflow.
     """
     for path in (numbers, verdicts):
         if not path.is_file():
@@ -74,7 +80,7 @@ def run(numbers: Path, verdicts: Path) -> tuple[dict[str, Any], list[dict[str, A
 
 
 def known(study: str, folder: Path) -> tuple[Published, Path]:
-    """What to compare with, and its file: the study's published values in a folder, or the run whose results it holds.
+    """The values to compare with, and their file: a study's published values in a folder, or a run's results there.
 
     Raises:
         NothingToCompareError: if the folder has neither.
@@ -91,18 +97,19 @@ def known(study: str, folder: Path) -> tuple[Published, Path]:
     )
 
 
-def _expect(settings: str, study: str, source: Path) -> None:
-    """Refuse numbers that were made with other settings than the study's file now has."""
-    wanted = Plan.load(study).settings_hash()
+def _expect(settings: str, plan: Plan, source: Path) -> None:
+    """Refuse numbers that were made with other settings than the study's config now has."""
+    wanted = plan.settings_hash()
     if settings != wanted:
         raise NothingToCompareError(
-            f"{source} was made with settings {settings}, configs/{study}.yaml now has {wanted}: go back to the commit "
-            f"that {source} comes from, or run the study and, if the change is meant, publish anew (`--publish`)"
+            f"{source} was made with settings {settings}, configs/{plan.name}.yaml now has {wanted}: go back to the "
+            f"commit that {source} comes from, or run the study and, if the change is intended, publish again "
+            "(`--publish`)"
         )
 
 
 def publish(metrics: dict[str, Any], verdicts: list[dict[str, Any]]) -> str:
-    """Write a run's values as the published ones, and say so."""
+    """Make a run's values the published ones; a sentence for the terminal."""
     values = published.gather(metrics, verdicts)
     path = published.write(values)
     dirty = "; note that they were made with uncommitted changes" if values.dirty else ""
@@ -110,13 +117,13 @@ def publish(metrics: dict[str, Any], verdicts: list[dict[str, Any]]) -> str:
 
 
 def as_json(compared: Comparison) -> str:
-    """The whole comparison."""
+    """The whole comparison as JSON."""
     return json.dumps({"counts": compared.counts, **dataclasses.asdict(compared)}, indent=1, allow_nan=False)
 
 
 def lines(compared: Comparison, reference: Published, source: Path) -> Iterator[str]:
-    """The comparison for a terminal: counts, claims, the numbers that differ."""
-    commit = (reference.commit or "unknown")[:SHORT]
+    """The comparison for a terminal: counts, claims, and the numbers that differ."""
+    commit = provenance.describe_commit({"commit": reference.commit, "dirty": reference.dirty}) or "unknown"
     yield f"Against {source} (commit {commit}): " + (
         "another platform" if compared.platform else "the same platform, so that equal code gives equal bits"
     )
@@ -124,9 +131,11 @@ def lines(compared: Comparison, reference: Published, source: Path) -> Iterator[
     yield "Numbers: " + ", ".join(f"{count} {ruling}" for ruling, count in compared.counts.items())
     same = len(compared.claims) - len(compared.changed)
     yield f"Verdicts: {same} of {len(compared.claims)} the same or new, {len(compared.changed)} differ"
-    rows = [(claim.id, _verdict(claim), claim.numbers or formatting.MISSING)
-            for claim in compared.claims
-            if "." not in claim.id or claim.ruling == published.DIFFERS]  # fmt: skip
+    rows = [
+        (claim.id, _verdict(claim), claim.numbers or formatting.MISSING)
+        for claim in compared.claims
+        if "." not in claim.id or claim.ruling == published.DIFFERS
+    ]
     yield from table(("claim", "verdict", "worst of its numbers"), rows)
     if compared.off:
         rows = [
@@ -135,22 +144,15 @@ def lines(compared: Comparison, reference: Published, source: Path) -> Iterator[
         ]
         yield from table(("number that differs", "published", "here", "tolerance", "why"), rows)
     if len(compared.off) > SHOWN:
-        yield f"and {len(compared.off) - SHOWN} more (`--json` gives all)"
+        yield f"and {len(compared.off) - SHOWN} more (`--json` lists all)"
 
 
-def _verdict(claim: published.Claim) -> str:
+def _verdict(claim: ComparedClaim) -> str:
     if claim.ruling == published.DIFFERS:
         return f"{claim.published}, here {claim.found or 'missing'}"
     return f"{claim.found}, {'new' if claim.ruling == published.NEW else 'the same'}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """A table as aligned lines, after an empty one."""
-    widths = [max(len(row[place]) for row in (head, *rows)) for place in range(len(head))]
-    yield ""
-    for row in (head, *rows):
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-
-
-if __name__ == "__main__":
-    main()
+    """The lines of a table, after an empty one."""
+    yield from ("", tabulate(rows, head, tablefmt="plain", disable_numparse=True))

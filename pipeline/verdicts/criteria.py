@@ -1,4 +1,4 @@
-"""From a criterion, written before the run, and a measured number with its intervals to a verdict."""
+"""Criteria, which are written before the run, and the verdict that follows from a measured number."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,27 +12,28 @@ from pipeline.metrics import intervals
 from pipeline.metrics.intervals import Interval
 
 REPLICATED, PARTLY, NOT_REPLICATED, NOT_TESTED = "replicated", "partly", "not replicated", "not tested here"
-ERROR = 1 - intervals.CONFIDENCE  # of one interval; shared among all criteria by Bonferroni's correction
+VERDICTS = (REPLICATED, PARTLY, NOT_REPLICATED, NOT_TESTED)
+ERROR = 1 - intervals.CONFIDENCE  # chance that one interval misses; Bonferroni's correction divides it among all
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """A number's mean, with the whole of both its intervals, is to lie `above` or `below` a bound."""
+    """A number's mean and the whole of both its intervals must lie `above` or `below` a bound."""
 
     side: Literal["above", "below"]
     bound: float
-    exact: bool = False  # no randomness in it: the one value decides
+    exact: bool = False  # the number has no randomness: its one value decides
 
     def bounds(self) -> str:
-        """Side and bound for readers."""
+        """Side and bound in words."""
         return f"{self.side} {self.bound:g}"
 
     def words(self) -> str:
-        """The criterion for readers."""
+        """The criterion in words."""
         return self.bounds() + ("" if self.exact else " with both 95 % intervals")
 
     def beyond(self, value: float) -> bool:
-        """Does a value lie on the claimed side?"""
+        """Whether a value lies on the claimed side."""
         return value > self.bound if self.side == "above" else value < self.bound
 
 
@@ -41,7 +42,7 @@ class Found:
     """A measured number over seeds.
 
     Attributes:
-        values: one a seed; differences, if two numbers are compared. Seeds without a value are left out.
+        values: one per seed; differences if two numbers are compared. Seeds without a value are left out.
         student: mean, t interval and n.
         bootstrap: the bounds of the bootstrap interval, NaN if n < 2.
     """
@@ -52,10 +53,10 @@ class Found:
 
 
 def measured(values: Sequence[float | None], minus: Sequence[float | None] | None = None) -> Found:
-    """A number over seeds, or the difference of two, seed by seed; None and what isn't finite is no value.
+    """A number over seeds, or the difference of two numbers seed by seed; None, NaN and infinity are left out.
 
     Raises:
-        ValueError: if the two don't have the same number of seeds.
+        ValueError: if the two numbers don't have the same number of seeds.
     """
     numbers = np.array(values, dtype=np.float64)
     if minus is not None:
@@ -70,12 +71,12 @@ def measured(values: Sequence[float | None], minus: Sequence[float | None] | Non
 def judge(criterion: Criterion, found: Found) -> str:
     """The verdict on one measured number.
 
-    Replicated if both intervals lie on the claimed side as a whole; partly if the mean does but an interval reaches
-    across (the direction was seen, and isn't certain); not replicated if the mean lies on the other side. A random
+    Replicated: both intervals lie on the claimed side as a whole. Partly: the mean does, but an interval reaches across
+    the bound (the direction was seen, but isn't certain). Not replicated: the mean lies on the other side. A random
     number without an interval decides nothing.
 
-    Both, because each has what the other lacks: with three to five seeds the bootstrap never leaves the range of the
-    values and is too narrow, while Student's t takes the values to be normal, which skewed ones are not.
+    Both intervals are needed because each has a weakness: with three to five seeds the bootstrap never leaves the range
+    of the values and is too narrow, while Student's t assumes normal values, which skewed ones are not.
     """
     if found.student.n == 0:
         return NOT_TESTED
@@ -90,16 +91,16 @@ def judge(criterion: Criterion, found: Found) -> str:
 
 
 def holds_corrected(criterion: Criterion, found: Found, comparisons: int) -> bool | None:
-    """Is a number that is replicated at 95 % still so with its t interval at the level of all criteria together?
+    """Whether a number that is replicated at 95 % still is with a t interval corrected for the number of criteria.
 
-    Bonferroni's: the chance that any of the intervals misses its mean is to stay below 5 %. The bootstrap interval is
-    not widened: so far out it has nothing but the few values' own extremes to tell. None if the number isn't
-    replicated, or has no randomness in it.
+    Bonferroni's correction keeps the chance that any interval misses its mean below 5 %. The bootstrap interval is not
+    widened: at such levels it would only return the extremes of the few values. None if the number isn't replicated or
+    has no randomness.
 
     Args:
-        criterion: as it was judged.
-        found: what was measured.
-        comparisons: how many criteria on random numbers the ledger has.
+        criterion: the criterion of the number.
+        found: the measured number.
+        comparisons: the number of criteria on random numbers in the ledger.
     """
     if criterion.exact or judge(criterion, found) != REPLICATED:
         return None
@@ -108,7 +109,7 @@ def holds_corrected(criterion: Criterion, found: Found, comparisons: int) -> boo
 
 
 def overall(verdicts: Sequence[str]) -> str:
-    """The verdict on a claim of several parts: replicated only if every part was tested and is."""
+    """The verdict on a claim of several parts: replicated only if every part was tested and is replicated."""
     tested = {verdict for verdict in verdicts if verdict != NOT_TESTED}
     if not tested:
         return NOT_TESTED

@@ -1,4 +1,4 @@
-"""A verdict on a claim, from the headline numbers."""
+"""Judge a claim by the criteria of its parts, from the headline numbers."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -12,29 +12,44 @@ Row = dict[str, Any]
 
 
 def judge_claim(claim: Claim, metrics: Mapping[str, Any], figures: Collection[str], comparisons: int) -> list[Row]:
-    """A row for a claim as a whole, and one for each of its parts.
+    """The rows of verdicts.json on a claim: one for the whole, then one for each part.
 
-    The statistic of a whole is the number of its parts that are replicated and `n` the number of its parts; a claim of
-    one part has that part's.
+    For a whole, the statistic is the number of parts that are replicated and `n` the number of parts; a claim of one
+    part takes both from that part.
 
     Args:
-        claim: of the ledger.
+        claim: a claim of the ledger.
         metrics: headline numbers by analysis and name.
-        figures: those of the study.
-        comparisons: how many criteria on random numbers the ledger has.
+        figures: the names of the study's figures.
+        comparisons: the number of criteria on random numbers in the ledger.
     """
     parts = [_part(claim, part, metrics, figures, comparisons) for part in claim.parts]
-    shown = parts[0] if len(parts) == 1 else {
-        "statistic": sum(part["verdict"] == criteria.REPLICATED for part in parts) if parts else None,
-        "interval": None, "bootstrap": None, "n": len(parts), "holds_corrected": None, "exact": None,
-    }  # fmt: skip
+    shown = parts[0] if len(parts) == 1 else _counted(parts)
     whole = {
-        **shown, "id": claim.id, "claim": claim.claim, "source": claim.source, "criterion": _criterion(parts),
-        "verdict": criteria.overall([part["verdict"] for part in parts]), "evidence": _reason(claim, parts),
+        **shown,
+        "id": claim.id,
+        "claim": claim.claim,
+        "source": claim.source,
+        "criterion": _criterion(parts),
+        "verdict": criteria.overall([part["verdict"] for part in parts]),
+        "evidence": _reason(claim, parts),
         "figure": _decisive(parts)["figure"] if parts else _known(claim.figure, figures),
-        "departs": claim.departs, "needs": claim.needs,
-    }  # fmt: skip
+        "departs": claim.departs,
+        "needs": claim.needs,
+    }
     return [whole, *parts]
+
+
+def _counted(parts: Sequence[Row]) -> Row:
+    """The statistic of a claim of several parts, or of none."""
+    return {
+        "statistic": sum(part["verdict"] == criteria.REPLICATED for part in parts) if parts else None,
+        "interval": None,
+        "bootstrap": None,
+        "n": len(parts),
+        "holds_corrected": None,
+        "exact": None,
+    }
 
 
 def _criterion(parts: Sequence[Row]) -> str:
@@ -46,21 +61,21 @@ def _criterion(parts: Sequence[Row]) -> str:
 
 
 def _decisive(parts: Sequence[Row]) -> Row:
-    """The part that decides: the first that was tested and is not replicated, or wasn't tested, or else the first."""
+    """The deciding part: the first that was tested and isn't replicated, else the first untested, else the first."""
     missed = [part for part in parts if part["verdict"] != criteria.REPLICATED]
     tested = [part for part in missed if part["verdict"] != criteria.NOT_TESTED]
     return next(iter([*tested, *missed, *parts]))
 
 
 def _reason(claim: Claim, parts: Sequence[Row]) -> str:
-    """One sentence: the numbers of the part that decides, and what else shows the claim or is missing."""
+    """One sentence: the numbers of the deciding part, the tests of the algebra, and what a test would need."""
     said = [f"{(part := _decisive(parts))['id']}, {part['evidence'].removesuffix('.')}"] if parts else []
     if not parts and not claim.needs:
         said.append("no analysis of this project measures it yet")
     if claim.needs and criteria.overall([part["verdict"] for part in parts]) == criteria.NOT_TESTED:
         said.append(f"a test would need {claim.needs}")
     if claim.tested_by:
-        said.append(f"the algebra is held by {claim.tested_by}")
+        said.append(f"{claim.tested_by} checks the algebra")
     return "; ".join(said) + "."
 
 
@@ -71,17 +86,24 @@ def _part(claim: Claim, part: Part, metrics: Mapping[str, Any], figures: Collect
     if missing:
         number = f"this study has no {' and no '.join(missing)}"
     return {
-        "id": part.id, "claim": part.says, "source": claim.source, "criterion": part.criterion.words(),
-        "verdict": criteria.judge(part.criterion, found), "exact": part.exact, "statistic": finite(mean),
-        "interval": [finite(low), finite(high)], "bootstrap": [finite(bound) for bound in found.bootstrap], "n": n,
-        "holds_corrected": criteria.holds_corrected(part.criterion, found, comparisons), "figure": figure,
-        "evidence": f"{part.says}: {number}"
-        + (f" (figure {figure})." if figure else "."),
-    }  # fmt: skip
+        "id": part.id,
+        "claim": part.says,
+        "source": claim.source,
+        "criterion": part.criterion.words(),
+        "verdict": criteria.judge(part.criterion, found),
+        "exact": part.exact,
+        "statistic": finite(mean),
+        "interval": [finite(low), finite(high)],
+        "bootstrap": [finite(bound) for bound in found.bootstrap],
+        "n": n,
+        "holds_corrected": criteria.holds_corrected(part.criterion, found, comparisons),
+        "figure": figure,
+        "evidence": f"{part.says}: {number}" + (f" (figure {figure})." if figure else "."),
+    }
 
 
 def _measured(part: Part, metrics: Mapping[str, Any]) -> tuple[Found, list[str]]:
-    """What was measured of a part, and the names of the numbers that are missing."""
+    """The measured number of a part, and the names of the headline numbers that the study lacks."""
     names = [name for name in (part.metric, part.minus) if name]
     numbers = {name: values for name in names if (values := _values(metrics, name)) is not None}
     missing = [name for name in names if name not in numbers]

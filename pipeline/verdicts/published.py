@@ -1,4 +1,4 @@
-"""A study's published values, and how far the numbers and verdicts of another run are from them."""
+"""Published values of a study, and how another run's numbers and verdicts compare with them."""
 
 import json
 import math
@@ -12,21 +12,22 @@ import pydantic
 from scipy import stats as distributions
 
 from pipeline.metrics import intervals
+from pipeline.metrics.summary import finite
 from pipeline.results import paths, store
 from pipeline.study.errors import explain
 from pipeline.study.schema import Strict
-from pipeline.verdicts.claims import Ledger
+from pipeline.verdicts.claims import Ledger, load_claims
 
 IDENTICAL, WITHIN, DIFFERS, NEW = "identical", "within tolerance", "differs", "new"
 RULINGS = (IDENTICAL, WITHIN, NEW, DIFFERS)  # from best to worst
-ROUNDING = 1e-6  # relative; what another platform's floating point may change in a value without any spread
+ROUNDING = 1e-6  # relative difference that another platform's floating point may cause in a value
 HARDWARE = ("cpu", "gpu", "system")
-NUMERIC = ("python", "numpy", "pandas", "scikit-learn", "scipy", "torch")  # versions that decide numbers
+NUMERIC = ("python", "numpy", "pandas", "scikit-learn", "scipy", "torch")  # packages whose versions affect numbers
 Values = Sequence[float | None]
 
 
 class Number(Strict):
-    """A number's values, one a seed (None if it has none), their mean and their standard deviation."""
+    """A number's values, one per seed (None where it is undefined), their mean and their standard deviation."""
 
     values: tuple[float | None, ...]
     mean: float | None
@@ -34,7 +35,7 @@ class Number(Strict):
 
 
 class Published(Strict):
-    """A study's published values: what it ran with, where, and what came of it."""
+    """A study's published numbers and verdicts, with its settings, code and platform."""
 
     study: str
     settings: str
@@ -46,8 +47,8 @@ class Published(Strict):
 
 
 @dataclass(frozen=True)
-class Compared:
-    """A number and its published value; `tolerance` is that of the mean, None where there is none to state."""
+class ComparedNumber:
+    """A number and its published value; `tolerance` is that of the mean, None with fewer than two values."""
 
     name: str
     ruling: str
@@ -58,8 +59,8 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A claim, or a part of one: its verdicts, and the worst of the numbers that it rests on (None if on none)."""
+class ComparedClaim:
+    """The verdicts on a claim or a part, and the worst ruling on its numbers (None if it has no numbers)."""
 
     id: str
     ruling: str
@@ -70,11 +71,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A run beside the published values; `platform` says what differs of the machines, line by line."""
+    """A run compared with published values; `platform` has a line for each difference of machine or versions."""
 
     platform: list[str]
-    numbers: list[Compared]
-    claims: list[Claim]
+    numbers: list[ComparedNumber]
+    claims: list[ComparedClaim]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -82,21 +83,29 @@ class Comparison:
         return {ruling: sum(number.ruling == ruling for number in self.numbers) for ruling in RULINGS}
 
     @property
-    def off(self) -> list[Compared]:
+    def off(self) -> list[ComparedNumber]:
         """The numbers that differ."""
         return [number for number in self.numbers if number.ruling == DIFFERS]
 
     @property
-    def changed(self) -> list[Claim]:
-        """The claims, and parts of them, whose verdict differs."""
+    def changed(self) -> list[ComparedClaim]:
+        """The claims and parts whose verdict differs."""
         return [claim for claim in self.claims if claim.ruling == DIFFERS]
 
 
+class OtherSettingsError(ValueError):
+    """The published values were made with other settings than the results; `settings` is their hash."""
+
+    def __init__(self, settings: str) -> None:
+        super().__init__(f"The published values were made with other settings ({settings}).")
+        self.settings = settings
+
+
 def read(source: Path) -> Published:
-    """The published values of a file.
+    """Read a file of published values.
 
     Raises:
-        DamagedFileError: if it isn't what `gather` makes; the message names every fault.
+        DamagedFileError: naming every fault, if the file wasn't made by `write`.
     """
     try:
         return Published.model_validate(store.read_json(source), strict=False)
@@ -105,7 +114,7 @@ def read(source: Path) -> Published:
 
 
 def write(values: Published) -> Path:
-    """Write published values, a number a line, so that git shows which ones change; where they are now."""
+    """Write published values, one number per line so that git shows which ones change, and return the path."""
     content = values.model_dump(mode="json")
     kept = {name: content.pop(name) for name in ("numbers", "verdicts")}
     lines = [f"{json.dumps(name)}: {json.dumps(content[name], sort_keys=True)}" for name in sorted(content)]
@@ -118,7 +127,7 @@ def write(values: Published) -> Path:
 
 
 def gather(metrics: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]]) -> Published:
-    """What a run publishes.
+    """The values that a run would publish.
 
     Args:
         metrics: the content of metrics.json.
@@ -143,20 +152,50 @@ def gather(metrics: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]]) ->
 def _numbers(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Number]]:
     for analysis, numbers in metrics["metrics"].items():
         for name, number in numbers.items():
-            values = tuple(map(_finite, number["values"]))
-            yield f"{analysis}/{name}", Number(values=values, mean=_finite(number["mean"]), spread=_spread(values))
+            values = tuple(map(_defined, number["values"]))
+            yield f"{analysis}/{name}", Number(values=values, mean=_defined(number["mean"]), spread=_spread(values))
 
 
-def _finite(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)
+def _defined(value: float | None) -> float | None:
+    return None if value is None else finite(float(value))
 
 
 def _spread(values: Values) -> float | None:
-    """The standard deviation of a sample; None with fewer than two values, exactly 0 if all are equal."""
+    """The sample standard deviation; None with fewer than two values, exactly 0 if all are equal."""
     kept = [value for value in values if value is not None]
     if len(kept) < 2:
         return None
     return 0.0 if min(kept) == max(kept) else float(intervals.finite(kept).std(ddof=1))
+
+
+def compare_study(study: str) -> Comparison | None:
+    """Compare a study's results with its published values; None if one of the two isn't there.
+
+    Raises:
+        OtherSettingsError: if the published values were made with other settings.
+    """
+    source, numbers, rows = paths.published(study), paths.metrics(study), paths.verdicts(study)
+    if not all(path.is_file() for path in (source, numbers, rows)):
+        return None
+    return compare_results(read(source), store.read_json(numbers), store.read_json(rows))
+
+
+def compare_results(
+    published: Published, metrics: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]]
+) -> Comparison:
+    """Compare a run with published values, claim by claim as the ledger of claims has them.
+
+    Args:
+        published: the values that were published.
+        metrics: the content of the run's metrics.json.
+        verdicts: the content of the run's verdicts.json.
+
+    Raises:
+        OtherSettingsError: if the published values were made with other settings.
+    """
+    if published.settings != metrics[store.PROVENANCE].get("settings"):
+        raise OtherSettingsError(published.settings)
+    return compare(published, metrics, verdicts, rests_on(load_claims()))
 
 
 def compare(
@@ -165,13 +204,13 @@ def compare(
     verdicts: Sequence[Mapping[str, Any]],
     rests: Mapping[str, Sequence[str]],
 ) -> Comparison:
-    """A run beside the published values, number by number and claim by claim.
+    """Compare a run with published values, number by number and claim by claim.
 
     Args:
         published: the values that were published.
         metrics: the content of the run's metrics.json.
         verdicts: the content of the run's verdicts.json.
-        rests: the numbers that each claim and each part of one rests on.
+        rests: the names of the numbers that each claim and each part rests on, by id.
     """
     here = gather(metrics, verdicts)
     platform = [
@@ -192,39 +231,39 @@ def compare(
     return Comparison(platform, numbers, claims)
 
 
-def _claim(id: str, published: str | None, found: str | None, rulings: Sequence[str | None]) -> Claim:
+def _claim(id: str, published: str | None, found: str | None, rulings: Sequence[str | None]) -> ComparedClaim:
     known = [ruling for ruling in rulings if ruling]
     ruling = IDENTICAL if published == found else NEW if published is None else DIFFERS
-    return Claim(id, ruling, published, found, max(known, key=RULINGS.index) if known else None)
+    return ComparedClaim(id, ruling, published, found, max(known, key=RULINGS.index) if known else None)
 
 
-def ruled(name: str, published: Number | None, found: Number | None, *, same_platform: bool) -> Compared:
+def ruled(name: str, published: Number | None, found: Number | None, *, same_platform: bool) -> ComparedNumber:
     """The ruling on one number.
 
-    *Identical* if the value of every seed has the same bits: JSON holds all of a float. *Within tolerance* if the same
-    seeds have a value and the means are no further apart than `tolerance` allows; or, on another platform, if no value
-    moved by more than a relative `ROUNDING`. A number that the run doesn't have *differs*, one that was not published
-    is *new*.
+    *Identical*: the value of every seed has the same bits (JSON keeps all bits of a float). *Within tolerance*: the
+    same seeds have a value, and the means are no further apart than `tolerance` allows; or, on another platform, no
+    value differs by more than a relative `ROUNDING`. A number that the run lacks *differs*; a number that was not
+    published is *new*.
 
     Args:
-        name: of the number.
-        published: as it was published, None if it wasn't.
-        found: as the run has it, None if it hasn't.
+        name: the number's name.
+        published: the published number, None if it wasn't published.
+        found: the run's number, None if the run lacks it.
         same_platform: whether both were made with the same processor, graphics card, system and versions.
     """
     if published is None or found is None:
         given = published or found
         ruling, why = (NEW, "not published") if published is None else (DIFFERS, "this run doesn't have it")
-        return Compared(
+        return ComparedNumber(
             name, ruling, published and published.mean, found and found.mean, tolerance(given and given.values), why
         )
     allowed = tolerance(published.values)
     ruling, why = _values(published.values, found.values, allowed, same_platform=same_platform)
-    return Compared(name, ruling, published.mean, found.mean, allowed, why)
+    return ComparedNumber(name, ruling, published.mean, found.mean, allowed, why)
 
 
 def _values(published: Values, found: Values, allowed: float | None, *, same_platform: bool) -> tuple[str, str]:
-    """The ruling on the values of a number, and its reason."""
+    """The ruling on the values of a number, and the reason."""
     if len(published) != len(found):
         return DIFFERS, f"{len(published)} seeds published, {len(found)} here"
     if list(map(_bits, published)) == list(map(_bits, found)):
@@ -250,8 +289,8 @@ def tolerance(values: Values | None) -> float | None:
 
     Half the width of the 95 % prediction interval for the mean of n further values, given n values with standard
     deviation s: t(0.975, n - 1) s sqrt(1/n + 1/n) (Hahn and Meeker, *Statistical Intervals*, 1991, on the mean of
-    future observations). The interval is exact for normal values of other seeds. A run with the same seeds should be
-    nearer; so what lies outside differs by more than another choice of seeds would do, but for 5 % of such numbers.
+    future observations). The interval is exact for runs with other seeds whose values are normal; 5 % of their numbers
+    lie outside by chance. A run with the same seeds should be nearer.
     """
     kept = [value for value in values or () if value is not None]
     spread = _spread(kept)
@@ -262,7 +301,7 @@ def tolerance(values: Values | None) -> float | None:
 
 
 def rests_on(claims: Ledger) -> dict[str, list[str]]:
-    """The numbers that each part of a claim rests on, and the claim as a whole."""
+    """The names of the numbers that each part of a claim, and each claim as a whole, rests on, by id."""
     found: dict[str, list[str]] = {}
     for claim in claims.claims:
         for part in claim.parts:

@@ -30,9 +30,19 @@ def task(seed=0, **changes):
 
 def fit(method, hidden, **changes):
     options = {
-        "width": 16, "loss_name": "cross_entropy", "steps": 200, "rate": 0.01, "look_every": 5, "fitted": 0.99, **changes,
-    }  # fmt: skip
+        "width": 16,
+        "loss_name": "cross_entropy",
+        "steps": 200,
+        "rate": 0.01,
+        "look_every": 5,
+        "fitted": 0.99,
+        **changes,
+    }
     return capacity_training.fit(method, options.pop("task", task()), hidden=hidden, **options)
+
+
+def built(method, hidden):
+    return capacity_training.build(method, task(), hidden=hidden, width=16, loss_name="mse", rate=0.01)
 
 
 def test_labels_come_from_the_generator_and_not_from_the_points():
@@ -93,20 +103,20 @@ def test_the_reported_loss_is_that_of_the_trained_function():
 
 @pytest.mark.parametrize(("hidden", "layers"), [(0, [1]), (1, [1]), (5, [3]), (2, [1])])
 def test_one_gate_stands_in_the_middle(hidden, layers):
-    assert sorted(capacity_training.gates("one_linear_sg", task(), hidden=hidden, width=16)) == layers
+    assert sorted(built("one_linear_sg", hidden).gates) == layers
 
 
 def test_gates_everywhere_stand_after_each_hidden_layer_and_not_on_the_output():
-    assert sorted(capacity_training.gates("every_sigmoid_sg", task(), hidden=3, width=16)) == [1, 2, 3]
+    assert sorted(built("every_sigmoid_sg", 3).gates) == [1, 2, 3]
 
 
 def test_without_hidden_layers_the_gate_stands_on_the_output():
-    trainer = capacity_training.build("one_linear_sg", task(), hidden=0, width=16, loss_name="mse", rate=0.01)
+    trainer = built("one_linear_sg", 0)
     before = trainer.network.weight.detach().clone()
     trainer.update(task().x, task().y)
     (gate,) = trainer.gates.values()
     assert gate.estimate.shape == (24, 3)
-    assert torch.equal(before, trainer.network.weight), "a fresh SG says nought, so that even the output layer stands"
+    assert torch.equal(before, trainer.network.weight), "a fresh SG returns zero, so even the output layer stays"
     with torch.no_grad():
         error = trainer.network(task().x, mode="measure") - task().y
     torch.testing.assert_close(gate.signals["arrived"], 2 * error / 3)
@@ -116,7 +126,7 @@ def test_without_hidden_layers_the_gate_stands_on_the_output():
 
 @pytest.mark.parametrize(("method", "still"), [("one_frozen", 2), ("every_frozen", 3), ("one_linear_sg", 0)])
 def test_controls_freeze_what_the_gates_govern_and_nothing_else(method, still):
-    trainer = capacity_training.build(method, task(), hidden=3, width=16, loss_name="mse", rate=0.01)
+    trainer = built(method, 3)
     before = [weight.detach().clone() for weight in trainer.network.weights()]
     for _ in range(3):
         trainer.update(task().x, task().y)
@@ -125,10 +135,7 @@ def test_controls_freeze_what_the_gates_govern_and_nothing_else(method, still):
 
 
 def test_methods_start_from_the_same_weights():
-    starts = [
-        capacity_training.build(method, task(), hidden=2, width=16, loss_name="mse", rate=0.01).network.weights()
-        for method in ("backprop", "every_linear_sg", "one_frozen")
-    ]
+    starts = [built(method, 2).network.weights() for method in ("backprop", "every_linear_sg", "one_frozen")]
     for start in starts[1:]:
         assert all(torch.equal(a, b) for a, b in zip(start, starts[0], strict=True))
 
@@ -218,9 +225,14 @@ def test_the_figure_shows_means_and_intervals_over_seeds(table):
     assert rows.loc["train_loss", "lost"] == 0
     labels = {text.get_text() for text in figure.legends[0].get_texts()}
     assert labels == {
-        "backprop", "one linear SG", "linear SG everywhere", "one sigmoid SG", "sigmoid SG everywhere",
-        "lower half frozen", "all hidden layers frozen",
-    }  # fmt: skip
+        "backprop",
+        "one linear SG",
+        "linear SG everywhere",
+        "one sigmoid SG",
+        "sigmoid SG everywhere",
+        "lower half frozen",
+        "all hidden layers frozen",
+    }
     figure.canvas.draw()
 
 

@@ -38,8 +38,11 @@ def history(gates, falls):
 
 def identified(histories, method="one"):
     who = pd.DataFrame(
-        [{"run": run, "method": method, "seed": seed, "hidden": 3, "varied": "network.hidden=3"} for seed, run in enumerate(histories)]
-    )  # fmt: skip
+        [
+            {"run": run, "method": method, "seed": seed, "hidden": 3, "varied": "network.hidden=3"}
+            for seed, run in enumerate(histories)
+        ]
+    )
     return who.merge(epsilon_tracking.analyse(histories, generator=RNG), on="run")
 
 
@@ -79,9 +82,13 @@ def test_shares_ask_all_gates_at_once():
     gates = {1: [HOLDS, HOLDS, SHARP, NEITHER], 2: [HOLDS, SHARP, HOLDS, HOLDS]}
     found = epsilon_tracking.metrics(identified({"a": history(gates, [1, 1, 0, 0])}))
     assert {name.removesuffix(".one.hidden3"): values for name, values in found.items()} == {
-        "falls_share": [0.5], "bound_share": [0.25], "sharp_share": [0.75],
-        "falls_where_bound": [1.0], "falls_where_sharp": [pytest.approx(2 / 3)], "falls_elsewhere": [0.0],
-    }  # fmt: skip
+        "falls_share": [0.5],
+        "bound_share": [0.25],
+        "sharp_share": [0.75],
+        "falls_where_bound": [1.0],
+        "falls_where_sharp": [pytest.approx(2 / 3)],
+        "falls_elsewhere": [0.0],
+    }
 
 
 def test_of_no_steps_there_is_no_share_and_seeds_keep_their_order():

@@ -64,9 +64,14 @@ def test_only_the_last_step_of_a_run_that_finished_is_final():
 
 def test_curves_come_out_as_they_were_logged_and_nothing_else_does():
     logged = history(
-        (0, 0, "validation_accuracy", 0.1), (5, 0, "validation_accuracy", 0.6), (5, 0, "batch_loss", 1.5),
-        (5, 1, "weight_norm", 7.0), (5, 1, "cosine", 0.7), (5, 1, "batch_loss", 9.0), tested_at=5,
-    )  # fmt: skip
+        (0, 0, "validation_accuracy", 0.1),
+        (5, 0, "validation_accuracy", 0.6),
+        (5, 0, "batch_loss", 1.5),
+        (5, 1, "weight_norm", 7.0),
+        (5, 1, "cosine", 0.7),
+        (5, 1, "batch_loss", 9.0),
+        tested_at=5,
+    )
     table = learning.analyse({"a": logged}, generator=RNG)
     assert value(table, quantity="validation_accuracy", step=5) == 0.6
     assert value(table, quantity="batch_loss") == 1.5

@@ -94,7 +94,7 @@ def critical():
     return net, start, x, y
 
 
-def test_all_three_residuals_are_nought_at_a_critical_point_and_nowhere_else(critical):
+def test_all_three_residuals_are_zero_at_a_critical_point_and_nowhere_else(critical):
     net, start, x, y = critical
     assert max(identities_training.residuals(net, start, x, y, identities_training.closed_form(net))) < 1e-6
     elsewhere = identities_training.residuals(start, start, x, y, identities_training.closed_form(start))
@@ -123,8 +123,9 @@ def test_a_fixed_estimator_with_a_wrong_factor_is_noticed(monkeypatch):
 def test_the_estimators_are_told_apart_by_whether_they_learn():
     names = members.settings("analyses", "identities")["estimators"].default
     assert identities_training.by_kind(names) == (
-        ["linear_sg", "sigmoid_sg", "mlp_sg"], ["feedback_alignment", "direct_feedback_alignment", "kickback"]
-    )  # fmt: skip
+        ["linear_sg", "sigmoid_sg", "mlp_sg"],
+        ["feedback_alignment", "direct_feedback_alignment", "kickback"],
+    )
 
 
 def test_metrics_are_logarithms_per_net(table):

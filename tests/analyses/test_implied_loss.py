@@ -13,8 +13,10 @@ from pipeline.datasets import grid
 from pipeline.estimators import linear_sg
 from pipeline.learning import losses
 from pipeline.learning.gate import Gate
-from pipeline.learning.network import Network
-from pipeline.learning.trainer import Rule, Trainer, checkpoint_steps
+from pipeline.learning.measurements import checkpoint_steps
+from pipeline.learning.network import Network, Shape
+from pipeline.learning.optimisers import OptimiserSettings
+from pipeline.learning.trainer import Trainer
 
 UNITS, CLASSES, POINTS = 6, 3, 40
 SMALL = {"side": 6, "hidden": 3, "width": 8, "steps": 60, "looks": 6}  # the first look after 0 is at 10
@@ -23,9 +25,7 @@ SMALL = {"side": 6, "hidden": 3, "width": 8, "steps": 60, "looks": 6}  # the fir
 def exact(**wrong):
     """A net with the closed-form SG under MSE after its last hidden layer, in double; a wrong sign where asked for."""
     generator = torch.Generator().manual_seed(4)
-    net = Network(
-        2, CLASSES, hidden=2, width=UNITS, activation="relu", batch_norm=True, shift=0.1, gain=1.0, generator=generator
-    ).double()
+    net = Network(Shape(2, CLASSES, hidden=2, width=UNITS, shift=0.1), generator=generator).double()
     x = torch.randn(POINTS, 2, generator=generator, dtype=torch.float64)
     y = one_hot(torch.randint(CLASSES, (POINTS,), generator=generator), CLASSES).double()
     gate = Gate(linear_sg.LinearSG(UNITS, CLASSES).double())
@@ -106,8 +106,13 @@ def test_the_antisymmetric_part_is_no_part_of_the_implied_loss(generator):
 
 @pytest.mark.parametrize(
     ("matrix", "share"),
-    [([[0, 1], [-1, 0]], 1), ([[2, 1], [1, -3]], 0), ([[0, 1], [0, 0]], np.sqrt(0.5)), ([[3, 2], [0, 0]], np.sqrt(2 / 13))],
-)  # fmt: skip
+    [
+        ([[0, 1], [-1, 0]], 1),
+        ([[2, 1], [1, -3]], 0),
+        ([[0, 1], [0, 0]], np.sqrt(0.5)),
+        ([[3, 2], [0, 0]], np.sqrt(2 / 13)),
+    ],
+)
 def test_antisymmetric_share_of_known_matrices(matrix, share):
     A = np.array(matrix, dtype=float)
     assert implied_loss.antisymmetric_share(A) == pytest.approx(share)
@@ -173,7 +178,9 @@ def stack(net, layers):
 
 @pytest.fixture
 def setting():
-    return implied_loss_training.Setting("linear_sg", 3, 8, "every", steps=30, looks=5, rate=0.01, gate_rate=0.01)
+    return implied_loss_training.TrainingSettings(
+        "linear_sg", 3, 8, "every", steps=30, looks=5, rate=0.01, gate_rate=0.01
+    )
 
 
 @pytest.fixture
@@ -183,12 +190,9 @@ def points():
 
 @pytest.mark.parametrize("name", losses.LOSSES)
 def test_what_is_followed_is_plain_training_on_all_points(setting, points, name):
-    net = Network(
-        2, 2, hidden=3, width=8, activation="relu", batch_norm=True, shift=0.0, gain=1.0,
-        generator=torch.Generator().manual_seed(5),
-    )  # fmt: skip
-    rule = Rule("adam", 0.01)
-    trainer = Trainer(net, stack(net, (1, 2, 3)), loss=name, rule=rule, gate_rule=rule, update="simultaneous")
+    net = Network(Shape(2, 2, hidden=3, width=8), generator=torch.Generator().manual_seed(5))
+    adam, gates = OptimiserSettings("adam", 0.01), stack(net, (1, 2, 3))
+    trainer = Trainer(net, gates, loss=name, optimiser=adam, gate_optimiser=adam, update="simultaneous")
     x, y = torch.from_numpy(points.inputs), one_hot(torch.from_numpy(points.labels), 2).float()
     batch_losses = [trainer.update(x, y) for _ in range(31)]
     looks = list(implied_loss_training.follow(points, name, 5, setting, classes=2))
@@ -201,10 +205,7 @@ def test_what_is_followed_is_plain_training_on_all_points(setting, points, name)
 
 
 def test_a_look_changes_nothing_and_sees_each_layers_output(setting, points):
-    net = Network(
-        2, 2, hidden=3, width=8, activation="relu", batch_norm=True, shift=0.0, gain=1.0,
-        generator=torch.Generator().manual_seed(5),
-    )  # fmt: skip
+    net = Network(Shape(2, 2, hidden=3, width=8), generator=torch.Generator().manual_seed(5))
     gates = stack(net, (1, 3))
     x, y = torch.from_numpy(points.inputs), one_hot(torch.from_numpy(points.labels), 2).float()
     before = {key: value.clone() for key, value in net.state_dict().items()}

@@ -104,11 +104,22 @@ def test_constant_points_are_counted(generator):
 
 def test_rdm_metrics():
     rows = [
-        {"run": f"r{seed}", "method": "bp", "seed": seed, "hidden": 5, "varied": "", "layer": layer,
-         "quantity": quantity, "value": value + seed / 100, "i": -1, "j": -1}
-        for seed in (1, 0) for quantity in ("class_correlation", "within")
+        {
+            "run": f"r{seed}",
+            "method": "bp",
+            "seed": seed,
+            "hidden": 5,
+            "varied": "",
+            "layer": layer,
+            "quantity": quantity,
+            "value": value + seed / 100,
+            "i": -1,
+            "j": -1,
+        }
+        for seed in (1, 0)
+        for quantity in ("class_correlation", "within")
         for layer, value in enumerate((0.1, 0.2, 0.47, 0.46, 0.5), start=1)
-    ]  # fmt: skip
+    ]
     found = rdm.metrics(pd.DataFrame(rows))
     assert found == {
         "class_structure_low.bp.hidden5": pytest.approx([0.2, 0.21]),  # layer ceil(5 / 4)

@@ -100,21 +100,44 @@ def pairs(values, null=0.1):
         (method_a, seed_a), (method_b, seed_b) = run_a.split("-"), run_b.split("-")
         for i in (1, 2):
             for j in (1, 2):
-                rows.append({
-                    "run_a": run_a, "method_a": method_a, "seed_a": int(seed_a), "run_b": run_b, "method_b": method_b,
-                    "seed_b": int(seed_b), "hidden": 2, "kind": "seeds" if method_a == method_b else "methods",
-                    "measure": "cca", "layer_a": i, "layer_b": j, "value": diagonal[i - 1] if i == j else 9.0,
-                    "null_mean": null, "null_high": 0.2, "rank_a": 5, "rank_b": 5, "cut": 1e-14, "n": 60,
-                })  # fmt: skip
+                rows.append(
+                    {
+                        "run_a": run_a,
+                        "method_a": method_a,
+                        "seed_a": int(seed_a),
+                        "run_b": run_b,
+                        "method_b": method_b,
+                        "seed_b": int(seed_b),
+                        "hidden": 2,
+                        "kind": "seeds" if method_a == method_b else "methods",
+                        "measure": "cca",
+                        "layer_a": i,
+                        "layer_b": j,
+                        "value": diagonal[i - 1] if i == j else 9.0,
+                        "null_mean": null,
+                        "null_high": 0.2,
+                        "rank_a": 5,
+                        "rank_b": 5,
+                        "cut": 1e-14,
+                        "n": 60,
+                    }
+                )
     return pd.DataFrame(rows)
 
 
 def test_similarity_metrics():
-    table = pairs({
-        ("bp-0", "bp-1"): (0.5, 0.7), ("bp-0", "bp-2"): (0.7, 0.7), ("bp-1", "bp-2"): (0.9, 0.9),
-        ("bp-0", "sg-0"): (0.5, 0.9), ("bp-1", "sg-1"): (0.4, 0.2),
-        ("bp-0", "sg-1"): (0.1, 0.3), ("bp-0", "sg-2"): (0.3, 0.9), ("bp-1", "sg-0"): (0.8, 0.8),
-    })  # fmt: skip
+    table = pairs(
+        {
+            ("bp-0", "bp-1"): (0.5, 0.7),
+            ("bp-0", "bp-2"): (0.7, 0.7),
+            ("bp-1", "bp-2"): (0.9, 0.9),
+            ("bp-0", "sg-0"): (0.5, 0.9),
+            ("bp-1", "sg-1"): (0.4, 0.2),
+            ("bp-0", "sg-1"): (0.1, 0.3),
+            ("bp-0", "sg-2"): (0.3, 0.9),
+            ("bp-1", "sg-0"): (0.8, 0.8),
+        }
+    )
     # Seed 0 of bp is like other seeds by (.6, .7), seed 1 by (.7, .8), before the null of .1 is taken off.
     assert similarity.metrics(table) == {
         "cca_between_seeds.bp.hidden2": pytest.approx([0.5, 0.6, 0.8]),
@@ -175,10 +198,22 @@ def test_ranks_now_and_at_the_end(generator):
 def over_time(values, run="r-0", seed=0):
     """`values[layer - 1]` are a layer's similarities at steps 0, 1, 2, ..."""
     rows = [
-        {"run": run, "method": "bp", "seed": seed, "hidden": len(values), "varied": "", "measure": "cca",
-         "layer": layer, "step": step, "value": value, "null_mean": 0.1 if value < 1 else 9.0 - layer, "null_high": 9.0}
-        for layer, curve in enumerate(values, start=1) for step, value in enumerate(curve)
-    ]  # fmt: skip
+        {
+            "run": run,
+            "method": "bp",
+            "seed": seed,
+            "hidden": len(values),
+            "varied": "",
+            "measure": "cca",
+            "layer": layer,
+            "step": step,
+            "value": value,
+            "null_mean": 0.1 if value < 1 else 9.0 - layer,
+            "null_high": 9.0,
+        }
+        for layer, curve in enumerate(values, start=1)
+        for step, value in enumerate(curve)
+    ]
     return pd.DataFrame(rows)
 
 

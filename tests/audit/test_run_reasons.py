@@ -1,4 +1,4 @@
-"""Why jobs ran: in words, from logs that Snakemake itself has written and from lines as it writes them."""
+"""Why jobs ran, in words: from logs that Snakemake wrote and from lines in its form."""
 
 import subprocess
 import sys
@@ -40,7 +40,7 @@ def job(reason, *, rule="train", wildcards="study=small, run=r0", output="result
 
 @pytest.fixture
 def log(tmp_path):
-    """Write the log of one more run; the parts of its text follow the head."""
+    """Write the log of another run, with these parts after the head."""
     folder = tmp_path / run_reasons.LOGS
     folder.mkdir(parents=True)
 
@@ -85,7 +85,7 @@ def test_snakemakes_own_logs(tmp_path):
         ("Incomplete output files: results/small/r0.txt", ("interrupted before",)),
         ("Set of input files has changed since last execution", ("reads other files than before",)),
         ("Code has changed since last execution", ("the rule's command changed",)),
-        ("Input files updated by another job: a.txt", ("inputs made anew in this run",)),
+        ("Input files updated by another job: a.txt", ("inputs were made again in this run",)),
         ("Missing output files: x; Input files updated by another job: a.txt", ("missing: never made here before",)),
         ("Something that is not known", ("Something that is not known",)),
         (
@@ -99,7 +99,7 @@ def test_reasons_in_words(reason, words):
     assert run_reasons.reasons(found, set(), unknown=False) == words
 
 
-def test_missing_is_told_apart_by_what_earlier_runs_made(log, tmp_path):
+def test_reasons_for_missing_files_depend_on_earlier_runs(log, tmp_path):
     missing = "Missing output files: results/small/r0.txt"
     log(job(missing))
     assert run_reasons.last_run(tmp_path) == [("missing: never made here before", ["train r0"])]
@@ -118,8 +118,11 @@ def test_missing_is_told_apart_by_what_earlier_runs_made(log, tmp_path):
         ("{'a': {'b': 1}, 'c': 2}", "{'a': {'b': 3}, 'c': 2}", ["settings changed (a.b 1 -> 3)"]),
         ("{'a': {}}", "{'a': {'b': 'x; y'}}", ["settings changed (a.b not set -> x; y)"]),
         ("{'a': 1}", "{'a': 'x now: y'}", ["settings changed"]),
-        ("{'a': 1,'b':1,'c':1,'d':1}", "{'a': 2,'b':2,'c':2,'d':2}",
-         ["settings changed (a 1 -> 2, b 1 -> 2, c 1 -> 2 and 1 more)"]),
+        (
+            "{'a': 1,'b':1,'c':1,'d':1}",
+            "{'a': 2,'b':2,'c':2,'d':2}",
+            ["settings changed (a 1 -> 2, b 1 -> 2, c 1 -> 2 and 1 more)"],
+        ),
         ("{'a': True}", "{'a': 1}", ["settings changed (a True -> 1)"]),
         ("['a']", "['a', 'b']", ["settings changed"]),
         ("{'a': 1},{'a': 2}", "{'a': 3}", ["settings changed"]),
@@ -127,7 +130,7 @@ def test_missing_is_told_apart_by_what_earlier_runs_made(log, tmp_path):
         ("inf", "__import__('os').abort()", ["settings changed"]),
         ("'aaaaaaaaaaaaaaaa',{'a': 1}", "{'a': 2},'bbbbbbbbbbbbbbbb'", ["code changed", "settings changed (a 1 -> 2)"]),
     ],
-)  # fmt: skip
+)
 def test_which_setting_changed(before, now, words):
     (found,) = run_reasons._jobs(job(f"{PARAMS}before: {before} now: {now} "))
     assert list(run_reasons.reasons(found, set(), unknown=False)) == words
@@ -144,11 +147,16 @@ def test_changes_come_first_and_what_followed_last(log, tmp_path):
         job("Forced execution", rule="reproduce", wildcards=""),
     )
     assert [jobs for _, jobs in run_reasons.last_run(tmp_path)] == [
-        ["train r1"], ["train r0"], ["analyse norms runs"], ["train r2"], ["track"], ["draw norms"],
-    ]  # fmt: skip
+        ["train r1"],
+        ["train r0"],
+        ["analyse norms runs"],
+        ["train r2"],
+        ["track"],
+        ["draw norms"],
+    ]
 
 
-def test_calls_that_run_nothing_and_other_studies_are_passed_over(log, tmp_path):
+def test_calls_that_run_nothing_and_other_studies_do_not_count(log, tmp_path):
     assert run_reasons.last_run(tmp_path) is None
     log(job("Forced execution"), study="other")
     log("Nothing to be done (all requested files are present and up to date).\n")
@@ -169,10 +177,14 @@ def test_a_run_without_a_config_is_of_the_default_study(log, tmp_path):
 def test_lines_for_a_terminal():
     jobs = [f"train r{i}" for i in range(12)]
     assert list(run_reasons.lines([("code changed", jobs), ("forced", ["track"])], 2)) == [
-        "12 train: code changed", "  train r0", "  train r1", "  and 10 more (`--all` lists all)", "track: forced",
-    ]  # fmt: skip
+        "12 train: code changed",
+        "  train r0",
+        "  train r1",
+        "  and 10 more (`--all` lists all)",
+        "track: forced",
+    ]
     assert len(list(run_reasons.lines([("code changed", jobs)], None))) == 13
-    assert list(run_reasons.lines([], 2)) == ["Nothing ran: all results were fresh."]
+    assert list(run_reasons.lines([], 2)) == ["Nothing ran: all results were up to date."]
     assert list(run_reasons.lines([(run_reasons.UNRECORDED, ["train", "train", "draw"])], 2)) == [
         f"2 train, 1 draw: {run_reasons.UNRECORDED}"
     ]
@@ -184,3 +196,6 @@ def test_the_command(log, tmp_path, monkeypatch, capsys):
     log(job("Forced execution"))
     run_reasons.main(["--study", "small"])
     assert capsys.readouterr().out == "train r0: forced\n"
+    with pytest.raises(SystemExit):
+        run_reasons.main(["--study", "smal"])
+    assert "did you mean 'small'?" in capsys.readouterr().err

@@ -13,8 +13,8 @@ from pipeline.datasets import linearly_separable, noisy_linear, random_labels, x
 from pipeline.datasets.shared import artificial
 from pipeline.results import paths
 from pipeline.runs import build
+from pipeline.runs.session import Session
 from pipeline.stages import prepare
-from pipeline.stages.train import Session
 from pipeline.study.load import parse_study
 from pipeline.study.plan import Plan
 
@@ -155,6 +155,6 @@ def test_a_run_learns_from_it_like_from_any_other(name, root):
     data = build.load_data(run.data)
     assert data.train.inputs.shape == (content["data"]["train"], 5)
     session = Session(run, data, torch.device("cpu"), lambda step, numbers: None)
-    session.go(lambda: None)
+    session.train(lambda: None)
     assert session.status == "finished"
     assert session.trainer.network.layers[0].weight.shape == (16, 5)

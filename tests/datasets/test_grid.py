@@ -41,9 +41,8 @@ def test_random_labels_are_fair_coins_and_no_line_parts_them():
 
 @pytest.mark.parametrize("labels", grid.LABELS)
 def test_the_data_set_is_a_chessboard(labels, tmp_path):
-    grid.fetch(tmp_path)
-    assert not list(tmp_path.iterdir())
     one, two = grid.load(tmp_path, labels=labels), grid.load(tmp_path, labels=labels)
+    assert not list(tmp_path.iterdir())
     for part, again in ((one.train, two.train), (one.test, two.test)):
         assert len(part.labels) == len(part.inputs) == grid.SIDE**2 / 2
         assert set(part.labels) == {0, 1}

@@ -185,9 +185,12 @@ def test_npm_s_package_is_read_and_its_code_is_not_run(tmp_path, npm):
 
 def test_a_tar_writes_nowhere_else(tmp_path, npm):
     entries = [
-        ("../../evil", b"x"), ("/tmp/evil-absolute-name", b"x"), (f"package/data/../data/{IMAGES}", b"x"),
-        ("package/data/link", "link", "/etc"), *PACKED,
-    ]  # fmt: skip
+        ("../../evil", b"x"),
+        ("/tmp/evil-absolute-name", b"x"),
+        (f"package/data/../data/{IMAGES}", b"x"),
+        ("package/data/link", "link", "/etc"),
+        *PACKED,
+    ]
     before = sorted(str(path) for path in tmp_path.rglob("*"))
     source = npm(entries)
     download.fetch(tmp_path / "root", FILES, (source,))

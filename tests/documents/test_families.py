@@ -12,7 +12,7 @@ from torch.nn.functional import one_hot
 from pipeline import members
 from pipeline.learning.gate import Gate
 from pipeline.learning.losses import loss
-from pipeline.learning.network import Network
+from pipeline.learning.network import Network, Shape
 
 ALL = [(family, name) for family in members.FAMILIES for name in members.members(family)]
 N, WIDTH, CLASSES = 12, 5, 3
@@ -36,10 +36,7 @@ def test_estimators(name):
     assert bool(list(built[0].parameters())) == module.LEARNED
     for one, two in zip(built[0].state_dict().values(), built[1].state_dict().values(), strict=True):
         assert torch.equal(one, two), "the same generator must give the same module"
-    net = Network(
-        4, CLASSES, hidden=2, width=WIDTH, activation="relu", batch_norm=True, shift=0.0, gain=1.0,
-        generator=torch.Generator().manual_seed(1),
-    )  # fmt: skip
+    net = Network(Shape(4, CLASSES, hidden=2, width=WIDTH), generator=torch.Generator().manual_seed(1))
     gate = Gate(built[0], waits_for=module.WAITS_FOR)
     y = one_hot(torch.arange(N) % CLASSES, CLASSES).float()
     x = torch.randn(N, 4, generator=torch.Generator().manual_seed(2))
@@ -57,7 +54,7 @@ def test_datasets(name):
     assert isinstance(module.LICENCE, str)
     assert isinstance(module.SOURCE, str)
     assert all(re.fullmatch(r"[0-9a-f]{64}", checksum) for _, checksum in module.FILES)
-    assert callable(module.fetch)
+    assert isinstance(module.SOURCES, tuple)
     assert callable(module.load)
 
 

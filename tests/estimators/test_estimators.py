@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import one_hot, softmax
 
-from pipeline.estimators import (  # fmt: skip
+from pipeline.estimators import (
     class_only_sg,
     direct_feedback_alignment,
     feedback_alignment,
@@ -16,7 +16,7 @@ from pipeline.estimators import (  # fmt: skip
 )
 from pipeline.learning.gate import Gate
 from pipeline.learning.losses import loss
-from pipeline.learning.network import Network
+from pipeline.learning.network import Network, Shape
 
 INPUTS, CLASSES, WIDTH, N = 4, 3, 5, 6
 D = torch.float64
@@ -87,10 +87,8 @@ def test_unconditioned_without_layers_is_linear_in_h(signals):
 
 
 def network():
-    return Network(
-        INPUTS, CLASSES, hidden=2, width=WIDTH, activation="relu", batch_norm=False, shift=0.1, gain=1.0,
-        generator=torch.Generator().manual_seed(5),
-    ).double()  # fmt: skip
+    shape = Shape(INPUTS, CLASSES, hidden=2, width=WIDTH, batch_norm=False, shift=0.1)
+    return Network(shape, generator=torch.Generator().manual_seed(5)).double()
 
 
 def pass_through(net, gates, name="cross_entropy"):

@@ -46,17 +46,23 @@ def test_lines_are_means_over_seeds():
     figure, shown = implied_loss.draw({"implied_loss": made(ALL)}, style=STYLE)
     assert list(shown.columns) == implied_loss.COLUMNS
     row = shown[
-        (shown["quantity"] == "r2") & (shown["loss"] == "mse") & (shown["labels"] == "random")
-        & (shown["layer"] == 2) & (shown["step"] == 100)
-    ].iloc[0]  # fmt: skip
+        (shown["quantity"] == "r2")
+        & (shown["loss"] == "mse")
+        & (shown["labels"] == "random")
+        & (shown["layer"] == 2)
+        & (shown["step"] == 100)
+    ].iloc[0]
     assert (row["mean"], row["n"]) == (pytest.approx(0.31), 3)
     assert row["mean"] - row["low"] == pytest.approx(4.3027 * 0.01 / np.sqrt(3), rel=1e-4)
     assert 0 not in set(shown["step"]), "an SG that is zero implies a constant"
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["layer 1", "layer 2", "whole net"]
     assert [axes.get_title() for axes in figure.axes[:4]] == [
-        "log loss,\nseparable", "log loss,\nrandom labels", "MSE,\nseparable", "MSE,\nrandom labels"
-    ]  # fmt: skip
+        "log loss,\nseparable",
+        "log loss,\nrandom labels",
+        "MSE,\nseparable",
+        "MSE,\nrandom labels",
+    ]
     panel = figure.axes[3]
     drawn = {line.get_label(): line.get_ydata() for line in panel.lines}
     assert drawn["layer 2"] == pytest.approx([0.22, 0.31])

@@ -23,8 +23,10 @@ def test_the_grid_shows_the_deepest_networks_and_each_methods_first_seed():
     assert shown.groupby("method")["seed"].unique().map(list).to_dict() == {"bp": [0], "one": [1], "every": [0]}
     assert [axes.get_title() for axes in figure.axes[:5]] == [f"layer {layer}" for layer in range(1, 6)]
     assert [axes.get_ylabel() for axes in figure.axes[:15:5]] == [
-        "backprop\nseed 0", "one SG\nseed 1", "SG everywhere\nseed 0",
-    ]  # fmt: skip
+        "backprop\nseed 0",
+        "one SG\nseed 1",
+        "SG everywhere\nseed 0",
+    ]
 
 
 def test_the_grids_pictures_are_the_table_on_one_colour_scale():

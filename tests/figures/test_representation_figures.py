@@ -12,9 +12,12 @@ from pipeline.figures.shared.style import RC
 from pipeline.metrics.intervals import interval
 
 FIGURES = {
-    "rdm_grid": rdm_grid, "rdm_structure": rdm_structure, "similarity_maps": similarity_maps,
-    "similarity_by_layer": similarity_by_layer, "similarity_over_time": similarity_over_time,
-}  # fmt: skip
+    "rdm_grid": rdm_grid,
+    "rdm_structure": rdm_structure,
+    "similarity_maps": similarity_maps,
+    "similarity_by_layer": similarity_by_layer,
+    "similarity_over_time": similarity_over_time,
+}
 
 
 @pytest.fixture(autouse=True)

@@ -38,10 +38,14 @@ def test_pairs_are_grouped_by_what_is_other(name):
     _, shown = FIGURES[name].draw({"similarity": table}, style=STYLE)
     kinds = set(zip(shown["method_a"], shown["method_b"], shown["other"], shown["method"], strict=True))
     assert kinds == {
-        ("bp", "bp", "seeds", "bp"), ("one", "one", "seeds", "one"), ("every", "every", "seeds", "every"),
-        ("bp", "one", "methods", "one"), ("bp", "every", "methods", "every"),
-        ("bp", "one", "both", "one"), ("bp", "every", "both", "every"),
-    }  # fmt: skip
+        ("bp", "bp", "seeds", "bp"),
+        ("one", "one", "seeds", "one"),
+        ("every", "every", "seeds", "every"),
+        ("bp", "one", "methods", "one"),
+        ("bp", "every", "methods", "every"),
+        ("bp", "one", "both", "one"),
+        ("bp", "every", "both", "every"),
+    }
     for row in shown.iloc[::5].to_dict("records"):
         found = of_pair(table, row)
         assert row["n"] == {"seeds": 3, "methods": 3, "both": 6}[row["other"]]
@@ -70,7 +74,7 @@ def test_maps_show_the_deepest_networks_with_the_first_layer_at_the_bottom():
     assert titles[3] == "5 hidden layers: backprop (up) with one SG (across), same seed"
 
 
-def test_a_chance_level_just_below_nought_has_no_sign():
+def test_a_chance_level_just_below_zero_has_no_sign():
     tables = made_up(depths=(1,))
     tables["similarity"]["null_mean"] = -0.001
     figure, _ = similarity_maps.draw(tables, style=STYLE)
@@ -92,9 +96,10 @@ def test_by_layer_draws_corresponding_layers_and_repeats_the_first_methods_seeds
         assert points(reference, "layer_a", "null_mean") in dotted(axes)
     titles = [axes.get_title() for axes in figure.axes[:3]]
     assert titles == [
-        "two seeds of a method\nn = 3 pairs", "with backprop, other seed\nn = 6 pairs",
+        "two seeds of a method\nn = 3 pairs",
+        "with backprop, other seed\nn = 6 pairs",
         "with backprop, same seed\nn = 3 pairs",
-    ]  # fmt: skip
+    ]
 
 
 def test_without_the_first_method_of_the_config_the_next_is_the_reference():

@@ -9,18 +9,8 @@ import pytest
 from matplotlib.colors import to_hex
 
 from pipeline.figures.shared import style
-from pipeline.figures.shared.style import (
-    Style,
-    band,
-    blank,
-    by_setting,
-    layer_axis,
-    layer_ticks,
-    legend,
-    panels,
-    points,
-    summarise,
-)
+from pipeline.figures.shared.style import Style, band, blank, layer_axis, layer_ticks, legend, panels, points
+from pipeline.figures.shared.tables import by_setting, summarise
 from pipeline.metrics.intervals import interval
 
 STYLE = Style({"bp": "backprop", "sg": "one SG"})
@@ -97,11 +87,18 @@ def test_points_carry_the_numbers(axes):
 
 
 def test_every_setting_of_a_sweep_has_a_panel():
-    table = pd.DataFrame({
-        "hidden": [20, 3, 3, 20], "value": [1.0, 2.0, 3.0, 4.0],
-        "varied": ["network.hidden=20; optimiser.rate=0.1", "network.hidden=3", "network.hidden=3",
-                   "network.hidden=20; optimiser.rate=0.2"],
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "hidden": [20, 3, 3, 20],
+            "value": [1.0, 2.0, 3.0, 4.0],
+            "varied": [
+                "network.hidden=20; optimiser.rate=0.1",
+                "network.hidden=3",
+                "network.hidden=3",
+                "network.hidden=20; optimiser.rate=0.2",
+            ],
+        }
+    )
     found = by_setting(table)
     assert list(found) == ["3 hidden layers", "20 hidden layers, rate=0.1", "20 hidden layers, rate=0.2"]
     assert [part["value"].tolist() for part in found.values()] == [[2, 3], [1], [4]]

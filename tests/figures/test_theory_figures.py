@@ -11,8 +11,14 @@ from pipeline.figures.shared.style import Style
 
 STYLE = Style({"backprop": "backprop", "one_sg": "one linear SG"})
 SIZE = {
-    "samples": 20, "outputs": 2, "rates": (0.1, 9.0), "sg_rates": (0.05, 1.0), "iterations": 60, "points": 6, "halvings": 2,
-}  # fmt: skip
+    "samples": 20,
+    "outputs": 2,
+    "rates": (0.1, 9.0),
+    "sg_rates": (0.05, 1.0),
+    "iterations": 60,
+    "points": 6,
+    "halvings": 2,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -24,13 +30,11 @@ def _closed():
 def tables(seeds=2, **changes):
     options = {**SIZE, "seeds": seeds, **changes}
     return {
-        "linear_convergence": linear_convergence.analyse(
-            generator=np.random.default_rng(0), inputs=(2, 4), **options
-        ),
+        "linear_convergence": linear_convergence.analyse(generator=np.random.default_rng(0), inputs=(2, 4), **options),
         "deep_linear_convergence": deep_linear_convergence.analyse(
             generator=np.random.default_rng(0), inputs=(4,), hidden=(2,), width=2, **options
         ),
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +73,21 @@ def made(gaps, iterations=(0, 1, 10, 100)):
     """A table with one rule and the given gaps of one seed."""
     return pd.DataFrame(
         {
-            "rule": "backprop", "sg_rate": np.nan, "inputs": 2, "outputs": 1, "hidden": 0, "sg_after": 1, "condition": 1.0, "noise": 0.0,
-            "rate": 0.1, "seed": 0, "iteration": iterations, "gap": gaps, "diverged": np.isnan(gaps),
+            "rule": "backprop",
+            "sg_rate": np.nan,
+            "inputs": 2,
+            "outputs": 1,
+            "hidden": 0,
+            "sg_after": 1,
+            "condition": 1.0,
+            "noise": 0.0,
+            "rate": 0.1,
+            "seed": 0,
+            "iteration": iterations,
+            "gap": gaps,
+            "diverged": np.isnan(gaps),
         }
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,8 +112,12 @@ def test_every_rule_has_a_curve_and_a_label(two_seeds):
     figure, shown = convergence.draw(two_seeds, style=STYLE)
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == [
-        "backprop", "SG, line search", "SG, fixed rate 0.05", "SG, fixed rate 1", "no SG, layers below frozen"
-    ]  # fmt: skip
+        "backprop",
+        "SG, line search",
+        "SG, fixed rate 0.05",
+        "SG, fixed rate 1",
+        "no SG, layers below frozen",
+    ]
     assert len(figure.axes) == 6
     assert set(shown["rule"]) == {"backprop", "line_search", "fixed", "frozen"}
     assert shown.loc[shown["rule"] != "fixed", "sg_rate"].isna().all()
@@ -117,9 +136,12 @@ def test_the_panels_have_the_easiest_and_the_hardest_data(two_seeds):
     ends = [axes.get_title().split("\n")[1] for axes in figure.axes]
     hard = "condition 100, noise 0.5"
     assert ends == ["condition 1, no noise", hard, hard] * 2
-    with_two_sizes = {**two_seeds, "deep_linear_convergence": deep_linear_convergence.analyse(
-        generator=np.random.default_rng(0), inputs=(3, 6), hidden=(2, 3), width=2, **{**SIZE, "seeds": 1}
-    )}  # fmt: skip
+    with_two_sizes = {
+        **two_seeds,
+        "deep_linear_convergence": deep_linear_convergence.analyse(
+            generator=np.random.default_rng(0), inputs=(3, 6), hidden=(2, 3), width=2, **{**SIZE, "seeds": 1}
+        ),
+    }
     _, shown = convergence.draw(with_two_sizes, style=STYLE, inputs=6, hidden=3)
     assert "3 hidden layers, SG after 2" in set(shown["problem"])
 
@@ -146,8 +168,12 @@ def test_the_largest_rates_shown_are_geometric_means_over_models_then_over_seeds
     assert all(axes.get_ylabel() and axes.get_title() for axes in figure.axes)
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert sorted(labels) == [
-        "SG, fixed rate 0.05", "SG, fixed rate 1", "SG, line search", "backprop", "limit of gradient descent"
-    ]  # fmt: skip
+        "SG, fixed rate 0.05",
+        "SG, fixed rate 1",
+        "SG, line search",
+        "backprop",
+        "limit of gradient descent",
+    ]
     figure.canvas.draw()
 
 

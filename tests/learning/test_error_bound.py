@@ -8,21 +8,20 @@ from torch.func import functional_call, jacrev
 from torch.nn.functional import one_hot
 
 from pipeline import members
-from pipeline.learning.error_bound import Jacobian, batch_loss, spectral_norm, track
+from pipeline.learning.error_bound import Jacobian, batch_loss, inequality_terms, spectral_norm
 from pipeline.learning.gate import Gate
 from pipeline.learning.losses import loss
-from pipeline.learning.network import Network, true_gradients
-from pipeline.learning.trainer import Rule, Trainer
+from pipeline.learning.network import Network, Shape, true_gradients
+from pipeline.learning.optimisers import OptimiserSettings
+from pipeline.learning.trainer import Trainer
 
 INPUTS, WIDTH, CLASSES, N = 4, 5, 3, 7
 KINDS = [(True, "relu"), (False, "relu"), (True, "sigmoid"), (False, "linear")]
 
 
 def network(*, hidden=3, batch_norm=True, activation="relu", seed=0):
-    return Network(
-        INPUTS, CLASSES, hidden=hidden, width=WIDTH, activation=activation, batch_norm=batch_norm, shift=0.1, gain=1.0,
-        generator=torch.Generator().manual_seed(seed),
-    ).double()  # fmt: skip
+    shape = Shape(INPUTS, CLASSES, hidden=hidden, width=WIDTH, activation=activation, batch_norm=batch_norm, shift=0.1)
+    return Network(shape, generator=torch.Generator().manual_seed(seed)).double()
 
 
 def batch(seed=1):
@@ -32,7 +31,7 @@ def batch(seed=1):
 
 
 def gate(estimator="linear_sg", *, seed=2, size=0.05, above=WIDTH, **options):
-    """A gate whose estimator says something."""
+    """A gate whose estimates are not zero."""
     module, generator = members.load("estimators", estimator), torch.Generator().manual_seed(seed)
     built = module.build(WIDTH, CLASSES, above=above, generator=generator).double()
     with torch.no_grad():
@@ -42,7 +41,7 @@ def gate(estimator="linear_sg", *, seed=2, size=0.05, above=WIDTH, **options):
 
 
 def tracked(net, gates, x, y, name="cross_entropy"):
-    rows = track(net, gates, x, y, name, generator=torch.Generator().manual_seed(3))
+    rows = inequality_terms(net, gates, x, y, name, generator=torch.Generator().manual_seed(3))
     return {
         layer: {q.removeprefix("tracking_"): v for number, q, v in rows if number == layer} for layer in sorted(gates)
     }
@@ -249,17 +248,15 @@ def test_gates_on_the_output_track_too():
 def test_tracking_moves_nothing(apply):
     net, (x, y) = network().float(), batch()
     gates = {layer: gate(apply=apply).float() for layer in (1, 2)}
-    trainers = [
-        Trainer(
-            copy.deepcopy(net), copy.deepcopy(gates), loss="cross_entropy", rule=Rule("adam", 0.01),
-            gate_rule=Rule("adam", 0.01), update="simultaneous",
-        ) for _ in range(2)
-    ]  # fmt: skip
+    adam = OptimiserSettings("adam", 0.01)
+    options = {"loss": "cross_entropy", "optimiser": adam, "gate_optimiser": adam, "update": "simultaneous"}
+    trainers = [Trainer(copy.deepcopy(net), copy.deepcopy(gates), **options) for _ in range(2)]
     x, y = x.float(), y.float()
     for _ in range(3):
         for number, trainer in enumerate(trainers):
             if number:
-                track(trainer.network, trainer.gates, x, y, "cross_entropy", generator=torch.Generator().manual_seed(0))
+                generator = torch.Generator().manual_seed(0)
+                inequality_terms(trainer.network, trainer.gates, x, y, "cross_entropy", generator=generator)
                 batch_loss(trainer.network, x, y, "cross_entropy")
             trainer.update(x, y)
     a, b = (trainer.state() for trainer in trainers)
@@ -275,7 +272,7 @@ def test_tracking_is_the_same_every_time():
 
 def test_no_gates_no_rows():
     net, (x, y) = network(), batch()
-    assert track(net, {}, x, y, "mse", generator=torch.Generator()) == []
+    assert inequality_terms(net, {}, x, y, "mse", generator=torch.Generator()) == []
 
 
 def test_the_batch_loss_is_the_one_that_training_sees():

@@ -7,21 +7,20 @@ import torch
 from torch.nn.functional import one_hot
 
 from pipeline.estimators import backprop, linear_sg
-from pipeline.learning.gate import Gate, positions
+from pipeline.learning.gate import Gate
 from pipeline.learning.losses import loss
-from pipeline.learning.network import Network
+from pipeline.learning.network import Network, Shape
 
 INPUTS, CLASSES, WIDTH, N = 7, 3, 5, 12
 
 
 def network(hidden=4, seed=0, **changes):
-    options = {"activation": "relu", "batch_norm": True, "shift": 0.0, "gain": 1.0, **changes}
-    generator = torch.Generator().manual_seed(seed)
-    return Network(INPUTS, CLASSES, hidden=hidden, width=WIDTH, generator=generator, **options).double()
+    shape = Shape(INPUTS, CLASSES, hidden=hidden, width=WIDTH, **changes)
+    return Network(shape, generator=torch.Generator().manual_seed(seed)).double()
 
 
 def random_sg(seed=1):
-    """A linear SG that says something, so that a wrong sign or factor shows."""
+    """A linear SG with estimates that are not zero, so that a wrong sign or factor shows."""
     generator = torch.Generator().manual_seed(seed)
     module = linear_sg.build(WIDTH, CLASSES, above=WIDTH, generator=generator).double()
     with torch.no_grad():
@@ -106,7 +105,7 @@ def test_observed_gates_change_nothing_and_still_learn(batch):
     assert all(p.grad.abs().sum() > 0 for p in gates[2].parameters())
 
 
-def test_the_first_update_of_the_layers_below_is_nought(batch):
+def test_the_first_update_of_the_layers_below_is_zero(batch):
     x, y = batch
     net = network()
     gate = Gate(linear_sg.build(WIDTH, CLASSES, above=WIDTH, generator=torch.Generator()).double())
@@ -150,37 +149,14 @@ def test_the_sg_loss_is_the_squared_error_summed_over_units_and_averaged_over_sa
     assert gate.loss().item() == pytest.approx((error**2).sum().item() / N)
 
 
+def test_the_sg_loss_of_another_target(batch):
+    x, y = batch
+    net, gate = network(), Gate(random_sg())
+    loss("cross_entropy", net(x, mode="train", gates={2: gate}, y=y), y).backward()
+    target = torch.ones(N, WIDTH, dtype=torch.float64)
+    assert gate.loss(target).item() == pytest.approx(((gate.estimate.detach() - 1) ** 2).sum().item() / N)
+
+
 def test_a_gate_asked_too_early_says_so():
     with pytest.raises(RuntimeError, match="after a forward and a backward pass"):
         Gate(random_sg()).loss()
-
-
-@pytest.mark.parametrize(
-    ("placement", "hidden", "expected"),
-    [
-        ("none", 5, []),
-        ("middle", 20, [10]),
-        ("middle", 3, [2]),
-        ("middle", 1, [1]),
-        ("every", 3, [1, 2, 3]),
-        ([3, 1], 4, [1, 3]),
-        ({"every": 1}, 3, [1, 2, 3]),
-        ({"every": 3}, 10, [3, 6, 9]),
-        ({"every": 4}, 4, [4]),
-        ((3, 1), 4, [1, 3]),
-        ("every", 0, []),
-        ({"every": 2}, 0, []),
-        ("middle", 0, []),
-    ],
-)
-def test_positions(placement, hidden, expected):
-    assert positions(placement, hidden=hidden) == expected
-
-
-def test_a_gate_after_a_layer_that_is_not_there():
-    with pytest.raises(ValueError, match=r"layers \[9\].*1 to 4"):
-        positions([9], hidden=4)
-    with pytest.raises(ValueError, match=r"that 5 divides.*has 4 hidden layers"):
-        positions({"every": 5}, hidden=4)
-    with pytest.raises(ValueError, match="that 0 divides"):
-        positions({"every": 0}, hidden=4)

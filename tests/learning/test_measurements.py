@@ -1,119 +1,52 @@
-"""What a training session records of its updates themselves: operations, and how closely the gates track."""
+"""What is measured: operations of an update, quality of estimates, and the steps at which models are kept."""
 
 import numpy as np
 import pytest
 import torch
-import yaml
-from sessions import stopped
+from small_trainers import CLASSES, INPUTS, SGD, easy_batch, trainer
 from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline import members
-from pipeline.datasets.shared import splits
-from pipeline.learning.error_bound import batch_loss
-from pipeline.learning.gate import Gate
-from pipeline.learning.measurements import counted
-from pipeline.learning.network import Network
-from pipeline.learning.trainer import Rule, Trainer
-from pipeline.runs.session import Session
-from pipeline.study.load import parse_study
-from pipeline.study.plan import Plan
-
-CLASSES, INPUTS, BATCH, STEPS, EVERY = 3, 6, 20, 25, 10
-TRACKING = ["tracking_error", "tracking_jacobian", "tracking_gradient", "tracking_parameter_error", "tracking_cosine"]
-
-
-@pytest.fixture(scope="module")
-def data():
-    """Three clouds of points, as a data set."""
-    generator = np.random.default_rng(0)
-    centres = generator.normal(size=(CLASSES, INPUTS)) * 2
-
-    def points(n):
-        labels = np.arange(n) % CLASSES
-        return splits.Points((centres[labels] + generator.normal(size=(n, INPUTS))).astype(np.float32), labels)
-
-    return splits.Splits(points(240), points(60), points(60), CLASSES)
+from pipeline.estimators import backprop
+from pipeline.learning.build import build_gates
+from pipeline.learning.measurements import checkpoint_steps, count_operations, estimates
+from pipeline.learning.network import Network, Shape, true_gradients
+from pipeline.learning.optimisers import OptimiserSettings
+from pipeline.learning.trainer import Trainer
 
 
 @pytest.fixture
-def session(root, data):
-    """Makes a short session."""
-
-    def make(method="every_sg", *, log_tracking=True, **changes):
-        content = yaml.safe_load((root / "configs" / "smoke.yaml").read_text())
-        content["analyses"] = content["figures"] = {}
-        content["sweeps"] = {"s": {"methods": [method], "seeds": [0], "set": {}, "vary": {"network.hidden": [2]}}}
-        content["methods"] = {method: content["methods"][method]}
-        content["methods"][method] |= {"sweeps": ["s"], "set": {k.replace("__", "."): v for k, v in changes.items()}}
-        content["training"] |= {
-            "steps": STEPS, "batch": BATCH, "log_every": EVERY, "log_points": 50, "log_tracking": log_tracking,
-        }  # fmt: skip
-        run = Plan(parse_study(yaml.safe_dump(content), source="x"), "small").runs[f"s-{method}-hidden2-s0"]
-        return Session(run, data, torch.device("cpu"), lambda step, numbers: None)
-
-    return make
+def batch():
+    return easy_batch()
 
 
-def finished(one):
-    one.go(lambda: None)
-    return one.history()
+def test_estimates_compare_with_the_true_gradient_and_change_nothing(batch):
+    x, y = batch
+    learner = trainer("every", optimiser=SGD)
+    for _ in range(5):
+        learner.update(x, y)
+    before = learner.state()
+    rows = {
+        (layer, name): value for layer, name, value in estimates(learner.network, learner.gates, x, y, "cross_entropy")
+    }
+    assert all(np.array_equal(v, learner.state()[k]) for k, v in before.items())
+    true = true_gradients(learner.network, [2], x, y, "cross_entropy")[2]
+    said = learner.gates[2].estimate.detach()
+    assert rows[2, "cosine"] == pytest.approx(
+        torch.cosine_similarity(true.flatten(), said.flatten(), dim=0).item(), rel=1e-4
+    )
+    assert rows[2, "norm_ratio"] == pytest.approx((said.norm() / true.norm()).item(), rel=1e-4)
+    assert rows[3, "sg_loss"] == pytest.approx(learner.gates[3].loss().item(), rel=1e-4)
 
 
-def test_tracking_is_recorded_at_every_logged_step_but_the_last_by_gate(session):
-    table = finished(session())
-    for name in TRACKING:
-        rows = table[table["quantity"] == name]
-        assert rows[["step", "layer"]].to_numpy().tolist() == [[s, layer] for s in (0, 10, 20) for layer in (1, 2)]
-        assert np.isfinite(rows["value"]).all()
-    falls = table[table["quantity"] == "tracking_falls"]
-    assert falls[["step", "layer"]].to_numpy().tolist() == [[0, 0], [10, 0], [20, 0]]
-
-
-def test_at_the_zero_start_the_error_is_the_gradient(session):
-    rows = finished(session()).query("step == 0").set_index(["quantity", "layer"])["value"]
-    assert rows["tracking_parameter_error", 1] == rows["tracking_gradient", 1] > 0
-    assert rows["tracking_cosine", 2] == 0
-
-
-@pytest.mark.parametrize("changes", [{}, {"gates__update": "sequential"}, {"gates__target": "true"}])
-def test_tracking_and_counting_change_no_bit(session, changes):
-    a, b = session(**changes), session(log_tracking=False, **changes)
-    with_tracking, without = finished(a), finished(b)
-    kept = ~with_tracking["quantity"].str.startswith("tracking_")
-    assert with_tracking[kept].reset_index(drop=True).equals(without)
-    assert all(np.array_equal(array, b.models[name]) for name, array in a.models.items())
-    c = session(log_tracking=False, **changes)
-    c._counted = c.trainer.update
-    assert finished(c).equals(without[without["quantity"] != "update_flops"].reset_index(drop=True))
-    assert all(np.array_equal(array, c.models[name]) for name, array in b.models.items())
-
-
-@pytest.mark.parametrize(("rate", "falls"), [(1e-3, 1.0), (1e3, 0.0)])
-def test_falls_says_whether_the_next_update_lowers_its_own_batchs_loss(session, rate, falls):
-    one = session("backprop", optimiser__name="sgd", optimiser__rate=rate, optimiser__drops=[])
-    x, y = (part[one.batches.indices(0)] for part in (one.x, one.y))
-    before = batch_loss(one.trainer.network, x, y, "cross_entropy")
-    value = one._update(x, y)
-    after = batch_loss(one.trainer.network, x, y, "cross_entropy")
-    assert value == pytest.approx(before)
-    assert (after < before) == falls
-    assert (0, 0, "tracking_falls", falls) in one.rows
-
-
-def test_what_is_said_of_an_update_is_no_end_state(session):
-    one = session()
-    finished(one)
-    assert "tracking_falls" not in one.final()
-    assert one.final()["update_flops"] > 0
-
-
-@pytest.mark.parametrize("stop", [1, 10, 13, 20])
-def test_a_resumed_run_has_the_same_records_once(session, stop):
-    whole, first, second = finished(session()), session(), session()
-    second.take_up(stopped(first, stop))
-    assert second.trainer.step == stop
-    second.go(lambda: None)
-    assert second.history().equals(whole)
+def test_a_perfect_estimate_has_cosine_one(batch):
+    x, y = batch
+    learner = trainer("none")
+    gates = build_gates(learner.network, backprop, [2], generator=lambda layer: torch.Generator())
+    rows = {name: value for _, name, value in estimates(learner.network, gates, x, y, "cross_entropy")}
+    assert rows["cosine"] == pytest.approx(1, abs=1e-5)
+    assert rows["norm_ratio"] == pytest.approx(1, abs=1e-5)
+    assert rows["sg_loss"] == pytest.approx(0, abs=1e-8)
 
 
 def multiply(*shape):
@@ -121,25 +54,18 @@ def multiply(*shape):
     return 2 * int(np.prod(shape))
 
 
-@pytest.mark.parametrize("rule", ["adam", "sgd"])
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
 @pytest.mark.parametrize("batch_norm", [True, False])
 @pytest.mark.parametrize("estimator", [None, "linear_sg", "class_only_sg", "direct_feedback_alignment"])
-def test_operations_of_one_hidden_layer_counted_by_hand(estimator, batch_norm, rule):
+def test_operations_of_one_hidden_layer_counted_by_hand(estimator, batch_norm, optimiser):
     n, width, generator = 7, 5, torch.Generator().manual_seed(0)
-    net = Network(
-        INPUTS, CLASSES, hidden=1, width=width, activation="relu", batch_norm=batch_norm, shift=0.0, gain=1.0,
-        generator=generator,
-    )  # fmt: skip
-    gates = {}
-    if estimator:
-        module = members.load("estimators", estimator)
-        built = module.build(width, CLASSES, above=CLASSES, generator=generator)
-        gates = {1: Gate(built, waits_for=module.WAITS_FOR)}
-    trainer = Trainer(
-        net, gates, loss="mse", rule=Rule(rule, 0.1), gate_rule=Rule(rule, 0.1), update="simultaneous"
-    )  # fmt: skip
+    net = Network(Shape(INPUTS, CLASSES, hidden=1, width=width, batch_norm=batch_norm), generator=generator)
+    module = members.load("estimators", estimator) if estimator else None
+    gates = build_gates(net, module, [1], generator=lambda layer: generator) if module else {}
+    settings = OptimiserSettings(optimiser, 0.1)
+    learner = Trainer(net, gates, loss="mse", optimiser=settings, gate_optimiser=settings, update="simultaneous")
     x, y = torch.randn(n, INPUTS, generator=generator), torch.eye(CLASSES)[torch.arange(n) % CLASSES]
-    _, operations = counted(lambda: trainer.update(x, y))
+    _, operations = count_operations(lambda: learner.update(x, y))
     forward = multiply(n, INPUTS, width) + multiply(n, width, CLASSES)
     backward = forward + multiply(n, width, CLASSES)  # both weights' gradients, and h's: the input has none
     # A learned SG: forward, and its weights' gradients; a fixed one: forward.
@@ -161,13 +87,12 @@ def test_torchs_own_counter_agrees():
         (a @ b).sum().backward()
         return 0.0
 
-    assert counted(update)[1] == counter.get_total_flops() == 3 * multiply(7, 5, 3)
+    assert count_operations(update)[1] == counter.get_total_flops() == 3 * multiply(7, 5, 3)
 
 
-def test_the_operations_are_those_of_one_update(session):
-    table = finished(session("backprop", log_tracking=False))
-    rows = table[table["quantity"] == "update_flops"]
-    assert rows[["step", "layer"]].to_numpy().tolist() == [[0, 0]]
-    width = 16
-    forward = multiply(BATCH, INPUTS, width) + multiply(BATCH, width, width) + multiply(BATCH, width, CLASSES)
-    assert rows["value"].item() == 3 * forward - multiply(BATCH, INPUTS, width)
+def test_checkpoint_steps_are_geometric_and_hold_both_ends():
+    assert checkpoint_steps(4000, count=6)[0] == 0
+    assert checkpoint_steps(4000, count=6)[-1] == 4000
+    assert len(checkpoint_steps(4000, count=6)) == 6
+    assert checkpoint_steps(3, count=6) == [0, 3]
+    assert checkpoint_steps(5, count=1) == [0, 5]

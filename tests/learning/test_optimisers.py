@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.learning.optimisers import Rule
+from pipeline.learning.optimisers import OptimiserSettings
 
 STEPS, RATE = 12, 0.05
 THEIRS = {
@@ -33,7 +33,7 @@ def differentiate(moved, step):
 @RULES
 def test_they_agree_with_torchs_own_to_the_bit(name, momentum):
     mine, theirs = parameters(), parameters()
-    one, other = Rule(name, RATE, momentum=momentum).build(mine), THEIRS[name, momentum](theirs)
+    one, other = OptimiserSettings(name, RATE, momentum=momentum).build(mine), THEIRS[name, momentum](theirs)
     for step in range(STEPS):
         differentiate(mine, step)
         differentiate(theirs, step)
@@ -47,13 +47,13 @@ def test_they_agree_with_torchs_own_to_the_bit(name, momentum):
 @RULES
 @pytest.mark.parametrize("stop", [1, 5])
 def test_they_go_on_from_their_state_to_the_bit(name, momentum, stop):
-    rule, whole = Rule(name, RATE, momentum=momentum), parameters()
-    first = rule.build(whole)
+    settings, whole = OptimiserSettings(name, RATE, momentum=momentum), parameters()
+    first = settings.build(whole)
     for step in range(stop):
         differentiate(whole, step)
         first.step(RATE)
     resumed = [nn.Parameter(p.detach().clone()) for p in whole]
-    second = rule.build(resumed)
+    second = settings.build(resumed)
     second.restore(copy.deepcopy(first.state()))
     for step in range(stop, STEPS):
         differentiate(whole, step)
@@ -67,10 +67,10 @@ def test_they_go_on_from_their_state_to_the_bit(name, momentum, stop):
 def test_gradients_are_forgotten(name, momentum):
     moved = parameters()
     differentiate(moved, 0)
-    Rule(name, RATE, momentum=momentum).build(moved).zero_grad()
+    OptimiserSettings(name, RATE, momentum=momentum).build(moved).zero_grad()
     assert all(parameter.grad is None for parameter in moved)
 
 
 def test_a_rate_drops_at_its_steps():
-    rule = Rule("adam", 1.0, drops=(10, 20), drop_factor=0.5)
-    assert [rule.rate_at(step) for step in (0, 9, 10, 19, 20)] == [1.0, 1.0, 0.5, 0.5, 0.25]
+    settings = OptimiserSettings("adam", 1.0, drops=(10, 20), drop_factor=0.5)
+    assert [settings.rate_at(step) for step in (0, 9, 10, 19, 20)] == [1.0, 1.0, 0.5, 0.5, 0.25]

@@ -1,4 +1,4 @@
-"""One GPU for one job: pretended devices, real processes, real kills."""
+"""Each job gets a GPU of its own: simulated devices, real processes, real kills."""
 
 import os
 import signal
@@ -10,12 +10,12 @@ import pytest
 
 from pipeline.machine import gpu
 
-JOB = "import sys, time; from pipeline.machine import gpu; print(gpu.gpu(), flush=True); time.sleep(float(sys.argv[1]))"
+JOB = "import sys, time; from pipeline.machine import gpu; print(gpu.reserve(), flush=True); time.sleep(float(sys.argv[1]))"
 
 
 @pytest.fixture
 def start(root, tmp_path):
-    """Starts jobs that take a lease and hold it."""
+    """Starts jobs that take a device and hold it."""
     processes = []
 
     def begin(*, seconds=60, devices="0,1", jobs="1"):
@@ -36,11 +36,11 @@ def device(process):
     return process.stdout.readline().strip()
 
 
-def test_jobs_at_once_each_get_a_device_of_their_own(start):
+def test_simultaneous_jobs_get_different_devices(start):
     assert {device(start()), device(start())} == {"0", "1"}
 
 
-def test_a_killed_jobs_device_is_free_again(start):
+def test_the_device_of_a_killed_job_is_free_again(start):
     first, second = start(), start()
     had = device(first)
     assert device(second) != had
@@ -50,7 +50,7 @@ def test_a_killed_jobs_device_is_free_again(start):
     assert device(third) == had
 
 
-def test_more_jobs_a_device_spread_over_the_devices_first(start):
+def test_several_jobs_per_device_are_spread_evenly(start):
     jobs = [start(jobs="2") for _ in range(4)]
     assert sorted(map(device, jobs)) == ["0", "0", "1", "1"]
 
@@ -64,16 +64,16 @@ def test_many_short_jobs_never_share_a_device(start, tmp_path):
 def test_without_the_variable_nothing_is_done(monkeypatch):
     monkeypatch.delenv(gpu.DEVICES, raising=False)
     monkeypatch.setenv(gpu.VISIBLE, "7")
-    assert gpu.gpu() is None
+    assert gpu.reserve() is None
     assert os.environ[gpu.VISIBLE] == "7"
 
 
 @pytest.mark.parametrize(
     ("variable", "value"), [(gpu.DEVICES, "0;1"), (gpu.JOBS, "none"), (gpu.JOBS, "0"), (gpu.DEVICES, "$(x)")]
 )
-def test_a_variable_without_sense_is_named(monkeypatch, tmp_path, variable, value):
+def test_an_invalid_variable_is_named(monkeypatch, tmp_path, variable, value):
     monkeypatch.setenv(gpu.DEVICES, "0")
     monkeypatch.setenv(gpu.FOLDER, str(tmp_path))
     monkeypatch.setenv(variable, value)
     with pytest.raises(ValueError, match=f"{variable}: found"):
-        gpu.gpu()
+        gpu.reserve()

@@ -1,4 +1,4 @@
-"""The simulated cluster: closed forms where one limit decides alone, and what the table says."""
+"""The simulated cluster: closed forms for a single limit, and the printed table."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 
 from simulate_cluster import Site, simulate
 
-PLENTY = {"gpus": 1000, "jobs": 10_000, "submissions": 1e9, "start": 0.0, "look": 1e-6}
+PLENTY = {"gpus": 1000, "jobs": 10_000, "submissions": 1e9, "start": 0.0, "query": 1e-6}
 
 
 def site(**limits):
@@ -23,13 +23,13 @@ def site(**limits):
         ({"gpus": 4}, 1, 250.0, "GPUs"),
         ({"gpus": 4, "start": 5.0}, 1, 375.0, "GPUs"),
         ({"gpus": 4, "start": 5.0}, 5, 275.0, "GPUs"),
-        ({"submissions": 60}, 1, 109.0, "submissions a minute"),
+        ({"submissions": 60}, 1, 109.0, "submissions per minute"),
         ({"submissions": 60}, 10, 109.0, "the longest job"),
         ({"jobs": 2}, 1, 500.0, "jobs at once"),
         ({}, 1, 10.0, "the longest job"),
     ],
 )
-def test_one_limit_decides_alone(limits, group, makespan, limit):
+def test_a_single_limit_determines_the_makespan(limits, group, makespan, limit):
     found = simulate([10.0] * 100, site(**limits), group=group)
     assert found.makespan == pytest.approx(makespan, abs=1e-3)
     assert found.limit() == limit

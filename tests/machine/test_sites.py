@@ -1,4 +1,4 @@
-"""One request, many sites: what each site's plugin makes of what the rules say, by the plugin's own code."""
+"""The same rules at many sites: what each site's plugin submits, according to the plugin's own code."""
 
 import json
 import logging
@@ -18,24 +18,24 @@ SITES = ("default", "slurm", "gpu", "kubernetes", "aws-batch")
 
 @pytest.fixture(autouse=True)
 def plugins(root, monkeypatch):
-    """What `make test` installs apart, for this test and what it starts."""
+    """Make the plugins in .venv/sites importable for the test and its child processes."""
     apart = str(root / ".venv" / "sites")
     monkeypatch.setattr(sys, "path", [*sys.path, apart])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), apart])))
 
 
 def installed(site):
-    """Skips where the site's plugin isn't installed."""
+    """Skip the test if the site's plugin isn't installed."""
     if site not in ("default", "gpu"):
         name = f"snakemake_executor_plugin_{site.replace('-', '_')}"
         pytest.importorskip(name, reason=f"snakemake-executor-plugin-{site} isn't installed; make test installs it")
 
 
 def asked(root, site, *targets):
-    """Each job's resources by rule."""
+    """The resources that jobs request, by rule."""
     profile = () if site == "default" else ("--profile", f"profiles/{site}")
     if site in ("kubernetes", "aws-batch"):
-        profile += ("--executor", "local")  # they plan nothing without a store for files, which the lab has to name
+        profile += ("--executor", "local")  # they plan nothing without a storage for files, which the user has to name
     command = [sys.executable, str(root / "tests" / "ask.py"), *targets, "--forceall", "--nolock", *profile]
     done = subprocess.run([*command, "--config", "study=smoke"], cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -44,17 +44,17 @@ def asked(root, site, *targets):
 
 
 @pytest.mark.parametrize("site", SITES)
-def test_the_rules_say_the_same_at_every_site(root, site):
+def test_the_rules_request_the_same_at_every_site(root, site):
     installed(site)
     jobs = asked(root, site, TRAIN, REPRESENT)
     train, represent = jobs["train"]["resources"], jobs["represent"]["resources"]
     assert (train["gpu"], train["gpu_manufacturer"], train["mem_mb"], train["runtime"]) == (1, "nvidia", 2048, 10)
-    assert "gpu" not in represent, "extracting activations needs no GPU, and nought is a request too for some plugins"
+    assert "gpu" not in represent, "extracting activations needs no GPU, and some plugins take 0 for a request"
     assert (represent["mem_mb"], represent["runtime"]) == (2048, 15)
     assert jobs["train"]["threads"] == jobs["represent"]["threads"] == 1
 
 
-def test_profiles_hold_no_science_and_no_lab(root):
+def test_profiles_contain_no_science_and_no_account(root):
     for path in (root / "profiles").glob("*/profile.yaml"):
         profile = yaml.safe_load(path.read_text())
         assert not {"config", "configfile"} & set(profile), path
@@ -71,7 +71,7 @@ esac
 
 
 def test_slurms_plugin_submits_it(root, tmp_path):
-    """The command that the plugin runs, taken down by a stand-in for sbatch."""
+    """The command that the plugin runs, recorded by a fake sbatch."""
     installed("slurm")
     for name in ("sbatch", "scontrol", "squeue", "sinfo", "sacct", "sacctmgr", "scancel"):
         (tmp_path / name).write_text(RECORD)
@@ -87,13 +87,28 @@ def test_slurms_plugin_submits_it(root, tmp_path):
     calls = tmp_path / "calls"
     subprocess.run(
         [
-            sys.executable, "-m", "snakemake", TRAIN, "--config", "study=smoke", "--profile", "profiles/slurm",
-            "--restart-times", "0", "--slurm-status-command", "squeue", "--set-resources",
-            "train:slurm_partition=its_gpus", "train:constraint=a100",
+            sys.executable,
+            "-m",
+            "snakemake",
+            TRAIN,
+            "--config",
+            "study=smoke",
+            "--profile",
+            "profiles/slurm",
+            "--restart-times",
+            "0",
+            "--slurm-status-command",
+            "squeue",
+            "--set-resources",
+            "train:slurm_partition=its_gpus",
+            "train:constraint=a100",
         ],
-        cwd=folder, capture_output=True, timeout=120, check=False,
+        cwd=folder,
+        capture_output=True,
+        timeout=120,
+        check=False,
         env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "RECORDED": str(calls)},
-    )  # fmt: skip
+    )
     (call,) = calls.read_text().splitlines()
     options = call.partition(" --wrap")[0]
     for word in ("--gpus=1", "--mem 2048", "-t 10", "--cpus-per-task=1", "--requeue", "-p its_gpus", "-C a100"):
@@ -102,7 +117,7 @@ def test_slurms_plugin_submits_it(root, tmp_path):
 
 
 class Recorder:
-    """Takes down what a plugin would send."""
+    """Records what a plugin would send."""
 
     def __init__(self):
         self.sent = []

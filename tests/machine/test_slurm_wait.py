@@ -1,6 +1,6 @@
-"""A Snakemake waits for SLURM jobs of one that was killed, by the answers of a stand-in for `squeue`.
+"""Snakemake waits for the SLURM jobs of a killed Snakemake, according to a fake `squeue`.
 
-`tests/slurm` asks a real one.
+`tests/slurm` uses a real one.
 """
 
 import os
@@ -10,12 +10,12 @@ import pytest
 
 from pipeline.machine import slurm
 
-DOWN = "unable"  # what SLURM says when its controller doesn't answer
+DOWN = "unable"  # in SLURM's message when its controller doesn't answer
 
 
 @pytest.fixture
 def queue(tmp_path, monkeypatch):
-    """Write what `squeue` answers, one answer a call; the last one is repeated."""
+    """Set the answers of `squeue`, one per call; the last one is repeated."""
     monkeypatch.chdir(tmp_path)
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -39,7 +39,7 @@ def row(folder, job="7", comment="rule_train_wildcards_x"):
     return f"{job}|{comment}|{folder}\n"
 
 
-def test_it_waits_until_the_queue_has_none(queue, tmp_path, capsys):
+def test_it_waits_until_the_queue_is_empty(queue, tmp_path, capsys):
     calls = queue(row(tmp_path) + row(tmp_path, "8"), row(tmp_path), "")
     assert slurm.wait(["reproduce", "all"], seconds=0.01) == 2
     assert len(calls.read_text().splitlines()) == 3
@@ -48,7 +48,7 @@ def test_it_waits_until_the_queue_has_none(queue, tmp_path, capsys):
     assert "scancel 7 8" in said
 
 
-def test_jobs_of_other_folders_and_other_kinds_are_no_concern(queue, tmp_path, capsys):
+def test_jobs_of_other_folders_and_other_kinds_are_ignored(queue, tmp_path, capsys):
     queue(row("/elsewhere") + row(tmp_path, comment="(null)") + "nonsense\n")
     assert slurm.wait([]) == 0
     assert capsys.readouterr().err == ""
@@ -57,13 +57,13 @@ def test_jobs_of_other_folders_and_other_kinds_are_no_concern(queue, tmp_path, c
 @pytest.mark.parametrize(
     "argument", ["--dry-run", "--unlock", "-n", "-np", "--lint", "--dag", "--report=x", "-S", "--list-untracked"]
 )
-def test_who_only_looks_does_not_wait(queue, tmp_path, argument):
+def test_options_that_run_no_jobs_do_not_wait(queue, tmp_path, argument):
     calls = queue(row(tmp_path))
     assert slurm.wait(["reproduce", argument]) == 0
     assert not calls.exists()
 
 
-def test_in_a_locked_folder_snakemake_has_the_word(queue, tmp_path):
+def test_a_locked_folder_is_left_to_snakemake(queue, tmp_path):
     calls = queue(row(tmp_path))
     (tmp_path / slurm.LOCKS).mkdir(parents=True)
     (tmp_path / slurm.LOCKS / "0.output.lock").touch()
@@ -71,12 +71,12 @@ def test_in_a_locked_folder_snakemake_has_the_word(queue, tmp_path):
     assert not calls.exists()
 
 
-def test_a_queue_that_does_not_answer_holds_nobody_up(queue, tmp_path):
+def test_a_queue_that_does_not_answer_is_not_waited_for(queue, tmp_path):
     queue(f"slurm_load_jobs error: {DOWN} to contact slurm controller\n" + row(tmp_path))
     assert slurm.wait([]) == 0
 
 
-def test_a_controller_that_is_restarted_meanwhile_does_not_end_the_wait(queue, tmp_path):
+def test_a_restart_of_the_controller_does_not_end_the_wait(queue, tmp_path):
     calls = queue(row(tmp_path), f"{DOWN}\n", f"{DOWN}\n", row(tmp_path), "")
     assert slurm.wait([], seconds=0.01) == 1
     assert len(calls.read_text().splitlines()) == 5

@@ -126,7 +126,7 @@ def test_held_out_cca_follows_the_definition(layers):
     assert cca_held_out.measure(x, y) == pytest.approx(expected, abs=1e-10)
 
 
-def test_only_held_out_cca_is_nought_for_unrelated_layers(generator):
+def test_only_held_out_cca_is_zero_for_unrelated_layers(generator):
     pairs = [(generator.standard_normal((100, 20)), generator.standard_normal((100, 20))) for _ in range(20)]
     assert np.mean([cca_held_out.measure(x, y) for x, y in pairs]) == pytest.approx(0, abs=0.03)
     assert np.mean([cca.measure(x, y) for x, y in pairs]) > 0.3

@@ -32,7 +32,7 @@ def test_dead_constant_duplicate_and_dependent_units_lower_the_rank(generator):
 
 
 @pytest.mark.parametrize("constant", [0.0, 0.1, -1e12, 1e-12])
-def test_a_constant_layer_has_rank_nought(constant):
+def test_a_constant_layer_has_rank_zero(constant):
     f = factors.factorise(np.full((33, 5), constant))
     assert (f.rank, f.n, f.basis.shape) == (0, 33, (33, 0))
 

@@ -46,7 +46,7 @@ def test_cka_of_unrelated_layers_has_no_bias(generator):
 
 
 def test_cka_of_a_single_outlier_is_undefined(layers, generator):
-    # Without its diagonal the kernel is nought: what is left of HSIC is rounding, of either sign.
+    # Without its diagonal the kernel is zero: what is left of HSIC is rounding, of either sign.
     for row in range(90):
         alone = np.zeros((90, 3))
         alone[row] = generator.standard_normal(3)

@@ -32,11 +32,20 @@ def test_other_words_for_a_part():
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (0.98123, "0.9812"), (0.1, "0.1000"), (0.99999, "1.000"), (12.3456, "12.35"), (4000.0, "4000"), (0.0, "0"),
-        (-0.5, "-0.5000"), (1.234e-18, "1.23e-18"), (123456.0, "1.23e+05"), (None, DASH), (math.nan, DASH),
+        (0.98123, "0.9812"),
+        (0.1, "0.1000"),
+        (0.99999, "1.000"),
+        (12.3456, "12.35"),
+        (4000.0, "4000"),
+        (0.0, "0"),
+        (-0.5, "-0.5000"),
+        (1.234e-18, "1.23e-18"),
+        (123456.0, "1.23e+05"),
+        (None, DASH),
+        (math.nan, DASH),
         (math.inf, DASH),
     ],
-)  # fmt: skip
+)
 def test_four_significant_digits(value, text):
     assert formatting.number(value) == text
 
@@ -64,8 +73,12 @@ def test_durations(seconds, text):
 def test_numbers_sort_by_size():
     names = ["20 hidden layers", "3 hidden layers", "loss 0.5, 3 layers", "loss 0.5, 20 layers", "loss 0.25, 3 layers"]
     assert sorted(names, key=formatting.natural) == [
-        "3 hidden layers", "20 hidden layers", "loss 0.25, 3 layers", "loss 0.5, 3 layers", "loss 0.5, 20 layers",
-    ]  # fmt: skip
+        "3 hidden layers",
+        "20 hidden layers",
+        "loss 0.25, 3 layers",
+        "loss 0.5, 3 layers",
+        "loss 0.5, 20 layers",
+    ]
 
 
 def test_first_sentence():

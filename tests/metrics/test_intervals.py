@@ -108,7 +108,7 @@ def test_samples_together_have_the_intervals_that_each_has_alone():
 
 
 def test_where_bca_has_no_value_the_percentiles_stand_in():
-    """The third moment of so small values is nought in floating point, and the acceleration 0/0."""
+    """The third moment of so small values is zero in floating point, and the acceleration 0/0."""
     values = np.array([[1e-120, 2e-120, 4e-120]])
     assert np.isnan(intervals._resampled(values, "BCa")).all()
     assert bootstrap(values[0]) == tuple(intervals._resampled(values, "percentile")[0])

@@ -16,10 +16,15 @@ def test_names_tell_what_a_sweep_varies_beside_the_depth():
 
 
 def test_runs_of_different_settings_are_never_one_number():
-    runs = pd.DataFrame({
-        "run": ["d", "c", "b", "a"], "method": "sg", "seed": [0, 1, 1, 0], "hidden": 3,
-        "varied": ["optimiser.rate=0.1"] * 2 + ["optimiser.rate=0.2"] * 2,
-    })  # fmt: skip
+    runs = pd.DataFrame(
+        {
+            "run": ["d", "c", "b", "a"],
+            "method": "sg",
+            "seed": [0, 1, 1, 0],
+            "hidden": 3,
+            "varied": ["optimiser.rate=0.1"] * 2 + ["optimiser.rate=0.2"] * 2,
+        }
+    )
     found = per_seed(pd.concat([runs, runs]), pd.Series({"a": 1.0, "c": 3.0, "d": 4.0}), "x")
     assert found["x.sg.hidden3.rate0.1"] == [4.0, 3.0], "seed 0, then seed 1"
     np.testing.assert_equal(found["x.sg.hidden3.rate0.2"], [1.0, np.nan])

@@ -1,9 +1,9 @@
-"""Methods side by side: one setting, one analysis a quantity."""
+"""Methods side by side: all in one setting, each quantity from one analysis."""
 
 import pytest
 
 from pipeline.metrics.formatting import Estimate
-from pipeline.pages.methods_table import ACCURACY, COSINE, COST, Comparison, compare, relative
+from pipeline.pages.methods_table import ACCURACY, COSINE, COST, MethodsComparison, compare, relative
 
 
 def number(mean, n=3):
@@ -57,4 +57,4 @@ def test_costs_are_multiples_of_the_reference():
     assert relative(found.of(COST, "fa"), found.of(COST, "bp")) is None
     assert relative(found.of(COST, "sg"), None) is None
     assert relative(found.of(COST, "sg"), Estimate(0.0, 0.0, 0.0, 3)) is None
-    assert Comparison("", {}, {}).of(COST, "bp") is None
+    assert MethodsComparison("", {}, {}).of(COST, "bp") is None

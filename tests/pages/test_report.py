@@ -1,4 +1,4 @@
-"""The report: everything is there, nothing is loaded from elsewhere, and what is planted in a name stays text."""
+"""The report: complete, self-contained, and without a way for planted text to become markup."""
 
 import itertools
 import json
@@ -12,8 +12,8 @@ import yaml
 
 from pipeline import members
 from pipeline.metrics import formatting
+from pipeline.pages import render, report_model
 from pipeline.pages import report as gathering
-from pipeline.pages import report_model
 from pipeline.results import paths, store, timing
 from pipeline.stages import report
 from pipeline.study.plan import Plan
@@ -57,7 +57,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def study(root, tmp_path, monkeypatch):
-    """A small study with two depths, two methods and two seeds, one of them diverged; results made up here."""
+    """A small study with two depths, two methods and two seeds, one of them diverged; the results are made up."""
     monkeypatch.chdir(tmp_path)
     content = yaml.safe_load((root / "configs" / "smoke.yaml").read_text())
     content["title"] = "Small & <b>bold</b>"
@@ -191,9 +191,9 @@ def test_a_diverged_run_is_told_and_left_out_of_the_means(study):
     assert f"depth-every_sg-hidden4-s1 37 diverged at step 37 {PLANTED}" in said
     assert f"4 {PLANTED} 0.9000 {formatting.MISSING} 1 of 2" in said
     assert "2 backprop 0.850 [0.215, 1.485] 2 of 2" in said
-    rows = [report_model.Run(f"r{s}", "m", s, 4, "", "diverged" if s == 2 else "finished", final={"accuracy": a})
+    rows = [report_model.RunOutcome(f"r{s}", "m", s, 4, "", "diverged" if s == 2 else "finished", final={"accuracy": a})
             for s, a in enumerate([0.9, 0.8, 0.1])]  # fmt: skip
-    (final,) = report_model.finals(rows)
+    (final,) = render.finals(rows)
     assert (final.runs, final.finished) == (3, 2)
     assert final.estimates["accuracy"].mean == pytest.approx(0.85)
     assert final.estimates["accuracy"].n == 2
@@ -291,7 +291,7 @@ WHOLE = {
 
 
 def judged(*rows):
-    """The page with these verdicts."""
+    """Write these verdicts and make the page."""
     paths.verdicts("small").write_text(json.dumps(rows))
     return made()
 
@@ -417,16 +417,16 @@ def test_methods_without_numbers_have_no_columns_for_them(study):
 
 
 def test_backticks_are_code_and_the_rest_is_escaped():
-    assert str(report_model.marked("a `b<i>` & ``c`` `d")) == "a <code>b&lt;i&gt;</code> &amp; <code>c</code> `d"
+    assert str(render.marked("a `b<i>` & ``c`` `d")) == "a <code>b&lt;i&gt;</code> &amp; <code>c</code> `d"
 
 
 def test_categories_keep_their_order():
     figures = [
-        report_model.Figure(name, name, kind, (), [], None, None)
+        report_model.FigureView(name, name, kind, (), [], None, None)
         for name, kind in (("a", "Mine"), ("b", "Learning"), ("c", "Mine"))
     ]
-    assert {name: [f.name for f in group] for name, group in report_model.by_category(figures).items()} == {
+    assert {name: [f.name for f in group] for name, group in render.by_category(figures).items()} == {
         "Learning": ["b"],
         "Mine": ["a", "c"],
     }
-    assert next(iter(report_model.by_category(figures))) == "Learning"
+    assert next(iter(render.by_category(figures))) == "Learning"

@@ -1,4 +1,4 @@
-"""The review: from claims to runs, what can be trusted, and a page on which what is planted stays text."""
+"""The review: the runs behind each claim, the checks, and a page on which planted text stays text."""
 
 import itertools
 import math
@@ -10,8 +10,8 @@ import pytest
 from made_up_study import DIVERGED, MISSING, NAME, PLANTED
 from test_report import Page
 
-from pipeline.pages import evidence, review, rule_graph, sparklines
-from pipeline.pages.review_model import Published
+from pipeline.pages import evidence, review, sparklines
+from pipeline.pages.checks import PublishedComparison
 from pipeline.pages.sparklines import Curve
 from pipeline.results import paths, store
 from pipeline.tracking import reader
@@ -29,7 +29,7 @@ def made(pytestconfig, tmp_path_factory):
 
 @pytest.fixture
 def plan(made, tmp_path, monkeypatch):
-    """A copy of it in the present folder."""
+    """A copy of that study in the working directory."""
     plan, place = made
     shutil.copytree(place, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
@@ -139,8 +139,8 @@ def test_an_audit_and_what_is_published_are_told(plan):
     assert "No audit was made for this page." in Page(html).said
     assert "Nothing published yet." in Page(html).said
     assert claim(content, "C1").differs is None
-    published = Published(False, "1 of 2 claims differs", {"C4": f"partly, was replicated {PLANTED}"})
-    content, html = made_up.page(audited=[f"{made_up.NAME} {PLANTED}"], beside=published)
+    published = PublishedComparison(False, "1 of 2 claims differs", {"C4": f"partly, was replicated {PLANTED}"})
+    content, html = made_up.page(audited=[f"{made_up.NAME} {PLANTED}"], compared=published)
     assert (check(content, "Audit").good, check(content, "Audit").says) == (False, "1 finding")
     assert (claim(content, "C4").differs, claim(content, "C1").differs) == (published.claims["C4"], "")
     said = Page(html).said
@@ -169,7 +169,7 @@ def test_curves_come_from_wandb_where_it_has_them_and_are_compared(plan):
 def test_a_damaged_record_is_named_on_the_page(plan):
     one = "depth-one_sg-hidden2-s0"
     made_up.record(store.read_json(paths.summary(NAME, one)))
-    (path,) = reader.folder().glob(reader.FOLDERS)
+    (path,) = reader.folder().glob(reader.FILES)
     path.write_bytes(b"bad" + path.read_bytes()[3:])
     content, html = made_up.page()
     assert not check(content, "Weights & Biases").good
@@ -233,27 +233,6 @@ def test_the_page_is_written_and_its_address_printed(plan, capsys):
 
 
 # --- the drawings
-
-
-def test_rules_stand_below_what_they_wait_for_and_apart():
-    names, arrows = rule_graph.parse(made_up.GRAPH)
-    assert set(names) == {"prepare", "tune", "train", "analyse", "report", "all"}
-    kept = rule_graph.reduced(arrows)
-    assert kept == {
-        ("prepare", "tune"), ("tune", "train"), ("train", "analyse"), ("analyse", "report"), ("report", "all")
-    }  # fmt: skip
-    assert rule_graph.waits_for(kept, "train") == ["tune"]
-    many = {("a", "b"), ("a", "c"), ("a", "d"), ("b", "e"), ("c", "e"), ("e", "f"), ("d", "f"), ("a", "f")}
-    drawn = rule_graph.draw(list("abcdef"), many, {"a": "1 job"})
-    boxes = {box.rule: box for box in drawn.boxes}
-    assert all(boxes[a].y < boxes[b].y for a, b in many)
-    for one, other in itertools.combinations(drawn.boxes, 2):
-        assert abs(one.x - other.x) >= rule_graph.WIDTH or abs(one.y - other.y) >= rule_graph.HEIGHT
-    assert min(box.x for box in drawn.boxes) >= 0
-    assert max(box.x for box in drawn.boxes) + rule_graph.WIDTH <= drawn.width + 1e-9
-    assert boxes["a"].count == "1 job"
-    assert sum(tipped for _, tipped in drawn.paths) >= len(many) - 1
-    assert rule_graph.parse("nothing") == ([], set())
 
 
 def test_the_workflow_counts_its_jobs(plan):

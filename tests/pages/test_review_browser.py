@@ -1,4 +1,4 @@
-"""The review in a real browser: what it shows, that nothing leaves it, and that it fits a phone and a screen."""
+"""The review in a real browser: its content, no requests to the network, readable on phones and screens."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ return Math.min(...[...document.querySelectorAll('p, td, th, a, small, dt, dd, s
 
 @pytest.fixture(scope="module")
 def address(pytestconfig, tmp_path_factory):
-    """The page of a small study."""
+    """The address of the review of a small study."""
     place = tmp_path_factory.mktemp("review")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
@@ -53,7 +53,7 @@ def browser():
 
 @pytest.fixture(params=[(width, mode) for width in WIDTHS for mode in MODES], ids=lambda p: f"{p[0]}-{p[1]}")
 def shown(request, browser, address):
-    """The browser with the page in it, at a width and in a mode."""
+    """The browser showing the page, at a width and in a colour mode."""
     width, mode = request.param
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == WIDTHS[0]}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)

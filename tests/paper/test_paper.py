@@ -12,17 +12,19 @@ import torch
 from torch import nn
 
 from pipeline.estimators.linear_sg import LinearSG
-from pipeline.learning.gate import Gate, positions
+from pipeline.learning.gate import Gate
 from pipeline.learning.losses import loss
-from pipeline.learning.network import Network
-from pipeline.learning.trainer import Rule, Trainer
+from pipeline.learning.network import Network, Shape
+from pipeline.learning.optimisers import OptimiserSettings
+from pipeline.learning.placement import positions
+from pipeline.learning.trainer import Trainer
 
 N, INPUTS, WIDTH, K, HIDDEN = 10, 12, 16, 3, 4
 
 
 def network(seed=0, hidden=HIDDEN, **changes):
-    options = {"width": WIDTH, "activation": "relu", "batch_norm": False, "shift": 0.0, "gain": 1.0, **changes}
-    net = Network(INPUTS, K, hidden=hidden, generator=torch.Generator().manual_seed(seed), **options).double()
+    shape = Shape(INPUTS, K, hidden=hidden, **{"width": WIDTH, "batch_norm": False, **changes})
+    net = Network(shape, generator=torch.Generator().manual_seed(seed)).double()
     with torch.no_grad():
         net.bias.copy_(torch.randn(K, generator=torch.Generator().manual_seed(seed + 1)))
     return net
@@ -38,7 +40,8 @@ def trainer(net, gates, update="simultaneous", rate=0.01):
     """Gates with fresh SGs by placement, or the given ones. A rate beyond the curvature would blow up rounding errors."""
     if isinstance(gates, str):
         gates = {layer: Gate(LinearSG(WIDTH, K).double()) for layer in positions(gates, hidden=HIDDEN)}
-    return Trainer(net, gates, loss="mse", rule=Rule("sgd", rate), gate_rule=Rule("sgd", 1e-3), update=update)
+    sgd, gate_sgd = OptimiserSettings("sgd", rate), OptimiserSettings("sgd", 1e-3)
+    return Trainer(net, gates, loss="mse", optimiser=sgd, gate_optimiser=gate_sgd, update=update)
 
 
 def parameters(module):
@@ -78,7 +81,7 @@ def test_c1_where_no_sample_has_an_error_sg_training_moves_nothing(placement, up
 
 @pytest.mark.parametrize("placement", ["middle", "every"])
 def test_c1_random_targets_that_are_interpolated_stay_so(placement):
-    """With more units than samples, the output layer can be set so that the loss is nought to rounding."""
+    """With more units than samples, the output layer can be set so that the loss is zero to rounding."""
     net, (x, y) = network(hidden=HIDDEN), batch()
     with torch.no_grad():
         h = torch.cat([net.activations(x)[-1], torch.ones(N, 1, dtype=torch.float64)], dim=1)
@@ -92,7 +95,7 @@ def test_c1_random_targets_that_are_interpolated_stay_so(placement):
 
 
 @pytest.mark.parametrize("placement", ["middle", "every"])
-def test_an_sg_starts_at_nought_and_the_first_update_below_it_is_nought(placement):
+def test_an_sg_starts_at_zero_and_the_first_update_below_it_is_zero(placement):
     learner, (x, y) = trainer(network(), placement), batch()
     below = min(learner.gates)
     first = moves(learner, x, y)
@@ -101,7 +104,9 @@ def test_an_sg_starts_at_nought_and_the_first_update_below_it_is_nought(placemen
     assert all(change == 0 for change in first[:below])
     assert all(change > 0 for change in first[HIDDEN:]), "the output layer and the SGs do move"
     second = moves(learner, x, y, updates=HIDDEN)
-    assert all(change > 0 for change in second), "a stack of SGs speaks from the top down, one layer an update"
+    assert all(change > 0 for change in second), (
+        "in a stack, SGs begin to differ from zero from the top down, one layer an update"
+    )
 
 
 # C2: what the SG can express, it keeps
@@ -228,7 +233,7 @@ def at_minimum():
 
 
 def at_saddle():
-    """All weights nought and the bias the targets' mean: a saddle of a deep linear net, as every layer's gradient vanishes."""
+    """All weights zero and the bias the targets' mean: a saddle of a deep linear net, as every layer's gradient vanishes."""
     net, (x, y) = network(activation="linear", shift=0.0), batch(n=60)
     with torch.no_grad():
         for parameter in net.parameters():
@@ -238,7 +243,7 @@ def at_saddle():
 
 
 def at_rank_one_saddle():
-    """Only the first singular direction of least squares is fitted: a saddle at which weights and delta are not nought."""
+    """Only the first singular direction of least squares is fitted: a saddle at which weights and delta are not zero."""
     net, x, y = at_minimum()
     with torch.no_grad():
         x = x - x.mean(dim=0)  # so that the bias decouples
@@ -303,7 +308,7 @@ def test_the_implied_loss_has_the_sg_as_its_gradient():
 
 
 def test_what_an_sg_does_around_a_circle_is_its_antisymmetric_part_times_the_area():
-    """The integral of a gradient around a loop is nought; of the SG it is pi r^2 (A_01 - A_10), whatever B and c are."""
+    """The integral of a gradient around a loop is zero; of the SG it is pi r^2 (A_01 - A_10), whatever B and c are."""
     generator, points, radius = torch.Generator().manual_seed(0), 360, 1.5
     module = LinearSG(4, K).double()
     for parameter in module.parameters():

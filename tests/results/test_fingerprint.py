@@ -1,4 +1,4 @@
-"""The fingerprint moves with what code does, and with nothing else."""
+"""The fingerprint changes with what code does, and with nothing else."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def package(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "moves"),
+    ("file", "old", "new", "changes"),
     [
         ("stage.py", '"""A stage."""', '"""Another text."""', False),
         ("stage.py", '    """Run."""\n', "    # a comment\n", False),
@@ -46,21 +46,21 @@ def package(tmp_path, monkeypatch):
         ("__init__.py", '"""The package."""\n', "import os\n", True),
     ],
 )
-def test_what_moves_it(package, file, old, new, moves):
+def test_what_changes_it(package, file, old, new, changes):
     folder, take = package
     before = take()
     text = (folder / file).read_text()
     assert old in text
     (folder / file).write_text(text.replace(old, new))
-    assert (take() != before) == moves
+    assert (take() != before) == changes
 
 
-def test_a_module_that_is_not_there():
+def test_a_missing_module_is_named():
     with pytest.raises(FileNotFoundError, match="no_such_module"):
         module.fingerprint("pipeline.no_such_module")
 
 
-def test_the_real_stages_know_their_science():
+def test_stages_depend_on_the_science_that_they_use():
     assert "pipeline.learning.gate" in _reached("pipeline.stages.train")
     assert "pipeline.learning.gate" not in _reached("pipeline.stages.draw")
 
@@ -86,15 +86,16 @@ def test_plumbing_is_left_out(package):
     assert module.fingerprint("pipeline.stage", without=leave) == before
 
 
-def test_what_decides_numbers_is_no_plumbing():
+def test_modules_that_decide_numbers_are_not_plumbing():
     from pipeline.study.jobs import PLUMBING
 
     reached = set().union(
         *(_reached(f"pipeline.stages.{stage}") for stage in ("train", "represent", "analyse", "draw"))
     )
     decide = (
-        "learning.gate", "learning.network", "learning.trainer", "learning.losses", "learning.measurements", "results.store",
-        "random_streams", "datasets.shared.splits", "runs.build", "runs.session", "runs.extract", "runs.tuning",
+        "learning.gate", "learning.placement", "learning.build", "learning.network", "learning.losses", "learning.optimisers",
+        "learning.trainer", "learning.blockwise", "learning.batches", "learning.measurements", "learning.error_bound",
+        "results.activations", "results.store", "random_streams", "datasets.shared.splits", "runs.build", "runs.session", "runs.extract", "runs.tuning",
     )  # fmt: skip
     for science in decide:
         name = f"pipeline.{science}"

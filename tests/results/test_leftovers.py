@@ -1,4 +1,4 @@
-"""What a killed process leaves half written is removed, once it is so old that nobody can be at work on it."""
+"""Half-written files of killed processes are removed once they are so old that no process is at work on them."""
 
 import os
 import time
@@ -21,7 +21,7 @@ def planted(path, *, age):
 
 
 def left_by_a_kill(target, *, age):
-    """The file that `store.atomic` really leaves when it is cut off."""
+    """The file that `store.atomic` leaves when it is killed."""
     with store.atomic(target) as partial:
         name = partial.name
     target.unlink()
@@ -44,6 +44,21 @@ def test_old_ones_go_and_all_else_stays(here):
     assert all(path.name.startswith(".") for path in old)
     assert not any(path.exists() for path in old)
     assert all(path.exists() for path in kept)
+
+
+@pytest.mark.parametrize("folder", [paths.data("mnist"), paths.SNAKEMAKE / "metadata"])
+def test_old_half_written_folders_go(here, folder):
+    """The folders that `store.atomic_folder` leaves when it is killed."""
+    made = []
+    for age in (2 * leftovers.OLD, 10):
+        with store.atomic_folder(folder) as staged:
+            partial = staged.parent
+        (partial / folder.name).mkdir(parents=True)
+        (partial / folder.name / "file").write_bytes(b"half")
+        os.utime(partial, (time.time() - age,) * 2)
+        made.append(partial.relative_to(partial.cwd()))
+    assert leftovers.sweep("smoke") == made[:1]
+    assert [path.exists() for path in made] == [False, True]
 
 
 def test_nothing_is_there(here):

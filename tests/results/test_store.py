@@ -1,4 +1,4 @@
-"""Files are whole or not there, checksummed, carry their provenance, and loading one never runs code."""
+"""Files are complete or missing, have checksums and provenance, and reading them never runs code."""
 
 import pickle
 
@@ -100,6 +100,45 @@ def test_a_failed_write_leaves_nothing_and_loses_nothing(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
 
 
-def test_a_missing_file_is_a_missing_file(tmp_path):
+def test_a_folder_is_put_in_place_whole_and_other_files_in_it_stay(tmp_path):
+    target = tmp_path / "deep" / "folder"
+    for number in (1, 2):
+        with store.atomic_folder(target) as staged:
+            (staged / "sub").mkdir()
+            (staged / "sub" / str(number)).write_text("x")
+            (staged / "same").write_text(str(number))
+            assert number == 2 or not target.exists()
+        (target / "own").touch()
+    assert sorted(p.relative_to(target).as_posix() for p in target.rglob("*") if p.is_file()) == [
+        "own",
+        "same",
+        "sub/1",
+        "sub/2",
+    ]
+    assert (target / "same").read_text() == "2"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_folder_that_fails_leaves_nothing(tmp_path):
+    def break_off():
+        with store.atomic_folder(tmp_path / "folder") as staged:
+            (staged / "file").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        break_off()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_behind_a_link_is_filled(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    with store.atomic_folder(tmp_path / "link") as staged:
+        (staged / "file").touch()
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "elsewhere" / "file").is_file()
+
+
+def test_a_missing_file_is_told_from_a_damaged_one(tmp_path):
     with pytest.raises(FileNotFoundError):
         store.read_arrays(tmp_path / "no.safetensors")

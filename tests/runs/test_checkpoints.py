@@ -44,7 +44,7 @@ def test_a_checkpoint_of_something_else_is_refused_with_the_reason(keeper, name,
     said = capsys.readouterr().out
     told("a checkpoint of other settings, code, data or versions", said)
     assert f"from other {name}, not used" in said
-    assert keeper.newest() is not None, "it is still there for whoever goes back"
+    assert keeper.newest() is not None, "it is kept, in case someone goes back to the old settings"
 
 
 def damage(path, how):
@@ -111,7 +111,7 @@ def test_a_checkpoint_is_written_when_it_is_due(tmp_path):
 
 
 def test_and_not_before(keeper):
-    keeper.after_step(lambda: pytest.fail("nobody asked for it"))
+    keeper.after_step(lambda: pytest.fail("no checkpoint was due"))
     assert not keeper.path.exists()
 
 

@@ -7,10 +7,9 @@ import yaml
 from sessions import stopped
 
 from pipeline.datasets.shared import splits
-from pipeline.learning.trainer import load_model
-from pipeline.results import store
+from pipeline.results import activations, store
 from pipeline.runs import build
-from pipeline.runs.extract import checkpointed, choose, extract
+from pipeline.runs.extract import choose, extract_run
 from pipeline.runs.session import Session
 from pipeline.study.load import parse_study
 from pipeline.study.plan import Plan
@@ -52,7 +51,7 @@ def session(run: Run, data) -> Session:
 
 def finished(run, data):
     one = session(run, data)
-    one.go(lambda: None)
+    one.train(lambda: None)
     return one
 
 
@@ -72,7 +71,7 @@ def test_a_run_records_what_it_promises(run, data, method):
     assert one.final()["test_accuracy"] == last["test_accuracy", 0]
     start = table[table["step"] == 0].set_index(["quantity", "layer"])["value"]
     assert start["distance_from_start", 1] == 0
-    assert checkpointed(list(one.models)) == [0, 10, 17, 30]
+    assert activations.model_steps(one.models) == [0, 10, 17, 30]
 
 
 def test_the_last_entry_is_the_networks(run, data):
@@ -98,9 +97,9 @@ def test_methods_start_from_the_same_weights(run, data):
 def test_a_resumed_run_ends_with_the_same_bits(run, data, stop, changes):
     wanted = run("every_sg", **changes)
     whole, first, second = finished(wanted, data), session(wanted, data), session(wanted, data)
-    second.take_up(stopped(first, stop))
+    second.restore(stopped(first, stop))
     assert second.trainer.step == stop
-    second.go(lambda: None)
+    second.train(lambda: None)
     assert second.history().equals(whole.history())
     assert second.models.keys() == whole.models.keys()
     assert all(np.array_equal(second.models[name], array) for name, array in whole.models.items())
@@ -110,8 +109,8 @@ def test_divergence_is_a_verdict(run, data):
     one = finished(run("backprop", network__batch_norm=False, optimiser__name="sgd", optimiser__rate=1e30), data)
     assert one.status == "diverged"
     assert one.message.startswith(f"diverged at step {one.trainer.step}: the batch loss was ")
-    assert checkpointed(list(one.models))[0] == 0
-    assert max(checkpointed(list(one.models))) < 30
+    assert activations.model_steps(one.models)[0] == 0
+    assert max(activations.model_steps(one.models)) < 30
 
 
 def test_points_are_balanced_ordered_and_apart(data):
@@ -129,20 +128,23 @@ def test_points_are_balanced_ordered_and_apart(data):
     assert all(np.array_equal(again[name].inputs, p.inputs) for name, p in points.items())
 
 
-def test_activations_are_those_of_the_stored_network(run, data):
+@pytest.mark.parametrize("all_steps", [True, False])
+def test_activations_are_those_of_the_stored_networks(run, data, tmp_path, all_steps):
     one = finished(run(), data)
+    store.write_arrays(tmp_path / "models.safetensors", one.models, {})
     net = build.network(run(), data, generator=torch.Generator())
-    load_model(
-        net, {name.removeprefix("step00000030/"): a for name, a in one.models.items() if "step00000030/" in name}
-    )
-    x = data.test.inputs[:40]
-    found = extract(net, {"rdm": x}, 30)
-    assert len(found) == 4
+    points = {name: splits.Points(data.test.inputs[:40], data.test.labels[:40]) for name in ("cca", "probe")}
+    found = extract_run(net, tmp_path / "models.safetensors", points, all_steps=all_steps)
+    steps = activations.model_steps(one.models) if all_steps else [30]
+    assert activations.sample_steps(found, "cca") == steps
+    assert activations.sample_steps(found, "probe") == [30]
+    assert len(found) == 2 + 4 * len(steps) + 4
+    assert np.array_equal(found["cca/labels"], data.test.labels[:40])
     with torch.no_grad():
-        h = torch.from_numpy(x)
+        h = torch.from_numpy(data.test.inputs[:40])
         for number, layer in enumerate(one.trainer.network.layers, start=1):
             h = layer(h, "evaluate")
-            np.testing.assert_array_equal(found[f"rdm/step00000030/layer{number:02d}"], h.numpy())
+            np.testing.assert_array_equal(found[f"cca/step00000030/layer{number:02d}"], h.numpy())
 
 
 def test_provenance_says_where_a_result_comes_from(tmp_path):

@@ -1,4 +1,4 @@
-"""The archive: the same bytes each time, everything that it says is in it, and nothing that isn't to be."""
+"""The archive has the same bytes each time, contains exactly what its manifest lists, and no secrets."""
 
 import hashlib
 import io
@@ -31,7 +31,7 @@ def git(*command):
 
 @pytest.fixture
 def place(root, tmp_path, monkeypatch):
-    """A repository with the project's papers and settings, and results of the smoke study."""
+    """A repository with the project's metadata and settings, and results of the smoke study."""
     monkeypatch.chdir(tmp_path)
     for name in COPIED:
         source = root / name
@@ -50,7 +50,7 @@ def place(root, tmp_path, monkeypatch):
 
 
 def made(**options):
-    """The one archive's bytes."""
+    """Name and bytes of the archive, which is removed again."""
     archive.make("smoke", **options)
     (path,) = Path("dist").iterdir()
     content = path.read_bytes()
@@ -59,9 +59,9 @@ def made(**options):
 
 
 def unpacked(content, folder):
-    """What an archive has, by its path below its one folder; unpacked as Python does with what it doesn't trust."""
+    """The top folder of an archive and its files by path, unpacked with Python's filter for untrusted archives."""
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-        # Pythons before 3.11.4 don't have the filter; they have to unpack it too.
+        # Python before 3.11.4 has no filter, but has to unpack it too.
         tar.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     (top,) = folder.iterdir()
     return top, {path.relative_to(top).as_posix(): path for path in top.rglob("*") if path.is_file()}
@@ -89,7 +89,7 @@ def test_other_results_give_other_bytes(place):
     assert made()[1] != before
 
 
-def test_members_are_sorted_and_nobodys(place):
+def test_files_are_sorted_and_have_no_owner(place):
     content = made()[1]
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
         entries = tar.getmembers()
@@ -101,7 +101,7 @@ def test_members_are_sorted_and_nobodys(place):
     assert modes["LICENSE"] == 0o644
 
 
-def test_what_is_in_it_is_what_the_manifest_says(place, tmp_path_factory):
+def test_it_contains_exactly_what_the_manifest_lists(place, tmp_path_factory):
     _, found = unpacked(made()[1], tmp_path_factory.mktemp("out"))
     told = json.loads(found["PROVENANCE.json"].read_text())
     sums = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in found.items()}
@@ -142,7 +142,7 @@ def test_the_crate_names_each_file_once_and_nothing_else(place, tmp_path_factory
                     assert reference["@id"] in graph
 
 
-def test_the_deposit_says_what_the_citation_says(root):
+def test_the_deposit_agrees_with_the_citation(root):
     citation = yaml.safe_load((root / "CITATION.cff").read_text())
     found = crate.deposit(citation, date=WHEN)
     assert (found["title"], found["version"]) == (citation["title"], citation["version"])
@@ -153,9 +153,15 @@ def test_the_deposit_says_what_the_citation_says(root):
 
 def test_a_person_is_named_family_name_first():
     assert crate.deposit(
-        {"title": "t", "abstract": "a", "license": "MIT", "version": 1,
-         "authors": [{"family-names": "B", "given-names": "A"}]}, date=WHEN,
-    )["creators"] == [{"name": "B, A"}]  # fmt: skip
+        {
+            "title": "t",
+            "abstract": "a",
+            "license": "MIT",
+            "version": 1,
+            "authors": [{"family-names": "B", "given-names": "A"}],
+        },
+        date=WHEN,
+    )["creators"] == [{"name": "B, A"}]
 
 
 def test_a_tree_that_differs_from_its_commit_is_refused_unless_that_is_allowed(place):
@@ -197,13 +203,13 @@ def test_no_secret_of_the_environment_is_in_it(place, monkeypatch, name, tmp_pat
     assert "planted" not in str(error.value)
 
 
-def test_no_place_on_this_machine_is_in_what_is_added(place, tmp_path_factory):
+def test_added_files_contain_no_path_of_this_machine(place, tmp_path_factory):
     _, found = unpacked(made()[1], tmp_path_factory.mktemp("out"))
     for name in ("PROVENANCE.json", "ro-crate-metadata.json", ".zenodo.json"):
         assert str(place) not in found[name].read_text()
 
 
-def test_results_that_are_not_there_are_said(place, capsys):
+def test_missing_results_are_named(place, capsys):
     shutil.rmtree(place / "results")
     with pytest.raises(SystemExit) as end:
         archive.main(["--study", "smoke"])
@@ -213,7 +219,7 @@ def test_results_that_are_not_there_are_said(place, capsys):
     assert not (place / "dist").exists()
 
 
-def test_a_study_that_is_not_finished_is_said(place):
+def test_an_unfinished_study_is_refused(place):
     paths.metrics("smoke").unlink()
     with pytest.raises(archive.ArchiveError, match=r"metrics\.json: found none"):
         archive.make("smoke")

@@ -1,4 +1,4 @@
-"""Data that travels with the results: packed, and unpacked before any other place is asked."""
+"""Data that travels with the results: packed once, and unpacked whole or not at all."""
 
 import base64
 import gzip
@@ -10,7 +10,7 @@ import pytest
 from pipeline.datasets import mnist
 from pipeline.datasets.shared import download, sources
 from pipeline.datasets.shared.unpack import unpack
-from pipeline.results import paths, recorded, store
+from pipeline.results import paths, snakemake_records, store
 from pipeline.sharing import pack
 
 CONTENT = {name: bytes([number]) * 1000 for number, (name, _) in enumerate(mnist.FILES)}
@@ -19,7 +19,7 @@ FILES = tuple((name, hashlib.sha256(content).hexdigest()) for name, content in C
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A folder with small files in the place of MNIST's, and nowhere to fetch them from."""
+    """A folder with small files instead of MNIST's, and no source to fetch them from."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(mnist, "FILES", FILES)
     monkeypatch.setattr(mnist, "SOURCES", ())
@@ -27,7 +27,7 @@ def place(tmp_path, monkeypatch):
     paths.data("mnist").mkdir(parents=True)
     store.write_bytes("results/smoke/metrics.json", b"{}")
     record = base64.urlsafe_b64encode(b"results/smoke/metrics.json").decode()
-    store.write_bytes(recorded.METADATA / record, b'{"rule": "summarise"}')
+    store.write_bytes(snakemake_records.METADATA / record, b'{"rule": "summarise"}')
     for name, content in CONTENT.items():
         (paths.data("mnist") / name).write_bytes(content)
     return tmp_path
@@ -37,15 +37,30 @@ def packed(name):
     return paths.packed("mnist") / f"{name}.xz"
 
 
-def test_what_was_packed_is_unpacked_where_nothing_can_be_fetched(place, capsys):
+def test_packed_data_is_unpacked_without_any_source(place, capsys):
     pack.main(["--study", "smoke", "--dataset", "mnist"])
     fresh = place / "fresh"
     unpack("mnist", fresh)
     assert {path.name: path.read_bytes() for path in fresh.iterdir()} == CONTENT
-    assert f"from {paths.packed('mnist')}" in capsys.readouterr().out
+    assert capsys.readouterr().err == f"unpacked {len(CONTENT)} files from {paths.packed('mnist')} into {fresh}\n"
+    unpack("mnist", fresh)
+    assert capsys.readouterr() == ("", ""), "the second time there is nothing to do"
 
 
-def test_packing_twice_does_it_once_and_a_damaged_pack_is_made_anew(place, capsys):
+def test_only_missing_files_are_unpacked(place, capsys):
+    pack.main(["--study", "smoke", "--dataset", "mnist"])
+    first, *others = CONTENT
+    for name in others:
+        (paths.data("mnist") / name).unlink()
+    (paths.data("mnist") / first).write_bytes(b"the user's own")
+    unpack("mnist")
+    assert (paths.data("mnist") / first).read_bytes() == b"the user's own"
+    assert {name: (paths.data("mnist") / name).read_bytes() for name in others} == {n: CONTENT[n] for n in others}
+    assert "unpacked 3 files" in capsys.readouterr().err
+    assert list(paths.DATA.iterdir()) == [paths.data("mnist")]
+
+
+def test_a_file_is_packed_once_and_a_damaged_pack_is_replaced(place, capsys):
     pack.main(["--study", "smoke", "--dataset", "mnist"])
     first = {name: packed(name).read_bytes() for name in CONTENT}
     broken, *_ = CONTENT
@@ -63,26 +78,36 @@ def test_a_damaged_file_is_not_packed(place):
     assert not paths.packed("mnist").exists()
 
 
-def test_a_damaged_pack_is_passed_over_with_the_reason(place, capsys):
+def test_of_a_damaged_pack_nothing_is_unpacked_and_the_reason_is_told(place, capsys):
     pack.main(["--study", "smoke", "--dataset", "mnist"])
     name = "t10k-labels-idx1-ubyte"
     packed(name).write_bytes(lzma.compress(b"something else"))
+    capsys.readouterr()
     unpack("mnist", place / "fresh")
-    assert f"{name}: found sha256" in capsys.readouterr().out
-    assert not (place / "fresh" / name).exists()
-    assert len(list((place / "fresh").iterdir())) == len(CONTENT) - 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert len(said.err.splitlines()) == 1
+    assert f"{name}: found sha256" in said.err
+    assert not (place / "fresh").exists()
 
 
-def test_a_pack_cut_short_is_passed_over(place, capsys):
+def test_a_truncated_pack_is_not_used(place, capsys):
     pack.main(["--study", "smoke", "--dataset", "mnist"])
     for name in CONTENT:
         packed(name).write_bytes(packed(name).read_bytes()[:-10])
     unpack("mnist", place / "fresh")
-    assert "could not get" in capsys.readouterr().out
-    assert not list((place / "fresh").iterdir())
+    assert "the packed data of mnist are not used" in capsys.readouterr().err
+    assert not (place / "fresh").exists()
 
 
-def test_gzip_under_the_name_of_xz_is_what_its_first_bytes_say(place):
+def test_a_folder_that_can_not_be_made_is_told(place, capsys):
+    pack.main(["--study", "smoke", "--dataset", "mnist"])
+    (place / "file").touch()
+    unpack("mnist", place / "file" / "fresh")
+    assert "warning: the packed data of mnist are not used: " in capsys.readouterr().err
+
+
+def test_gzip_content_is_recognised_under_the_name_of_xz(place):
     folder = place / "g"
     folder.mkdir()
     for name, content in CONTENT.items():
@@ -92,6 +117,6 @@ def test_gzip_under_the_name_of_xz_is_what_its_first_bytes_say(place):
 
 
 def test_a_study_that_was_not_made_is_a_clear_error(place):
-    with pytest.raises(SystemExit, match=r"no output of paper has a record .* make the study first"):
+    with pytest.raises(SystemExit, match=r"no record in .* of an output of paper: make the study first"):
         pack.main(["--study", "paper", "--dataset", "mnist"])
     assert not paths.packed_records("paper").exists()

@@ -1,4 +1,4 @@
-"""What lies in the repository for those who pull: all of what dvc.lock promises, and small."""
+"""The published DVC remote has every file that dvc.lock promises, and is small."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ def remote(request):
 
 @pytest.fixture(scope="module")
 def promised(request):
-    """Every checksum that the outputs of the stage `results` have in dvc.lock."""
+    """The checksums of the outputs of the stage `results` in dvc.lock, by path."""
     lock = yaml.safe_load((request.config.rootpath / "dvc.lock").read_text())
     return {out["path"]: out["md5"] for out in lock["stages"]["results"]["outs"]}
 

@@ -1,6 +1,6 @@
-"""A SLURM cluster on this machine: munged, slurmctld and slurmd by hand, two pretended GPUs, all state in one folder.
+"""A SLURM cluster on this machine: munged, slurmctld and slurmd, two simulated GPUs, and all state in one folder.
 
-Accounting and cgroups are left out: no systemd and no database are needed, but root is.
+There is no accounting and no cgroups, so it needs neither systemd nor a database, but root.
 """
 
 import contextlib
@@ -16,8 +16,8 @@ from pathlib import Path
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol")
 PACKAGES = ("slurm-wlm", "munge")  # of Debian and Ubuntu
 INSTALL = "PIPELINE_INSTALL"
-SETTINGS = Path("/etc/slurm")  # Snakemake's plugin drops SLURM_CONF, so that the files have to be found here
-DEVICES = ("/dev/null", "/dev/zero")  # a GPU has to be a device; jobs see numbers only
+SETTINGS = Path("/etc/slurm")  # Snakemake's plugin drops SLURM_CONF, so the files have to be here
+DEVICES = ("/dev/null", "/dev/zero")  # a GPU has to be a device file; jobs only see its number
 MEMORY = 8000
 
 CONF = """\
@@ -61,7 +61,7 @@ PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
 
 
 def missing() -> str | None:
-    """Why there can be no cluster here, or None; with PIPELINE_INSTALL=1 as root, packages are installed first."""
+    """Why no cluster can run here, or None. PIPELINE_INSTALL=1 installs missing packages first."""
     if os.geteuid() != 0:
         return "the cluster's daemons have to be started as root"
     if SETTINGS.is_symlink() or (SETTINGS / "slurm.conf").exists():
@@ -83,7 +83,7 @@ def _install() -> bool:
 
 
 class Cluster:
-    """The daemons, each with its process id; whatever was started is stopped by it."""
+    """The daemons of the cluster; `stop` ends everything that was started."""
 
     def __init__(self, folder: Path) -> None:
         """Prepare settings below `folder`; nothing runs yet."""
@@ -94,10 +94,16 @@ class Cluster:
             (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / "slurm.conf").write_text(
             CONF.format(
-                name=self.name, host=self.host, folder=folder, cpus=max(2, os.cpu_count() or 2), memory=MEMORY, gpus=len(DEVICES),
-                controller_port=_free_port(), node_port=_free_port(),
+                name=self.name,
+                host=self.host,
+                folder=folder,
+                cpus=max(2, os.cpu_count() or 2),
+                memory=MEMORY,
+                gpus=len(DEVICES),
+                controller_port=_free_port(),
+                node_port=_free_port(),
             )
-        )  # fmt: skip
+        )
         gpus = [f"NodeName={self.host} Name=gpu File={device}\n" for device in DEVICES]
         (folder / "gres.conf").write_text("".join(gpus))
         (folder / "cgroup.conf").write_text("CgroupAutomount=no\n")
@@ -113,7 +119,7 @@ class Cluster:
         wait_for(lambda: said("sinfo", "-h", "-o", "%T") == "idle", "the node to be idle")
 
     def _start_munge(self) -> None:
-        """Munge has one socket a machine: one that is there is used, and left alone."""
+        """Start munged, unless it runs already: a machine has a single one."""
         if subprocess.run("munge -n | unmunge", shell=True, capture_output=True).returncode == 0:
             return
         for path, mode in (("/run/munge", 0o755), ("/var/log/munge", 0o700)):
@@ -126,7 +132,7 @@ class Cluster:
         self.munged = int(pid.read_text())
 
     def start_controller(self) -> None:
-        """Start slurmctld; it takes up the jobs that it had written down."""
+        """Start slurmctld; it restores the jobs from its saved state."""
         subprocess.run(["slurmctld"], check=True)
         wait_for(lambda: "UP" in said("scontrol", "ping"), "slurmctld to answer")
 
@@ -135,26 +141,26 @@ class Cluster:
         subprocess.run(["slurmd"], check=True)
 
     def stop_controller(self) -> None:
-        """Stop slurmctld, jobs go on."""
+        """Stop slurmctld; jobs go on."""
         _end(self._pid("slurmctld"))
 
     def lose_node(self) -> None:
-        """What a power cut does: slurmd and everything that runs below a job end at once."""
+        """Simulate a power cut: kill slurmd and every process of a job."""
         pids = [self._pid("slurmd"), *self.steps()]
         for pid in pids:
             for each in [pid, *_below(pid)]:
                 _signal(each, signal.SIGKILL)
 
     def steps(self) -> list[int]:
-        """The process ids of slurmstepd, which watches over a job's steps, of this cluster's jobs only."""
+        """The process ids of slurmstepd, which supervises the steps of a job, for this cluster's jobs only."""
         jobs = said("squeue", "-h", "-t", "running", "-o", "%A").split()
         return [int(pid) for job in jobs for pid in said("pgrep", "-f", rf"^slurmstepd: \[{job}\.").split()]
 
     def stop(self) -> None:
-        """Cancel what is left, stop what was started, remove the links.
+        """Cancel jobs, stop the daemons and remove the links.
 
-        A Snakemake inside a job can hang when it is interrupted while it ends; where there are no cgroups, SLURM loses
-        sight of it.
+        A Snakemake inside a job can hang when it is interrupted while it ends; without cgroups, SLURM loses track of
+        it, so it is killed here.
         """
         subprocess.run(["scancel", "--user=root"], capture_output=True)
         with contextlib.suppress(TimeoutError):
@@ -169,7 +175,7 @@ class Cluster:
                 (SETTINGS / name).unlink()
 
     def _strays(self) -> list[int]:
-        """The process ids of what runs in this cluster's jobs."""
+        """The process ids of this cluster's jobs."""
         found = []
         for path in Path("/proc").glob("[0-9]*/environ"):
             with contextlib.suppress(OSError):
@@ -183,16 +189,16 @@ class Cluster:
 
 
 def said(*command: str) -> str:
-    """What a command printed; nothing if it failed."""
+    """The output of a command, empty if it failed."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def wait_for(met: Callable[[], object], what: str, *, seconds: float = 300) -> None:
-    """Look again and again.
+    """Wait until a condition is met.
 
     Raises:
-        TimeoutError: if it didn't come.
+        TimeoutError: if it isn't met in time.
     """
     end = time.monotonic() + seconds
     while not met():

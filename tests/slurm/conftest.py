@@ -1,4 +1,4 @@
-"""A cluster for the tests of this folder, and places whose jobs run in it or beside it."""
+"""The cluster, a project folder whose jobs run in it, and one whose jobs run locally."""
 
 import cluster as clusters
 import pytest
@@ -22,7 +22,7 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _nothing_runs_on(local, place):
-    """Whatever becomes of a test, no Snakemake of its own is left."""
+    """Stop a test's Snakemake, even if the test fails."""
     yield
     for each in (local, place):
         each.stop()
@@ -30,7 +30,7 @@ def _nothing_runs_on(local, place):
 
 @pytest.fixture(scope="session")
 def local(tmp_path_factory):
-    """A place whose jobs run on this machine directly: what all others are compared with."""
+    """A place whose jobs run on this machine directly, for comparison."""
     return Place(tmp_path_factory.mktemp("local"), profile=())
 
 

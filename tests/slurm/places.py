@@ -1,4 +1,4 @@
-"""A place with the project's files, Snakemake in it, and ways to look at what it has running."""
+"""A copy of the project in which Snakemake runs, and ways to watch its jobs."""
 
 import os
 import shutil
@@ -13,19 +13,21 @@ import yaml
 from cluster import said, wait_for
 
 COPIED = ("Snakefile", "configs", "pipeline", "profiles", "workflow", "requirements.lock")
-# This cluster has no accounting and one file system; waiting for either would only be slow.
+# This cluster has no accounting and a single file system, so there is nothing to wait for.
 PROFILE = (
-    "--profile", "profiles/slurm", "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "3",
-    "--latency-wait", "5",
-)  # fmt: skip
+    *("--profile", "profiles/slurm"),
+    *("--slurm-status-command", "squeue"),
+    *("--slurm-init-seconds-before-status-checks", "3"),
+    *("--latency-wait", "5"),
+)
 LONG = {"steps": 12000, "log_every": 400}  # a training of about ten seconds or more
 
 
 class Place:
-    """The project's files in a folder of their own, and Snakemake in it."""
+    """A copy of the project in a folder of its own, and the Snakemake that runs in it."""
 
     def __init__(self, folder: Path, profile: tuple[str, ...]) -> None:
-        """Copy what a study needs; beside `smoke` there is `long`, of the same runs with more updates."""
+        """Copy what a study needs; the study `long` has the runs of `smoke` with more updates."""
         root = Path(__file__).parents[2]
         self.folder, self.profile = folder, profile
         self.begun: subprocess.Popen[bytes] | None = None
@@ -45,17 +47,22 @@ class Place:
         }
 
     def start(self, study: str, *more: str) -> subprocess.Popen[bytes]:
-        """Snakemake, in a process group of its own so that it can be killed with what it started."""
+        """Start Snakemake in a process group of its own, so that it can be killed with its children."""
         command = [sys.executable, "-m", "snakemake", *more, "--config", f"study={study}", *self.profile]
         with self.said.open("w") as said_by_it:
             self.begun = subprocess.Popen(
-                command, cwd=self.folder, env=self.environment, start_new_session=True, stdout=said_by_it,
-                stderr=subprocess.STDOUT, preexec_fn=_heed_interrupts,
-            )  # fmt: skip
+                command,
+                cwd=self.folder,
+                env=self.environment,
+                start_new_session=True,
+                stdout=said_by_it,
+                stderr=subprocess.STDOUT,
+                preexec_fn=_heed_interrupts,
+            )
         return self.begun
 
     def wait(self, *, seconds: float = 900) -> str:
-        """Wait for the Snakemake that was started last, and return what it said."""
+        """Wait for the Snakemake that was started last and return its output."""
         assert self.begun is not None
         try:
             code = self.begun.wait(seconds)
@@ -67,18 +74,18 @@ class Place:
         return text
 
     def stop(self) -> None:
-        """Kill the Snakemake that was started last, if it is still at work, and what it started."""
+        """Kill the Snakemake that was started last and its children, if it still runs."""
         if self.begun is not None and self.begun.poll() is None:
             os.killpg(self.begun.pid, signal.SIGKILL)
             self.begun.wait()
 
     def make(self, study: str, *more: str) -> str:
-        """Run Snakemake to its end, and return what it said."""
+        """Run Snakemake to its end and return its output."""
         self.start(study, *more)
         return self.wait()
 
     def log(self, study: str, run: str) -> str:
-        """What a training has said so far."""
+        """A training's log so far."""
         path = self.folder / "logs" / study / "train" / f"{run}.log"
         return path.read_text() if path.is_file() else ""
 
@@ -87,7 +94,7 @@ class Place:
         return (self.folder / "resume" / study / f"{run}.safetensors").is_file()
 
     def trainings(self) -> dict[int, dict[str, str]]:
-        """The trainings that run below this folder, by process id, with their environments."""
+        """The environments of the trainings that run in this folder, by process id."""
         found = {}
         for pid in said("pgrep", "-f", "^[^ ]*python[^ ]* -m pipeline train ").split():
             try:
@@ -100,15 +107,15 @@ class Place:
 
 
 def _heed_interrupts() -> None:
-    """A shell lets what it starts in the background ignore Ctrl-C, and so what that starts."""
+    """React to Ctrl-C, which background processes of a shell and their children ignore."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Watch:
-    """Looks again and again which GPU each running training sees."""
+    """Records repeatedly which GPU each running training sees."""
 
     def __init__(self, place: Place) -> None:
-        """Watch the trainings of `place` while in a `with` block."""
+        """Watch the trainings of `place` during a `with` block."""
         self.place, self.seen, self.together = place, {}, []
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._look)
@@ -130,7 +137,7 @@ class Watch:
 
 
 def running_job() -> str:
-    """The id of the one job that runs in the cluster, once it does."""
+    """Wait for the one job that runs in the cluster and return its id."""
     wait_for(lambda: said("squeue", "-h", "-t", "running", "-o", "%A"), "a job to run")
     (job,) = said("squeue", "-h", "-t", "running", "-o", "%A").split()
     return job

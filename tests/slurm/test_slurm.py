@@ -1,6 +1,7 @@
-"""The workflow through a real SLURM: GPUs kept apart, the same bits, and what happens when things end too early.
+"""The workflow in a real SLURM: a GPU per job, the bits of a local run, and recovery from interruptions.
 
-`make test-slurm`; not part of `make test`, and without the whole study part of `.ci/run`. The tests share one cluster and one folder; each has runs of its own.
+Run by `make test-slurm`, not by `make test`; `.ci/run` leaves out the whole study. The tests share one cluster and one
+folder; each uses runs of its own.
 """
 
 import os
@@ -18,9 +19,11 @@ pytestmark = pytest.mark.slurm
 ONE, OTHER = "depth-backprop-hidden2-s0", "depth-one_sg-hidden2-s0"
 
 GROUPED = (
-    "--groups", "train=runs", "--group-components", "runs=20", "--resources", "gpu=1", "--set-resource-scopes",
-    "gpu=local",
-)  # fmt: skip
+    *("--groups", "train=runs"),
+    *("--group-components", "runs=20"),
+    *("--resources", "gpu=1"),
+    *("--set-resource-scopes", "gpu=local"),
+)
 
 
 def target(study, run):
@@ -28,7 +31,7 @@ def target(study, run):
 
 
 def same_bits(a: Place, b: Place, study, run):
-    """Whether two places have the same history and the same models of a run."""
+    """Whether a run has the same history and the same models in two places."""
     histories = [store.read_table(p.folder / f"results/{study}/train/{run}/history.parquet") for p in (a, b)]
     models = [store.read_arrays(p.folder / f"results/{study}/checkpoints/{run}.safetensors") for p in (a, b)]
     assert models[0]
@@ -41,9 +44,9 @@ def same_bits(a: Place, b: Place, study, run):
 
 @pytest.fixture
 def begun(place, local):
-    """A long training in the cluster that has written a checkpoint; given a run's name, returns Snakemake's process.
+    """A function that starts a long training in the cluster, waits for a checkpoint and returns Snakemake's process.
 
-    The same training begins outside the cluster, for `compared`.
+    The same training starts outside the cluster, for `compared`.
     """
 
     def begin(run):
@@ -57,7 +60,7 @@ def begun(place, local):
 
 @pytest.fixture
 def compared(place, local):
-    """Checks that a run in the cluster has the bits of the same run outside; returns the step it went on after, or None."""
+    """A function that compares a run bit by bit with the local one and returns the step after which it resumed, or None."""
 
     def compare(run):
         local.wait()
@@ -77,7 +80,7 @@ def test_trainings_hold_a_gpu_each_and_have_the_bits_of_a_local_run(place, local
         place.make("smoke", *targets)
     print(f"CUDA_VISIBLE_DEVICES by training: {watch.seen}")
     assert set(watch.seen.values()) == {"0", "1"}
-    assert watch.together, "none ran at once: nothing was shown"
+    assert watch.together, "no two trainings ran at once, so this test shows nothing"
     assert all(len(set(devices)) == len(devices) for devices in watch.together)
     local.make("smoke", *targets)
     assert all(same_bits(local, place, "smoke", run) for run in runs)
@@ -88,7 +91,7 @@ def test_a_second_time_nothing_runs(place, local):
 
 
 def test_small_runs_share_a_job_and_its_gpu(place, local):
-    """One after the other, on one GPU: a limit of scope `local` holds within a job, not in the whole cluster."""
+    """They run one after the other on one GPU: a limit of scope `local` holds within a job, not in the whole cluster."""
     runs = ["estimators-kickback-hidden2-s0", "estimators-backprop-hidden2-s0", "estimators-every_sg-hidden2-s0"]
     targets = [target("smoke", run) for run in runs]
     with Watch(place) as watch:
@@ -124,7 +127,7 @@ def test_a_job_whose_node_is_lost_goes_on(place, cluster, begun, compared):
 
 
 def test_a_job_at_its_time_limit_goes_on(place, begun, compared):
-    """The training is held once there is a checkpoint, and the limit is moved to a minute; SLURM looks every half minute."""
+    """The training is stopped at a checkpoint, and the limit is set to a minute; SLURM checks it every half minute."""
     run = "depth-backprop-hidden4-s1"
     begun(run)
     (training,) = place.trainings()
@@ -135,7 +138,7 @@ def test_a_job_at_its_time_limit_goes_on(place, begun, compared):
     assert compared(run)
 
 
-def test_a_new_controller_takes_up_what_runs(place, cluster, begun, compared):
+def test_a_new_controller_adopts_running_jobs(place, cluster, begun, compared):
     run = "depth-one_sg-hidden4-s1"
     begun(run)
     (before,) = place.trainings()
@@ -147,7 +150,7 @@ def test_a_new_controller_takes_up_what_runs(place, cluster, begun, compared):
 
 
 def test_a_new_snakemake_does_nothing_twice(place, begun, compared):
-    """Its predecessor was killed: what that has in the cluster is waited for, and is recognised as done."""
+    """Its predecessor was killed: it waits for that one's jobs and recognises their results as done."""
     run = "depth-every_sg-hidden4-s1"
     process = begun(run)
     (before,) = place.trainings()
@@ -164,7 +167,7 @@ def test_a_new_snakemake_does_nothing_twice(place, begun, compared):
 
 
 def test_an_interrupted_snakemake_cancels_its_jobs_and_they_go_on(place, begun, compared):
-    """Ctrl-C; at SIGTERM it would wait for them instead."""
+    """By Ctrl-C; at SIGTERM it would wait for them instead."""
     run = "depth-backprop-hidden2-s0"
     process = begun(run)
     process.send_signal(signal.SIGINT)
@@ -177,7 +180,7 @@ def test_an_interrupted_snakemake_cancels_its_jobs_and_they_go_on(place, begun, 
 
 @pytest.mark.slow
 def test_the_whole_study_has_the_numbers_of_a_local_run(place, local):
-    """All of the smoke study, in few jobs: within a job one after the other, by limits of scope `local`."""
+    """The whole smoke study in few jobs, each running its steps one after the other by limits of scope `local`."""
     small = [f"{rule}={rule}" for rule in ("tune", "train", "represent", "analyse", "draw")]
     sizes = [f"{rule.partition('=')[0]}=20" for rule in small]
     scopes = ("--resources", "gpu=1", "mem_mb=2048", "--set-resource-scopes", "gpu=local", "mem_mb=local")
@@ -189,7 +192,7 @@ def test_the_whole_study_has_the_numbers_of_a_local_run(place, local):
 
 
 def numbers(one: Place):
-    """Every number of the smoke study: tables, figures' csv and metrics; nothing of the machine and the clock."""
+    """Every number of the smoke study: tables, figures' csv and metrics, but no hardware and no times."""
     results = one.folder / "results" / "smoke"
     found = {str(p.relative_to(results)): store.read_table(p).to_json() for p in sorted(results.rglob("*.parquet"))}
     found |= {str(p.relative_to(results)): p.read_text() for p in sorted(results.rglob("draw/*.csv"))}

@@ -6,14 +6,20 @@ import pytest
 
 from pipeline.theory.comparison import PROBLEM, compare, headline, looks, rules
 from pipeline.theory.problems import Model
-from pipeline.theory.training import Rule
+from pipeline.theory.training import TrainingRule
 
 
 def small(seeds=2, compared=None, **changes):
     options = {
-        "samples": 20, "conditions": (1.0, 9.0), "noises": (0.0, 0.5), "rates": (0.1, 0.3), "iterations": 20, "points": 5, "halvings": 2,
+        "samples": 20,
+        "conditions": (1.0, 9.0),
+        "noises": (0.0, 0.5),
+        "rates": (0.1, 0.3),
+        "iterations": 20,
+        "points": 5,
+        "halvings": 2,
         **changes,
-    }  # fmt: skip
+    }
     compared = compared or rules((0.1,), frozen=True)
     return compare(np.random.default_rng(5), Model(3, 2), compared, seeds=seeds, **options)
 
@@ -36,16 +42,29 @@ def test_one_seed_more_moves_no_other():
 
 
 def test_the_main_rate_is_in_units_of_the_curvature():
-    table = small(rates=(1.9, 2.2), iterations=300, compared=[Rule("backprop")])
+    table = small(rates=(1.9, 2.2), iterations=300, compared=[TrainingRule("backprop")])
     last = table[table["iteration"] == 300]
     assert (last.loc[last["rate"] == 1.9, "gap"] < 1e-6).all()
     assert last.loc[last["rate"] == 2.2, "diverged"].all()
 
 
 NAMES = [
-    "rule", "sg_rate", "inputs", "hidden", "condition", "noise", "rate", "seed", "iteration", "gap", "descent_share",
-    "diverged", "largest_rate", "bound_ratio", "falls",
-]  # fmt: skip
+    "rule",
+    "sg_rate",
+    "inputs",
+    "hidden",
+    "condition",
+    "noise",
+    "rate",
+    "seed",
+    "iteration",
+    "gap",
+    "descent_share",
+    "diverged",
+    "largest_rate",
+    "bound_ratio",
+    "falls",
+]
 
 
 def row(rule, seed, gap, *, sg_rate=np.nan, rate=0.1, iteration=9, largest=0.2, ratio=np.nan, falls=1.0, noise=0.0):

@@ -58,7 +58,7 @@ def test_without_inputs_that_tell_anything_the_bias_alone_decides(ones, zeros):
 
 
 @pytest.mark.parametrize("inputs", [2, 40])
-def test_where_a_plane_separates_the_solver_s_loss_falls_to_nought_and_so_the_infimum_is_nought(inputs):
+def test_where_a_plane_separates_the_solver_s_loss_falls_to_zero_and_so_the_infimum_is_zero(inputs):
     x, labels = drawn(linearly_separable, inputs)
     values = [optima.logistic_regression(x, labels, iterations=count)[1] for count in (1, 3, 10, 30, 100)]
     assert all(later < earlier for earlier, later in itertools.pairwise(values) if earlier > 1e-9)
@@ -66,7 +66,7 @@ def test_where_a_plane_separates_the_solver_s_loss_falls_to_nought_and_so_the_in
     assert optima.optimum("cross_entropy", x, labels) == 0.0
 
 
-def test_one_point_on_the_wrong_side_and_the_infimum_is_no_longer_nought():
+def test_one_point_on_the_wrong_side_and_the_infimum_is_no_longer_zero():
     x, labels = np.array([[-2.0], [-1.0], [1.0], [2.0]]), np.array([0, 0, 1, 1])
     assert optima.optimum("cross_entropy", x, labels) == 0.0
     assert optima.optimum("cross_entropy", np.vstack([x, [[3.0]]]), np.append(labels, 0)) > 0.3

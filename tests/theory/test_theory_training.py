@@ -8,7 +8,7 @@ from pipeline.estimators.linear_sg import LinearSG
 from pipeline.learning.gate import Gate
 from pipeline.learning.losses import loss
 from pipeline.theory import models as linear
-from pipeline.theory.training import Rule, bound_ratio, converges, train, updates
+from pipeline.theory.training import TrainingRule, bound_ratio, converges, train, updates
 
 RUNS, N, INPUTS, K, WIDTH = 2, 30, 5, 3, 4
 
@@ -31,7 +31,7 @@ def deep(rng):
 
 def test_condensed_data_train_alike(data, deep):
     few = linear.regression(*linear.condense(data.x, data.y))
-    for rule in (Rule("line_search"), Rule("fixed", 0.05)):
+    for rule in (TrainingRule("line_search"), TrainingRule("fixed", 0.05)):
         options = {"after": 1, "steps": np.full((RUNS, 1, 1), 0.1), "recorded": [0, 5, 20]}
         one = train(data, deep, rule, **options)
         two = train(few, deep, rule, **options)
@@ -43,7 +43,7 @@ def test_condensed_data_train_alike(data, deep):
 def test_backprop_on_regression_follows_its_closed_form(data, rng):
     """Each step multiplies `p - best` by `1 - rate * 2/k * x xᵀ / n`."""
     start, steps, updates = [rng.normal(size=(RUNS, INPUTS, K))], np.full((RUNS, 1, 1), 0.2), 7
-    found = train(data, start, Rule("backprop"), after=1, steps=steps, recorded=[0, updates])
+    found = train(data, start, TrainingRule("backprop"), after=1, steps=steps, recorded=[0, updates])
     kept = np.eye(N) - 0.2 * 2 / K * data.x @ np.swapaxes(data.x, 1, 2) / N
     first = data.x @ start[0] - data.best
     last = np.linalg.matrix_power(kept, updates) @ first
@@ -60,7 +60,7 @@ def test_training_is_what_the_gate_does(data, deep, after):
     """Five updates by torch's autograd through the real gate, plain gradient descent on both sides."""
     steps, sg_rate, updates = 0.1, 0.05, 5
     course = train(
-        data, deep, Rule("fixed", sg_rate), after=after, steps=np.full((RUNS, 1, 1), steps), recorded=[updates]
+        data, deep, TrainingRule("fixed", sg_rate), after=after, steps=np.full((RUNS, 1, 1), steps), recorded=[updates]
     )
     for run in range(RUNS):
         x, y = torch.tensor(data.x[run]), torch.tensor(data.y[run])
@@ -87,7 +87,7 @@ def test_frozen_layers_leave_the_rest_to_those_above(data, deep):
     """With `h` fixed, the layer above finds the least squares of `h`, and no more."""
     narrow = [deep[0][:, :, :2], np.ones((RUNS, 2, K))]
     h = data.x @ narrow[0]
-    course = train(data, narrow, Rule("frozen"), after=1, steps=np.full((RUNS, 1, 1), 0.5), recorded=[800])
+    course = train(data, narrow, TrainingRule("frozen"), after=1, steps=np.full((RUNS, 1, 1), 0.5), recorded=[800])
     reachable = linear.excess(linear.regression(h, data.y).best, data.best)
     first = linear.excess(h @ narrow[1], data.best)
     np.testing.assert_allclose(course[800]["gap"], reachable / first, rtol=1e-8)
@@ -96,7 +96,7 @@ def test_frozen_layers_leave_the_rest_to_those_above(data, deep):
 
 def test_before_its_first_step_an_sg_moves_nothing(data, rng):
     start = [rng.normal(size=(RUNS, INPUTS, K))]
-    course = train(data, start, Rule("line_search"), after=1, steps=np.ones((RUNS, 1, 1)), recorded=[0, 1, 2])
+    course = train(data, start, TrainingRule("line_search"), after=1, steps=np.ones((RUNS, 1, 1)), recorded=[0, 1, 2])
     np.testing.assert_allclose(course[0]["sg_residual"], 1)
     np.testing.assert_allclose(course[1]["gap"], 1)
     assert (course[1]["descent_share"] == 0).all()
@@ -107,7 +107,7 @@ def test_before_its_first_step_an_sg_moves_nothing(data, rng):
 @pytest.mark.parametrize("far", [1e3, np.inf])
 def test_what_diverges_is_marked_and_has_no_gap(data, rng, far):
     start, steps = [rng.normal(size=(RUNS, INPUTS, K))], np.array([far, 0.1])[:, None, None]
-    course = train(data, start, Rule("backprop"), after=1, steps=steps, recorded=[0, 500])
+    course = train(data, start, TrainingRule("backprop"), after=1, steps=steps, recorded=[0, 500])
     assert course[0]["diverged"].tolist() == [False, False]
     assert course[500]["diverged"].tolist() == [True, False]
     assert np.isnan(course[500]["gap"]).tolist() == [True, False]
@@ -116,7 +116,9 @@ def test_what_diverges_is_marked_and_has_no_gap(data, rng, far):
 def test_a_training_that_was_given_up_stays_so(data):
     """Next to the optimum, a fresh SG leads far away, measured by the tiny gap at the start, and back again."""
     start = [np.linalg.pinv(data.x) @ data.y + 1e-8]
-    course = train(data, start, Rule("line_search"), after=1, steps=np.full((RUNS, 1, 1), 0.3), recorded=[0, 10, 2000])
+    course = train(
+        data, start, TrainingRule("line_search"), after=1, steps=np.full((RUNS, 1, 1), 0.3), recorded=[0, 10, 2000]
+    )
     assert course[0]["diverged"].tolist() == [False, False]
     assert (course[10]["diverged"] & course[2000]["diverged"]).all()
     assert np.isnan(course[2000]["gap"]).all()
@@ -130,7 +132,7 @@ def test_updates_after_the_end_of_a_training_do_not_count(data, rng, rate, ended
     """Neither those in rounding errors nor those on the way to infinity."""
     one = linear.regression(data.x, data.y[:, :, :1])
     start, steps, every = [rng.normal(size=(RUNS, INPUTS, 1))], np.full((RUNS, 1, 1), rate), list(range(300))
-    course = train(one, start, Rule("line_search"), after=1, steps=steps, recorded=every)
+    course = train(one, start, TrainingRule("line_search"), after=1, steps=steps, recorded=every)
     over = np.array([ended(course[iteration]) for iteration in every])
     shares = np.array([course[iteration]["descent_share"] for iteration in every])
     assert (over.sum(axis=0) > 20).all()
@@ -158,7 +160,7 @@ def jacobian(x, weights):
 
 
 @pytest.mark.parametrize("after", [1, 2, 3])
-@pytest.mark.parametrize("rule", [Rule("line_search"), Rule("fixed", 0.05)])
+@pytest.mark.parametrize("rule", [TrainingRule("line_search"), TrainingRule("fixed", 0.05)])
 def test_the_bound_is_that_of_the_mean_loss(data, deep, after, rule):
     """Both sides by torch: the SG's error as a gradient of the mean loss, the Jacobian, the true gradient."""
     sequence = updates(data, deep, rule, after=after, steps=np.full((RUNS, 1, 1), 0.1))
@@ -183,7 +185,12 @@ def test_the_bound_is_that_of_the_mean_loss(data, deep, after, rule):
 def test_where_the_bound_holds_the_step_descends(data, deep, after):
     """The proposition behind C7, at the steps of whole trainings; and the bound says something: it fails, too."""
     course = train(
-        data, deep, Rule("line_search"), after=after, steps=np.full((RUNS, 1, 1), 0.02), recorded=list(range(1500))
+        data,
+        deep,
+        TrainingRule("line_search"),
+        after=after,
+        steps=np.full((RUNS, 1, 1), 0.02),
+        recorded=list(range(1500)),
     )
     ratio, descends, falls = (
         np.array([step[name] for step in course.values()]) for name in ("bound_ratio", "descends", "falls")
@@ -198,18 +205,18 @@ def test_where_the_bound_holds_the_step_descends(data, deep, after):
 
 def test_a_step_falls_if_the_next_gap_is_lower(data, rng):
     start, steps = [rng.normal(size=(RUNS, INPUTS, K))], np.array([0.05, 0.9])[:, None, None]
-    course = train(data, start, Rule("fixed", 0.03), after=1, steps=steps, recorded=list(range(30)))
+    course = train(data, start, TrainingRule("fixed", 0.03), after=1, steps=steps, recorded=list(range(30)))
     for iteration in range(29):
         expected = course[iteration + 1]["gap"] < course[iteration]["gap"]
         known = ~np.isnan(course[iteration]["falls"]) & ~course[iteration + 1]["diverged"]
         assert (course[iteration]["falls"][known] == expected[known]).all()
-    assert course[0]["falls"].tolist() == [0, 0], "a fresh SG says nought"
+    assert course[0]["falls"].tolist() == [0, 0], "a fresh SG returns zero"
     assert np.nansum([step["falls"] for step in course.values()]) > 10
 
 
 def test_without_an_sg_that_learns_there_is_no_bound(data, deep):
     for name in ("backprop", "frozen"):
-        course = train(data, deep, Rule(name), after=2, steps=np.full((RUNS, 1, 1), 0.05), recorded=[0, 3])
+        course = train(data, deep, TrainingRule(name), after=2, steps=np.full((RUNS, 1, 1), 0.05), recorded=[0, 3])
         assert np.isnan(course[3]["bound_ratio"]).all()
         assert (course[3]["falls"] == 1).all()
 
@@ -219,17 +226,20 @@ def test_converging_means_to_be_there_at_the_end_without_having_been_far(data, r
     unit = 1 / linear.curvature(data.x, K)
     for factor, expected in ((1.9, True), (2.1, False)):
         steps = (factor * unit)[:, None, None]
-        found = converges(data, start, Rule("backprop"), after=1, steps=steps, iterations=400)
+        found = converges(data, start, TrainingRule("backprop"), after=1, steps=steps, iterations=400)
         assert found.tolist() == [expected] * RUNS
     steps = unit[:, None, None]
-    assert not converges(data, start, Rule("backprop"), after=1, steps=steps, iterations=1).any()
+    assert not converges(data, start, TrainingRule("backprop"), after=1, steps=steps, iterations=1).any()
     near = [np.linalg.pinv(data.x) @ data.y + 1e-8]
-    far = converges(data, near, Rule("line_search"), after=1, steps=np.full((RUNS, 1, 1), 0.3), iterations=2000)
+    far = converges(data, near, TrainingRule("line_search"), after=1, steps=np.full((RUNS, 1, 1), 0.3), iterations=2000)
     assert not far.any(), "its gap passed the limit on the way"
 
 
 def test_converging_is_what_training_finds(data, deep):
     for rate in (0.02, 0.2, 0.6):
         options = {"after": 2, "steps": np.full((RUNS, 1, 1), rate)}
-        end = train(data, deep, Rule("line_search"), recorded=[600], **options)[600]["gap"]
-        assert converges(data, deep, Rule("line_search"), iterations=600, **options).tolist() == (end < 1e-4).tolist()
+        end = train(data, deep, TrainingRule("line_search"), recorded=[600], **options)[600]["gap"]
+        assert (
+            converges(data, deep, TrainingRule("line_search"), iterations=600, **options).tolist()
+            == (end < 1e-4).tolist()
+        )

@@ -77,8 +77,10 @@ def test_an_offline_run_holds_all_that_was_recorded(tmp_path, begin, capfd):
     assert (config["training"], config["rate"], config["root"]) == ({"steps": 3}, 0.5, str(tmp_path))
     steps = history(records)
     assert {step: (item["loss"], item["acc/train"]) for step, item in steps.items() if "loss" in item} == {
-        0: (1.5, 0), 10: (-8.5, 10), 20: (-18.5, 20)
-    }  # fmt: skip
+        0: (1.5, 0),
+        10: (-8.5, 10),
+        20: (-18.5, 20),
+    }
     merged = {k: v for item in records["summary"] for k, v in item["update"].items()}
     assert (merged["test_accuracy"], merged["n"], merged["seeds"]) == (0.5, 3, [0, 1])
     assert exit_codes(records) == [0]
@@ -143,7 +145,7 @@ def test_a_killed_job_leaves_its_numbers_and_no_process(tmp_path):
 
 @pytest.fixture
 def server():
-    """The address of a loopback server: `silent` accepts and says nothing, `wrong` answers, but isn't W&B's."""
+    """A function that returns the address of a local server: `silent` never answers, `wrong` isn't W&B's."""
     with contextlib.ExitStack() as stack:
 
         class Handler(http.server.BaseHTTPRequestHandler):

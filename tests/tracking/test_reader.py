@@ -1,4 +1,4 @@
-"""W&B's files as W&B itself writes them, whole and damaged."""
+"""Reading files that W&B itself has written, whole and damaged."""
 
 import shutil
 import zlib
@@ -9,7 +9,7 @@ from tracked_runs import start
 from pipeline.tracking import client, reader
 from pipeline.tracking.reader import DamagedRunError
 
-LONG = "x" * (3 * reader.BLOCK)  # its record reaches over several blocks
+LONG = "x" * (3 * reader.BLOCK)  # its record spans several blocks
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +24,13 @@ def written(tmp_path_factory):
         for step in range(300, 600, 10):
             tracker.log(step, {"train_loss": 1 / step})
         tracker.finish()
-    (path,) = place.glob("wandb/" + reader.FOLDERS)
+    (path,) = place.glob("wandb/" + reader.FILES)
     return path
 
 
 @pytest.fixture
 def file(written, tmp_path):
-    """A copy of it in a folder of the same name."""
+    """A copy of the file in a folder of the same name."""
     return shutil.copytree(written.parent, tmp_path / "wandb" / written.parent.name) / written.name
 
 
@@ -38,8 +38,9 @@ def test_a_run_is_read_as_it_was_recorded(written):
     run = reader.read(written)
     assert (run.id, run.name, run.job_type) == (client.run_id("train", "abc"), "every_sg-s0", "train")
     assert run.curves["train_loss"] == [
-        *((step, 300.0 - step) for step in range(0, 300, 10)), *((step, 1 / step) for step in range(300, 600, 10))
-    ]  # fmt: skip
+        *((step, 300.0 - step) for step in range(0, 300, 10)),
+        *((step, 1 / step) for step in range(300, 600, 10)),
+    ]
     assert run.curves["acc/train"] == [(step, float(step)) for step in range(0, 300, 10)]
     assert set(run.curves) == {"train_loss", "acc/train"}
     assert (run.summary["test_accuracy"], run.summary["long"], run.summary["status"]) == (0.5, LONG, "finished")
@@ -49,12 +50,12 @@ def test_a_run_is_read_as_it_was_recorded(written):
 
 def test_a_run_that_failed_is_told_from_one_that_finished(tmp_path, monkeypatch):
     start(tmp_path, monkeypatch).finish("failed")
-    (path,) = tmp_path.glob("wandb/" + reader.FOLDERS)
+    (path,) = tmp_path.glob("wandb/" + reader.FILES)
     assert reader.read(path).status == "failed"
 
 
 @pytest.mark.parametrize("rest", range(reader.FRAGMENT.size))
-def test_a_rest_of_a_block_that_is_too_short_is_passed_over(tmp_path, rest):
+def test_padding_at_the_end_of_a_block_is_skipped(tmp_path, rest):
     from wandb.proto import wandb_internal_pb2 as proto
 
     def framed(record):
@@ -85,7 +86,7 @@ def test_an_altered_byte_is_found(file, at):
     assert str(file) in str(raised.value)
 
 
-def test_a_run_that_was_killed_has_what_was_whole(file):
+def test_a_killed_run_has_its_complete_records(file):
     content = file.read_bytes()
     file.write_bytes(content[:-2000])
     run = reader.read(file)
@@ -95,7 +96,7 @@ def test_a_run_that_was_killed_has_what_was_whole(file):
 
 
 @pytest.mark.parametrize("content", [b"", b"abc", reader.HEADER, reader.HEADER + bytes(100)])
-def test_what_is_no_run_is_refused(file, content):
+def test_files_without_a_run_are_refused(file, content):
     file.write_bytes(content)
     with pytest.raises(DamagedRunError, match=r"run-\w+\.wandb: damaged"):
         reader.read(file)

@@ -1,4 +1,4 @@
-"""Publishing, up to where an account would be needed: what W&B recorded, what it would be sent, and what is missing."""
+"""Publishing as far as no account is needed: reading W&B's records, the report, artifacts and refusals."""
 
 import http.server
 import json
@@ -15,7 +15,7 @@ from pipeline.results import paths, store
 from pipeline.results.fingerprint import digest
 from pipeline.stages import judge
 from pipeline.study.plan import Plan
-from pipeline.tracking import client, reader, study_runs, upload, wandb_report
+from pipeline.tracking import account, client, reader, sending, study_runs, upload, wandb_report
 
 pytest.importorskip("wandb_workspaces", reason="the extra `publish` of pyproject.toml isn't installed")
 
@@ -24,12 +24,12 @@ RUN = "depth-backprop-hidden2-s0"
 KEY = "0123456789abcdef0123456789abcdef01234567"
 TRAINED = {"settings": "abc", "inputs": {"data/x": "1"}}
 IDENTITY = digest(["train", *TRAINED.values()])
-NOWHERE = "http://127.0.0.1:9"  # the port that discards; nobody listens
+NOWHERE = "http://127.0.0.1:9"  # the discard port, on which nobody listens
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
-    """A place with W&B's offline records of one training, twice, and of the results, as the stages make them."""
+    """A folder with two offline records of one training and one record of the results."""
     place = tmp_path_factory.mktemp("recorded")
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("WANDB_")]:
@@ -38,9 +38,15 @@ def recorded(tmp_path_factory):
         patch.setattr(client, "LONGEST_SECONDS", 100)
         for first, job, identity in ((0, "train", IDENTITY), (40, "train", IDENTITY), (0, "results", "r")):
             tracker = client.start(
-                name=RUN if job == "train" else "results", group="smoke-1", job_type=job, tags=["smoke"],
-                config={"name": RUN}, identity=identity, directory=place / "wandb", limit=100,
-            )  # fmt: skip
+                name=RUN if job == "train" else "results",
+                group="smoke-1",
+                job_type=job,
+                tags=["smoke"],
+                config={"name": RUN},
+                identity=identity,
+                directory=place / "wandb",
+                limit=100,
+            )
             for step in range(first, 60, 20):
                 tracker.log(step, {"loss": 1 / (1 + step)})
             tracker.finish()
@@ -52,7 +58,7 @@ def recorded(tmp_path_factory):
 
 @pytest.fixture
 def place(recorded, tmp_path, monkeypatch):
-    """A copy of it that may be changed, with a study's results that have verdicts, and no key."""
+    """A copy of that folder with a study's results and verdicts, and without a key."""
     shutil.copytree(recorded / "wandb", tmp_path / "wandb", symlinks=True)
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     (tmp_path / "workflow").symlink_to(ROOT / "workflow")
@@ -70,12 +76,15 @@ def place(recorded, tmp_path, monkeypatch):
 
 
 def called(place, *more, **variables):
-    """The command as a user calls it: exit code, and what it said."""
+    """Run the command as a user does; returns its exit code and output."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "pipeline", "publish", "--study", "smoke", *more], cwd=place, text=True,
-        capture_output=True, env={**kept, "PYTHONPATH": str(ROOT), "HOME": str(place / "home"), **variables},
-    )  # fmt: skip
+        [sys.executable, "-P", "-m", "pipeline", "publish", "--study", "smoke", *more],
+        cwd=place,
+        text=True,
+        capture_output=True,
+        env={**kept, "PYTHONPATH": str(ROOT), "HOME": str(place / "home"), **variables},
+    )
     return done.returncode, done.stdout + done.stderr
 
 
@@ -85,15 +94,17 @@ def specification(place, *more):
 
 
 def written(place):
-    """Everything but W&B's own folders of logs and caches, with its content."""
+    """The content of all files except logs and the home folder."""
     return {p: p.read_bytes() for p in place.rglob("*") if p.is_file() and "home" not in p.parts and p.suffix != ".log"}
 
 
 def test_a_record_is_read_as_w_and_b_wrote_it(recorded):
-    runs = [study_runs.read(folder) for folder in sorted((recorded / "wandb").glob("offline-run-*"))]
-    assert [(run.name, run.group, run.job_type, run.begins) for run in runs] == [
-        (RUN, "smoke-1", "train", 0), (RUN, "smoke-1", "train", 40), ("results", "smoke-1", "results", 0),
-    ]  # fmt: skip
+    runs = [study_runs.read_folder(folder) for folder in sorted((recorded / "wandb").glob("offline-run-*"))]
+    assert [(run.name, run.group, run.job_type, run.first_step) for run in runs] == [
+        (RUN, "smoke-1", "train", 0),
+        (RUN, "smoke-1", "train", 40),
+        ("results", "smoke-1", "results", 0),
+    ]
     assert len({run.id for run in runs}) == 2
 
 
@@ -102,7 +113,7 @@ def test_a_file_of_another_kind_is_named(place, content):
     folder = next((place / "wandb").glob("offline-run-20200101*"))
     next(folder.glob("*.wandb")).write_bytes(content)
     with pytest.raises(store.DamagedFileError, match=r"offline-run-20200101.*damaged, not used: found b'"):
-        study_runs.read(folder)
+        study_runs.read_folder(folder)
 
 
 def test_a_file_of_another_run_is_named(place):
@@ -110,10 +121,10 @@ def test_a_file_of_another_run_is_named(place):
     assert first.name[-16:] != last.name[-16:]
     shutil.copy(next(last.glob("*.wandb")), next(first.glob("*.wandb")))
     with pytest.raises(store.DamagedFileError, match=f"expected run {first.name[-16:]}, found {last.name[-16:]}"):
-        study_runs.read(first)
+        study_runs.read_folder(first)
 
 
-def test_of_several_records_of_a_run_the_newest_is_sent_and_a_cut_one_said(place, capsys):
+def test_the_newest_record_of_a_run_is_sent_and_a_truncated_one_reported(place, capsys):
     specification(place)
     lines = capsys.readouterr().out.splitlines()
     (line,) = [line for line in lines if f" train {RUN}" in line]
@@ -123,7 +134,7 @@ def test_of_several_records_of_a_run_the_newest_is_sent_and_a_cut_one_said(place
 
 
 def test_w_and_bs_own_command_would_send_the_same_files(place):
-    folder = study_runs.newest(place / "wandb", client.run_id("train", IDENTITY)).folder
+    folder = study_runs.newest_offline(place / "wandb", client.run_id("train", IDENTITY)).folder
     command = [sys.executable, "-P", "-m", "wandb", "sync", "--dry-run", str(folder)]
     said = subprocess.run(command, capture_output=True, text=True, cwd=place).stderr
     assert "Would sync 1 run(s)" in said
@@ -131,7 +142,7 @@ def test_w_and_bs_own_command_would_send_the_same_files(place):
     assert "20200101" not in said
 
 
-def test_a_run_without_a_record_is_said_and_the_others_go_on(place, capsys):
+def test_a_run_without_a_record_is_reported_and_the_others_are_sent(place, capsys):
     (folder,) = (place / "wandb").glob(f"offline-run-*-{client.run_id('results', 'r')}")
     shutil.rmtree(folder)
     specification(place)
@@ -140,9 +151,9 @@ def test_a_run_without_a_record_is_said_and_the_others_go_on(place, capsys):
     assert "1 of 2 runs are recorded" in said
 
 
-def test_the_mark_of_w_and_bs_command_is_heeded(place, capsys):
-    run = study_runs.newest(place / "wandb", client.run_id("results", "r"))
-    run.mark.touch()
+def test_runs_that_w_and_bs_command_has_marked_count_as_sent(place, capsys):
+    run = study_runs.newest_offline(place / "wandb", client.run_id("results", "r"))
+    run.sync_mark.touch()
     specification(place)
     assert "results results: " in (said := capsys.readouterr().out)
     assert said.count("sent before") == 1
@@ -169,8 +180,10 @@ def test_the_report_has_every_claim_with_its_figures_and_runs(place):
 def test_run_sets_select_by_group_type_name_and_id(place):
     grids = [b["metadata"] for b in specification(place)["blocks"] if b["type"] == "panel-grid"]
     (grid,) = [g for g in grids[:-1] if "learning_curves" in str(g["panelBankSectionConfig"])][:1]
-    results, trainings = [{(f["key"]["section"], f["key"]["name"]): (f["op"], f["value"])
-                           for f in each["filters"]["filters"]} for each in grid["runSets"]]  # fmt: skip
+    results, trainings = [
+        {(f["key"]["section"], f["key"]["name"]): (f["op"], f["value"]) for f in each["filters"]["filters"]}
+        for each in grid["runSets"]
+    ]
     assert results == {("run", "name"): ("=", client.run_id("results", "r"))}
     assert trainings["run", "group"] == ("IN", ["smoke-1"])
     assert trainings["run", "jobType"] == ("=", "train")
@@ -181,7 +194,7 @@ def test_run_sets_select_by_group_type_name_and_id(place):
     assert {each["key"]["name"] for each in everything} == {"group", "jobType"}
 
 
-def test_artifacts_are_shown_with_their_lineage_once_it_is_known_whose(place):
+def test_artifacts_are_shown_with_their_lineage_if_the_entity_is_known(place):
     def panels(content):
         return [json.dumps(block) for block in content["blocks"] if block["type"] == "weave-panel"]
 
@@ -201,7 +214,7 @@ def test_a_dry_run_needs_neither_key_nor_network_and_gives_equal_bytes(place):
     assert KEY not in codes[1][1] + first.decode()
 
 
-def test_verticals_and_line_breaks_break_no_table():
+def test_vertical_bars_and_line_breaks_are_escaped_in_tables():
     assert wandb_report._table(("a", "b"), [("x | y\nz", "``w``")]) == "| a | b |\n| --- | --- |\n| x \\| y z | `w` |"
 
 
@@ -231,7 +244,7 @@ def test_without_a_network_it_says_so_and_hides_the_key(place, netrc):
 
 
 class Refusing(http.server.BaseHTTPRequestHandler):
-    """A server that takes no key, and repeats the one that it was given."""
+    """A server that refuses every key and repeats it in its message."""
 
     def answer(self):
         self.rfile.read(int(self.headers.get("content-length") or 0))
@@ -254,7 +267,7 @@ def refusing():
     server.server_close()
 
 
-def test_a_key_that_the_server_refuses_is_said_before_anything_is_sent(place, refusing):
+def test_a_refused_key_is_reported_before_anything_is_sent(place, refusing):
     before = written(place)
     code, said = called(place, "--entity", "lab", WANDB_BASE_URL=refusing, WANDB_API_KEY=KEY)
     assert code == 2
@@ -263,28 +276,28 @@ def test_a_key_that_the_server_refuses_is_said_before_anything_is_sent(place, re
     assert written(place) == before
 
 
-def test_a_sync_that_did_not_arrive_is_not_taken_for_one_that_did(place, refusing, monkeypatch):
-    """W&B's command ends with exit code 0 all the same: its mark beside the record decides."""
+def test_a_failed_sync_is_recognised(place, refusing, monkeypatch):
+    """W&B's command ends with exit code 0 even then: only its mark beside the record counts."""
     monkeypatch.setenv("WANDB_BASE_URL", refusing)
     monkeypatch.setenv("WANDB_API_KEY", KEY)
-    run = study_runs.newest(place / "wandb", client.run_id("train", IDENTITY))
-    run.mark.touch()
-    with pytest.raises(upload.PublishError, match=f"did not send 1 of 1 runs, such as {RUN}"):
-        upload._sync([run], "lab", "p")
+    run = study_runs.newest_offline(place / "wandb", client.run_id("train", IDENTITY))
+    run.sync_mark.touch()
+    with pytest.raises(account.PublishError, match=f"did not send 1 of 1 runs, such as {RUN}"):
+        sending.sync([run], "lab", "p")
     assert not run.synced
 
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch):
     import socket
 
-    monkeypatch.setattr(upload, "PROBE_SECONDS", 0.2)
+    monkeypatch.setattr(account, "PROBE_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        assert upload.probe(f"http://127.0.0.1:{listening.getsockname()[1]}")
-    assert upload.probe("no address")
+        assert account.probe(f"http://127.0.0.1:{listening.getsockname()[1]}")
+    assert account.probe("no address")
 
 
 def test_a_server_that_refuses_is_there(refusing):
-    assert upload.probe(refusing) is None
+    assert account.probe(refusing) is None
 
 
 def test_without_the_package_it_says_how_to_get_it(place):
@@ -297,33 +310,55 @@ def test_without_the_package_it_says_how_to_get_it(place):
     assert "make setup" in said
 
 
-def test_a_study_without_records_or_verdicts_is_said(place, capsys):
+def test_a_study_without_records_or_verdicts_is_refused(place, capsys):
+    shutil.rmtree(place / "wandb")
+    with pytest.raises(SystemExit):
+        upload.main(["--study", "smoke", "--dry-run"])
+    assert "found no offline record of 2 runs of study 'smoke'" in capsys.readouterr().err
     paths.verdicts("smoke").unlink()
     with pytest.raises(SystemExit) as end:
         upload.main(["--study", "smoke", "--dry-run"])
     assert end.value.code == 2
     assert "verdicts.json: expected the study's results, found none" in capsys.readouterr().err
-    shutil.rmtree(place / "wandb")
-    with pytest.raises(SystemExit):
-        upload.main(["--study", "smoke", "--dry-run"])
-    assert "found no offline record of 2 runs of study 'smoke'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--help"], 0, "--entity"),
+        (["--wrong"], 2, "the following arguments are required: --study"),
+        (["--study", "smok"], 2, "did you mean 'smoke'?"),
+        (["--study", "paper"], 2, "expected the study's results, found none"),
+    ],
+)
+def test_help_and_refusals_load_no_heavy_package(place, arguments, code, message):
+    script = (
+        "import sys\nfrom pipeline.tracking import upload\n"
+        "try: upload.main(sys.argv[1:])\n"
+        "except SystemExit as end: print(end.code, {'torch', 'wandb', 'pandas', 'numpy'} & set(sys.modules))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-P", "-c", script, *arguments]
+    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == f"{code} set()"
+    assert message in done.stdout + done.stderr
 
 
 def test_artifacts_go_by_their_content(place):
     plan = Plan.load("smoke")
-    trainings, results = upload.artifacts("smoke", plan)
+    trainings, results = sending.artifacts("smoke", plan)
     assert set(trainings.manifest.entries) == {f"train/{RUN}/summary.json"}
     assert set(results.manifest.entries) == {"metrics.json", "verdicts.json", "draw/learning_curves.csv"}
-    assert upload.artifacts("smoke", plan)[1].digest == results.digest
+    assert sending.artifacts("smoke", plan)[1].digest == results.digest
     store.write_bytes(paths.drawing("smoke", "learning_curves", "csv"), b"a,b\n1,3\n")
-    assert upload.artifacts("smoke", plan)[1].digest != results.digest
+    assert sending.artifacts("smoke", plan)[1].digest != results.digest
 
 
 def test_an_artifact_of_results_is_recorded_as_the_output_of_its_run(place):
-    """W&B's offline mode has no inputs of runs, so that the lineage's other half is not tried here."""
+    """W&B's offline mode doesn't record inputs of runs, so the other half of the lineage isn't tested here."""
     script = (
-        "import wandb\nfrom pipeline.study.load import load_study\nfrom pipeline.study.plan import Plan\nfrom pipeline.tracking import upload\n"
-        "_, results = upload.artifacts('smoke', Plan.load('smoke'))\n"
+        "import wandb\nfrom pipeline.study.plan import Plan\nfrom pipeline.tracking import sending\n"
+        "_, results = sending.artifacts('smoke', Plan.load('smoke'))\n"
         "with wandb.init(mode='offline', job_type='publish', id='p1', project='p') as run:\n"
         "    run.log_artifact(results)\n"
     )
@@ -345,7 +380,7 @@ def test_an_artifact_of_results_is_recorded_as_the_output_of_its_run(place):
 
 
 class Saved:
-    """What a report is to the code that saves it; a real one needs an account."""
+    """A fake report; saving a real one needs an account."""
 
     entity, project, id = "lab", "p", ""
 
@@ -358,10 +393,10 @@ class Saved:
 
 
 def test_a_report_is_saved_in_the_place_of_the_one_before(place):
-    assert upload._save("smoke", Saved()) == "address/made-for-p"
+    assert sending.save_report("smoke", Saved()) == "address/made-for-p"
     again = Saved()
     again.save = lambda: None  # the server keeps an id that it is given
-    assert upload._save("smoke", again) == "address/made-for-p"
+    assert sending.save_report("smoke", again) == "address/made-for-p"
     elsewhere = Saved()
     elsewhere.project = "q"
-    assert upload._save("smoke", elsewhere) == "address/made-for-q"
+    assert sending.save_report("smoke", elsewhere) == "address/made-for-q"

@@ -1,4 +1,4 @@
-"""Verdicts as readers see them: claims with their parts, and sentences with links."""
+"""Verdicts for readers: claims with their parts, and sentences with links."""
 
 from pipeline.metrics.formatting import Estimate
 from pipeline.verdicts import claim_rows

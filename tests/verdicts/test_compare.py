@@ -1,10 +1,11 @@
-"""The command that compares a run with published values: what it says, and its exit codes."""
+"""The command that compares a run with published values: its output and exit codes."""
 
 import json
 import shutil
 
 import pytest
 
+from pipeline.metrics import formatting
 from pipeline.results import paths, store
 from pipeline.study.plan import Plan
 from pipeline.verdicts import compare, published
@@ -15,7 +16,7 @@ VERDICTS = [{"id": "C1", "verdict": "partly"}, {"id": "C1.a", "verdict": "replic
 
 
 def write(numbers, verdicts, *, settings=None, folder=None):
-    """A run's metrics.json and verdicts.json."""
+    """Write a run's metrics.json and verdicts.json."""
     folder = folder or paths.results("smoke")
     settings = settings or Plan.load("smoke").settings_hash()
     found = {name: {"values": values, "mean": sum(values) / len(values)} for name, values in numbers.items()}
@@ -36,7 +37,7 @@ def place(root, tmp_path, monkeypatch):
 
 @pytest.fixture
 def call(place, capsys):
-    """Call the command; the exit code and what it said."""
+    """A function that calls the command and returns its exit code and output."""
 
     def called(*more):
         code = 0
@@ -65,9 +66,7 @@ def test_what_differs_is_told_and_exits_with_one(call):
     write({**NUMBERS, "y": [1.5]}, VERDICTS)
     code, said = call()
     assert code == 1
-    assert "a/y" in said
-    assert "1.000      1.500" in said
-    assert "one seed" in said
+    assert f"a/y 1.000 1.500 {formatting.MISSING} one seed" in " ".join(said.split())
 
 
 def test_a_changed_verdict_alone_exits_with_one(call):
@@ -75,7 +74,7 @@ def test_a_changed_verdict_alone_exits_with_one(call):
     write(NUMBERS, [VERDICTS[0], {"id": "C1.a", "verdict": "partly"}])
     code, said = call()
     assert code == 1
-    assert "C1.a   replicated, here partly" in said
+    assert "C1.a replicated, here partly" in " ".join(said.split())
     assert "0 differs" in said
 
 

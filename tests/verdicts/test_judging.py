@@ -1,4 +1,4 @@
-"""Verdicts follow from criteria and intervals alone, and the ledger is read as if it were wrong."""
+"""Verdicts follow from criteria and intervals alone; the ledger is parsed strictly."""
 
 import json
 import re
@@ -31,7 +31,7 @@ NAN = float("nan")
 
 
 def found(mean, low, high, n, bootstrap=None):
-    """A measured number with these intervals, whatever its values."""
+    """A measured number with these intervals, which need not fit its values."""
     return Found(np.array([mean]), Interval(mean, low, high, n), bootstrap or (low, high))
 
 
@@ -194,7 +194,7 @@ def test_a_claim_of_one_part_has_its_numbers():
     assert [whole[key] for key in shared] == [part[key] for key in shared]
     assert (whole["id"], whole["claim"]) == ("C1", "x")
     assert whole["criterion"] == "its one part, C1.a: above 0 with both 95 % intervals"
-    assert whole["evidence"] == f"C1.a, {part['evidence'][:-1]}; the algebra is held by tests/test_x.py."
+    assert whole["evidence"] == f"C1.a, {part['evidence'][:-1]}; tests/test_x.py checks the algebra."
 
 
 def test_what_is_not_tested_says_what_it_would_need():

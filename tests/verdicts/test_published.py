@@ -1,4 +1,4 @@
-"""Published values: each ruling, where it begins and ends, and files that hold all of a float."""
+"""Published values: each ruling with its limits, and files that keep every bit of a float."""
 
 import math
 
@@ -46,7 +46,7 @@ def test_the_tolerance_is_half_a_prediction_interval():
 
 
 def test_the_interval_covers_what_it_says(generator):
-    """Of two samples of one normal distribution the means are so near in 95 of 100 cases."""
+    """The means of two samples from one normal distribution differ by no more in 95 of 100 cases."""
     a, b = generator.normal(size=(2, 2000, 3))
     near = [abs(x.mean() - y.mean()) <= tolerance(x.tolist()) for x, y in zip(a, b, strict=True)]
     low, high = distributions.binom.interval(0.9999, len(near), 0.95)
@@ -140,6 +140,25 @@ def test_the_ledger_says_what_claims_rest_on(root):
     ]
     assert set(found["C4.e"]) < set(found["C4"])
     assert found.keys() == {each.id for claim in claims.claims for each in (claim, *claim.parts)}
+
+
+def test_a_study_is_compared_with_what_was_published_of_it(root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    PATH.parent.mkdir()
+    PATH.write_bytes((root / PATH).read_bytes())
+    rows, now = [{"id": "C1", "verdict": "partly"}], metrics({"x": VALUES})
+    published.write(gather(now, rows))
+    assert published.compare_study("small") is None  # there are no results
+    store.write_json(paths.metrics("small"), now)
+    store.write_json(paths.verdicts("small"), rows)
+    found = published.compare_study("small")
+    assert (found.counts[IDENTICAL], found.off, found.changed) == (1, [], [])
+    store.write_json(paths.metrics("small"), metrics({"x": VALUES}, settings="f" * 12))
+    with pytest.raises(published.OtherSettingsError, match="other settings") as error:
+        published.compare_study("small")
+    assert error.value.settings == "0123456789ab"
+    paths.published("small").unlink()
+    assert published.compare_study("small") is None
 
 
 def test_a_file_holds_every_bit_with_a_number_a_line(tmp_path, monkeypatch):

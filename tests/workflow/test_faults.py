@@ -1,7 +1,7 @@
-"""Faults of the machine and of those who use it: a clear message, an exit code, nothing half-written, and it goes on.
+"""Faults of machines and users give a clear message and an exit code, leave no partial file and can be resumed.
 
-Elsewhere: W&B that can't be reached or written (`test_tracking_faults.py`), a run that diverges (`test_workflow.py`),
-mirrors and packages that send something else (`test_sources.py`), kills (`test_kills.py`).
+Other faults are tested elsewhere: W&B that can't be reached or written (`test_client_faults.py`), a run that diverges
+(`test_workflow.py`), mirrors and packages that send something else (`test_sources.py`), kills (`test_kills.py`).
 """
 
 import ast
@@ -43,13 +43,13 @@ def forks(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(forks, tmp_path_factory):
-    """A folder with a whole study."""
+    """A folder with a finished study."""
     return small_study.everything(forks, small_study.write(tmp_path_factory.mktemp("made") / "place"))
 
 
 @pytest.fixture
 def place(made, tmp_path):
-    """A copy of it, to be spoilt."""
+    """A copy of the finished study, which a test may damage."""
     return Path(shutil.copytree(made, tmp_path / "place"))
 
 
@@ -66,7 +66,7 @@ def last_line(said):
 
 
 def whole(place, made):
-    """Is all that has a final name what it is where nothing went wrong, and nothing else left of what was begun?"""
+    """Whether every file under a final name is as in the study without faults, and no partial file is left."""
     expected, found = small_study.final(made), small_study.final(place)
     return found.items() <= expected.items() and not small_study.partial(place / "results")
 
@@ -75,12 +75,12 @@ def complete(place, made):
     return whole(place, made) and small_study.final(place).keys() == small_study.final(made).keys()
 
 
-# --- disks and rights
+# --- disks and permissions
 
 
 @pytest.fixture
 def disk(tmp_path):
-    """Mounts a small disk at a folder."""
+    """A function that mounts a small disk at a folder."""
     mounted = []
 
     def mount(folder, size):
@@ -99,9 +99,9 @@ def disk(tmp_path):
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_disk_that_is_full_of_results_loses_no_training(forks, made, tmp_path, disk):
+def test_a_full_results_disk_loses_no_training(forks, made, tmp_path, disk):
     place = small_study.write(tmp_path / "place")
-    remount = disk(place / "results", "16k")  # room for the history, and not for the models
+    remount = disk(place / "results", "16k")  # enough for the history, not for the models
     code, said = train(forks, place, variables=OFTEN)
     told("disk full while writing results", said, code)
     assert whole(place, made)
@@ -114,7 +114,7 @@ def test_a_disk_that_is_full_of_results_loses_no_training(forks, made, tmp_path,
     assert (place / "results" / STUDY / "train" / RUN / "summary.json").is_file()
 
 
-def test_a_disk_that_is_full_of_checkpoints_keeps_the_last_that_fitted(forks, made, tmp_path, disk):
+def test_a_full_checkpoint_disk_keeps_the_last_checkpoint_that_fitted(forks, made, tmp_path, disk):
     place = small_study.write(tmp_path / "place")
     remount = disk(place / "resume", "44k")  # a checkpoint grows with the history
     code, said = train(forks, place, variables=OFTEN)
@@ -130,7 +130,7 @@ def test_a_disk_that_is_full_of_checkpoints_keeps_the_last_that_fitted(forks, ma
     assert len(small_study.final(place)) == 3
 
 
-def test_a_disk_that_can_only_be_read_is_named_and_what_it_has_stays(forks, made, tmp_path, disk):
+def test_a_read_only_disk_is_named_and_its_files_stay(forks, made, tmp_path, disk):
     place = small_study.write(tmp_path / "place")
     remount = disk(place / "results", "10m")
     shutil.copytree(made / "results", place / "results", dirs_exist_ok=True)
@@ -146,14 +146,14 @@ def test_a_disk_that_can_only_be_read_is_named_and_what_it_has_stays(forks, made
 
 @pytest.fixture
 def open_place(made):
-    """A copy of the study that everybody can reach; pytest's own folders are for one user only."""
+    """A copy of the study that every user can read; pytest's own folders belong to one user."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield Path(shutil.copytree(made, Path(folder, "place")))
 
 
 @pytest.mark.parametrize("folder", [f"results/{STUDY}/represent", "results"])
-def test_without_permission_the_file_is_named_and_what_is_there_stays(forks, made, open_place, folder):
+def test_without_permission_the_file_is_named_and_existing_files_stay(forks, made, open_place, folder):
     (open_place / "said.txt").chmod(0o666)
     shut = [open_place / folder, *(path for path in (open_place / folder).rglob("*") if path.is_dir())]
     for path in shut:
@@ -171,7 +171,7 @@ def test_without_permission_the_file_is_named_and_what_is_there_stays(forks, mad
 # --- damaged files
 
 
-def test_data_that_no_place_has_right_never_appears(forks, tmp_path):
+def test_data_that_every_source_has_wrong_never_appear(forks, tmp_path):
     place = small_study.write(tmp_path / "place")
     (tmp_path / "own").mkdir()
     for name, _ in mnist.FILES:
@@ -185,7 +185,7 @@ def test_data_that_no_place_has_right_never_appears(forks, tmp_path):
     assert list((place / "data" / "mnist").iterdir()) == []
 
 
-def test_data_that_change_on_the_disk_are_not_learned_and_are_fetched_again(forks, tmp_path):
+def test_data_that_change_on_disk_are_not_used_and_can_be_fetched_again(forks, tmp_path):
     place = small_study.write(tmp_path / "place")
     fetch = ("prepare", "--dataset", "digits", "--root", "data/digits")
     assert forks.run(place, *fetch)[0] == 0
@@ -207,46 +207,50 @@ SIMILARITY = ("analyse", "--analysis", "similarity", "--job", PAIR)
 @pytest.mark.parametrize(
     ("file", "maker", "reader"),
     [
-        (f"train/{RUN}/history.parquet", ("train", "--run", RUN), ("analyse", "--analysis", "learning", "--job", "runs")),
+        (
+            f"train/{RUN}/history.parquet",
+            ("train", "--run", RUN),
+            ("analyse", "--analysis", "learning", "--job", "runs"),
+        ),
         (f"checkpoints/{RUN}.safetensors", ("train", "--run", RUN), ("represent", "--run", RUN)),
         (f"represent/{RUN}.safetensors", ("represent", "--run", RUN), SIMILARITY),
         (f"analyse/similarity/{PAIR}.parquet", SIMILARITY, ("summarise",)),
         ("metrics.json", ("summarise",), ("judge",)),
     ],
-)  # fmt: skip
-def test_a_truncated_file_is_named_and_made_again(forks, made, place, file, maker, reader):
+)
+def test_a_truncated_file_is_named_and_can_be_made_again(forks, made, place, file, maker, reader):
     path = place / "results" / STUDY / file
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     code, said = run(forks, place, *reader)
     told("a truncated or changed result", last_line(said), code)
     assert f"results/{STUDY}/{file}: expected " in last_line(said)
     path.unlink()
-    assert whole(place, made), "what was there before is left as it was"
+    assert whole(place, made), "existing files are unchanged"
     for job in (maker, reader):
         code, said = run(forks, place, *job)
         assert code == 0, said
     assert complete(place, made)
 
 
-# --- too little memory, signals, clocks
+# --- memory, signals, clocks
 
 
-def test_too_little_memory_ends_a_job_and_no_other(forks, made, place):
+def test_too_little_memory_ends_only_the_job_that_needs_it(forks, made, place):
     code, said = train(forks, place, WIDE, memory=40 << 20)
     told("not enough memory", last_line(said), code)
-    assert complete(place, made), "nothing of it is there"
+    assert complete(place, made), "the job left nothing"
     assert train(forks, place)[0] == 0
     assert complete(place, made)
 
 
-WRITTEN = 3  # the third operation on a file: its content is there, its name isn't
+WRITTEN = 3  # the third operation on a file: its content is written, its final name is not
 
 
 @pytest.mark.parametrize("job", [job for job in small_study.JOBS if "depth-backprop-s0" not in job], ids="-".join)
-def test_ctrl_c_while_a_stage_writes_leaves_nothing_half(forks, made, place, job):
+def test_ctrl_c_while_a_stage_writes_leaves_no_partial_file(forks, made, place, job):
     code, said = run(forks, place, *job, die=[WRITTEN, signal.SIGINT])
     told("Ctrl-C while a stage runs", last_line(said), code)
-    assert complete(place, made), "what was there before is left as it was"
+    assert complete(place, made), "existing files are unchanged"
     code, said = run(forks, place, *job)
     assert code == 0, said
     assert complete(place, made)
@@ -265,7 +269,7 @@ def test_ctrl_c_in_a_training_leaves_a_checkpoint(forks, tmp_path):
     assert f"SIGINT: stopped; what is needed to go on is in {checkpoint}" in said
     assert small_study.final(place) == {}
     reached = int(store.read_arrays(place / checkpoint, ["step"])["step"])
-    os.utime(place / checkpoint, (FUTURE, FUTURE))  # the clock was wrong, or it is another machine's
+    os.utime(place / checkpoint, (FUTURE, FUTURE))  # as if the clock was wrong or the file came from another machine
     code, said = train(forks, place, LONG)
     assert code == 0
     assert f"{LONG}: going on after step {reached}" in said
@@ -273,7 +277,7 @@ def test_ctrl_c_in_a_training_leaves_a_checkpoint(forks, tmp_path):
 
 
 def test_no_code_reads_a_clock_that_can_be_set():
-    """Time that passes is taken from a clock that only goes forwards; no number and no decision hangs on the date."""
+    """Durations come from a monotonic clock; no number and no decision depends on the date."""
     wrong = {"time", "now", "today", "utcnow", "localtime", "gmtime"}
     for path in sorted((ROOT / "pipeline").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -283,10 +287,10 @@ def test_no_code_reads_a_clock_that_can_be_set():
                 )
 
 
-# --- names and places
+# --- names and folders
 
 
-def test_a_very_long_path_is_as_good_as_a_short_one(forks, made, tmp_path):
+def test_a_very_long_path_gives_the_same_results(forks, made, tmp_path):
     place = small_study.write(tmp_path.joinpath(*["deep" * 50] * 9))
     assert len(str(place)) > 1800
     assert train(forks, place)[0] == 0
@@ -294,7 +298,7 @@ def test_a_very_long_path_is_as_good_as_a_short_one(forks, made, tmp_path):
     assert whole(place, made)
 
 
-def test_a_name_that_is_too_long_for_a_file_is_refused_before_anything_runs():
+def test_a_run_name_too_long_for_a_file_name_is_refused_before_anything_runs():
     settings = small_study.content()
     settings["sweeps"]["depth"]["vary"] = {"network.gain": [1.0 + 10.0**-n for n in range(3)]}
     parse_study(yaml.safe_dump(settings), source="x")
@@ -311,19 +315,23 @@ def test_a_name_that_is_too_long_for_a_file_is_refused_before_anything_runs():
 # --- DVC
 
 
-def test_a_remote_that_is_gone_fails_the_push_and_nothing_else(tmp_path):
-    """With DVC's own command, in a folder without git."""
+def test_a_missing_remote_fails_the_push_and_nothing_else(tmp_path):
+    """Runs DVC itself, in a folder without git."""
     (tmp_path / "place").mkdir()
-    (tmp_path / "remote").write_text("where the remote's folder should be")
+    (tmp_path / "remote").write_text("in place of the remote's folder")
 
     def dvc(*words):
         return small_study.ended(
             subprocess.Popen(
-                [sys.executable, "-m", "dvc", *words], cwd=tmp_path / "place", stdin=subprocess.DEVNULL,
-                env=small_study.environment(DVC_NO_ANALYTICS="1"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                [sys.executable, "-m", "dvc", *words],
+                cwd=tmp_path / "place",
+                stdin=subprocess.DEVNULL,
+                env=small_study.environment(DVC_NO_ANALYTICS="1"),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
                 text=True,
             )
-        )  # fmt: skip
+        )
 
     assert dvc("init", "--no-scm", "-q")[0] == 0
     (tmp_path / "place" / ".dvc" / "config").write_text(
@@ -342,7 +350,7 @@ def test_a_remote_that_is_gone_fails_the_push_and_nothing_else(tmp_path):
     assert any((tmp_path / "remote" / "folder").rglob("*"))
 
 
-# --- Snakemake: the tests below share one folder and go on from one another's state, in their order
+# --- Snakemake: the tests below share one folder; each continues from the state that the previous one left
 
 
 DRAWN = f"results/{STUDY}/draw/learning_curves.svg"
@@ -351,19 +359,19 @@ TRAINED = f"results/{STUDY}/train/{LONG}/summary.json"
 
 @pytest.fixture(scope="module")
 def workflow(tmp_path_factory):
-    """A copied tree in a folder whose name is hard to spell."""
+    """A copy of the tree in a folder with spaces and non-ASCII characters in its name."""
     return small_study.tree(tmp_path_factory.mktemp("workflow") / "Ünï çødé 空")
 
 
 @pytest.fixture(scope="module")
 def stale(workflow):
-    """Two Snakemakes at once on the folder, the second without success, the first killed; what the second said."""
+    """Start two Snakemakes in the folder and kill the first: exit code and output of the second, which is refused."""
     first = small_study.snakemake(workflow, TRAINED, **OFTEN)
     checkpoint, deadline = workflow / "resume" / STUDY / f"{LONG}.safetensors", time.monotonic() + LONGEST_WAIT
     while not checkpoint.exists() and first.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     second = small_study.ended(small_study.snakemake(workflow, TRAINED))
-    assert first.poll() is None, "the first one has to be at work still"
+    assert first.poll() is None, "the first Snakemake must still be running"
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
     return second
@@ -371,7 +379,7 @@ def stale(workflow):
 
 @pytest.fixture(scope="module")
 def unlocked(workflow, stale):
-    """The folder, unlocked and with the run and a figure made, W&B writing offline and secrets in the environment."""
+    """The unlocked folder, in which a run and a figure were made with W&B offline and secrets in the environment."""
     assert small_study.ended(small_study.snakemake(workflow, "--unlock"))[0] == 0
     code, said = small_study.ended(
         small_study.snakemake(workflow, TRAINED, DRAWN, WANDB_MODE="offline", **SECRETS, **OFTEN)
@@ -380,17 +388,17 @@ def unlocked(workflow, stale):
     return workflow
 
 
-def test_a_second_snakemake_is_sent_away_and_told_how_to_take_a_lock_from_a_dead_one(stale):
+def test_a_second_snakemake_is_refused_and_says_how_to_remove_a_stale_lock(stale):
     code, said = stale
     told("a second Snakemake in the same folder", said, code)
 
 
-def test_a_killed_workflow_goes_on_in_the_middle_of_the_run(unlocked):
+def test_a_killed_workflow_resumes_in_the_middle_of_the_run(unlocked):
     told("a job is killed", (unlocked / "logs" / STUDY / "train" / f"{LONG}.log").read_text())
     assert not any((unlocked / "resume").rglob("[!.]*.safetensors"))
 
 
-def test_a_folder_whose_name_is_hard_to_spell_gives_the_same_bytes(unlocked, made):
+def test_a_folder_with_spaces_and_non_ascii_characters_gives_the_same_bytes(unlocked, made):
     expected, found = small_study.final(made), small_study.final(unlocked)
     assert f"{STUDY}/draw/learning_curves.svg" in found
     assert {name: found[name] for name in found if name in expected} == {
@@ -403,7 +411,7 @@ def test_no_secret_of_the_environment_is_written_anywhere(unlocked):
     assert small_study.leaks(unlocked, SECRETS.values()) == []
 
 
-def test_neither_a_date_in_the_future_nor_another_place_makes_anything_stale(unlocked):
+def test_neither_a_date_in_the_future_nor_a_moved_folder_makes_anything_stale(unlocked):
     for path in (unlocked / "results").rglob("history.parquet"):
         os.utime(path, (FUTURE, FUTURE))
     moved = unlocked.rename(unlocked.parent / "elsewhere")

@@ -1,6 +1,6 @@
-"""Nothing is lost when a job is killed: started again, it ends with the bits of one that wasn't.
+"""Nothing is lost when a job is killed: started again, it ends with the same bits as a job that was not killed.
 
-Compared are the bytes of all that a training writes: its history, its models, how it ended, provenance included.
+The tests compare the bytes of everything that a training writes: history, models and summary, including provenance.
 """
 
 import itertools
@@ -27,7 +27,7 @@ LONGEST_WAIT = 120
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder in which no run is ever killed."""
+    """A folder in which no run is killed."""
     return small_study.write(tmp_path_factory.mktemp("whole") / "place")
 
 
@@ -39,7 +39,7 @@ def forks(place):
 
 @pytest.fixture(scope="module")
 def whole(forks, place):
-    """A run's results when nobody kills it, and the seconds that it took; each run is made once."""
+    """A function from a run to its results without a kill and the seconds that it took; each run is made once."""
     made = {}
 
     def ask(run):
@@ -62,12 +62,12 @@ def results(place, run):
 
 
 def kept(place):
-    """The files of unfinished runs, but those that were being written when the kill came."""
+    """The files of unfinished runs, without those that were being written when the kill came."""
     return [name for name in small_study.files(place) if name.startswith("resume") and "/." not in name]
 
 
 def killed(forks, place, run, seconds, *, underway):
-    """Was a training that began here alive when it was killed after so many seconds (from its first checkpoint on)?"""
+    """Kill a training after some seconds, with `underway` counted from its first checkpoint; whether it was alive."""
     pid = forks.start(place, "train", "--study", STUDY, "--run", run, variables=OFTEN)
     given_up = time.monotonic() + LONGEST_WAIT
     while underway and not kept(place) and time.monotonic() < given_up and not results(place, run):
@@ -78,9 +78,9 @@ def killed(forks, place, run, seconds, *, underway):
 
 
 def kill_at_random(forks, whole, tmp_path, run, wanted, *, underway=False):
-    """Kill `wanted` trainings, each at a random moment, and go on; whether each went on from a checkpoint.
+    """Kill `wanted` trainings, each at a random moment, and resume them; whether each resumed from a checkpoint.
 
-    With `underway` none is killed before it has a checkpoint.
+    With `underway`, none is killed before it has a checkpoint.
     """
     expected, seconds = whole(run)
     assert len(expected) == 3
@@ -88,28 +88,26 @@ def kill_at_random(forks, whole, tmp_path, run, wanted, *, underway=False):
     for number, moment in enumerate(moments):
         here, delay = small_study.write(tmp_path / str(number)), moment * seconds
         if killed(forks, here, run, delay, underway=underway):
-            assert results(here, run).items() <= expected.items(), "what has its name is whole"
+            assert results(here, run).items() <= expected.items(), "files under final names are complete"
             code, said = train(forks, here, run)
             assert code == 0, said
             went_on.append("going on after step" in said)
         else:
-            seconds = min(seconds, delay)  # the first one took longer, or the machine had more to do
+            seconds = min(seconds, delay)  # the run without a kill took longer, or the machine was busier
         assert results(here, run) == expected, f"killed after {delay} s"
         assert kept(here) == []
         shutil.rmtree(here)
         if len(went_on) == wanted:
             return went_on
-    raise AssertionError(
-        f"only {len(went_on)} of {len(moments)} trainings were still alive when they were to be killed"
-    )
+    raise AssertionError(f"only {len(went_on)} of {len(moments)} trainings were still alive when they should be killed")
 
 
 def test_killed_at_any_moment_a_run_ends_with_the_same_bits(forks, whole, tmp_path):
     went_on = kill_at_random(forks, whole, tmp_path, RUN, MOMENTS)
-    assert any(went_on), "a kill has to come when there is something to go on from, or this test is of no use"
+    assert any(went_on), "some kills must come after a checkpoint, otherwise this test shows nothing"
 
 
-def test_and_so_does_one_of_twenty_layers(forks, whole, tmp_path):
+def test_killed_at_any_moment_a_run_of_twenty_layers_ends_with_the_same_bits(forks, whole, tmp_path):
     assert all(kill_at_random(forks, whole, tmp_path, DEEP, 3, underway=True))
 
 
@@ -121,12 +119,14 @@ def test_killed_at_every_operation_on_a_file_it_ends_with_the_same_bits(forks, w
         if code == 0:
             break
         assert code == -signal.SIGKILL
-        assert results(here, SHORT).items() <= expected.items(), "what has its name is whole"
+        assert results(here, SHORT).items() <= expected.items(), "files under final names are complete"
         code, said = train(forks, here, SHORT)
         assert code == 0, said
         assert results(here, SHORT) == expected, f"killed at operation {number}"
         assert kept(here) == []
-    written = 3 * 6 + 3 * 5  # at least: three checkpoints and three results, each begun, synced, named and tidied up
+    written = (
+        3 * 6 + 3 * 5
+    )  # at least: three checkpoints and three results, each created, synced, renamed and cleaned up
     assert number > written
 
 
@@ -148,7 +148,7 @@ def test_processes_as_the_workflow_starts_them_can_be_killed_again_and_again(who
         newest = checkpoint if checkpoint.is_file() else checkpoint.with_name(f"{LONG}.previous.safetensors")
         steps.append(int(store.read_arrays(newest, ["step"])["step"]))
         assert results(here, LONG) == {}
-    assert steps == sorted(set(steps)), "each has come further than the one before"
+    assert steps == sorted(set(steps)), "each has got further than the previous one"
     code, said = small_study.ended(small_study.stage(here, "train", "--study", STUDY, "--run", LONG, **OFTEN))
     assert code == 0, said
     assert results(here, LONG) == expected
@@ -178,13 +178,17 @@ def clone(place):
 def start(place, *words):
     local = os.environ.get("PIPELINE_DATA", str(ROOT / "data" / "mnist"))
     return subprocess.Popen(
-        [sys.executable, "-m", "snakemake", *words], cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT,
-        env=small_study.environment(PYTHONPATH="", PIPELINE_DATA=local, **OFTEN), start_new_session=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "snakemake", *words],
+        cwd=place,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+        env=small_study.environment(PYTHONPATH="", PIPELINE_DATA=local, **OFTEN),
+        start_new_session=True,
+    )
 
 
 def numbers(place):
-    """Tables, what figures show, and the verdicts: everything but the clock's and the machine's."""
+    """Tables, numbers of figures and verdicts: everything except times and facts about the machine."""
     found = small_study.final(place)
     tables = {name: store.read_table(place / "results" / name).to_json() for name in found if name.endswith(".parquet")}
     return tables | {name: body for name, body in found.items() if name.endswith((".csv", "verdicts.json"))}
@@ -197,7 +201,7 @@ def test_a_study_that_is_killed_ten_times_ends_with_the_same_verdicts(tmp_path):
     whole, place = clone(tmp_path / "whole"), clone(tmp_path / "killed")
     began = time.monotonic()
     assert start(whole, *SMOKE).wait() == 0
-    injected = kill_a_study(place, (time.monotonic() - began) / (2 * KILLS))  # so that all of them come before its end
+    injected = kill_a_study(place, (time.monotonic() - began) / (2 * KILLS))  # so that all kills come before the end
     assert injected == KILLS
     expected = numbers(whole)
     assert "smoke/verdicts.json" in expected
@@ -205,7 +209,7 @@ def test_a_study_that_is_killed_ten_times_ends_with_the_same_verdicts(tmp_path):
 
 
 def kill_a_study(place, seconds):
-    """Kill Snakemake and its jobs again and again, about every so many seconds, then let it end; how often it was."""
+    """Kill Snakemake and its jobs about every `seconds` seconds, then let it finish; the number of kills."""
     injected, generator = 0, np.random.default_rng(3)
     while injected < KILLS:
         study = start(place, *SMOKE)

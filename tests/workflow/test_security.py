@@ -1,7 +1,7 @@
-"""Nothing that is read runs code, no name leaves its folder or reaches a shell, no secret is written.
+"""Files that are read never run code, names never leave their folder or reach a shell, secrets are never written.
 
-Archives with planted paths and links: `test_sources.py`; secrets in a workflow's folder: `test_faults.py`; in messages:
-`test_tracking_faults.py`.
+Tested elsewhere: archives with planted paths and links (`test_sources.py`), secrets in a workflow's folder
+(`test_faults.py`), secrets in messages (`test_client_faults.py`).
 """
 
 import ast
@@ -23,7 +23,7 @@ import yaml
 from forks import Forks
 from small_study import PAIR, ROOT, RUN, SECRETS, STUDY
 
-from pipeline.pages import report_model
+from pipeline.pages import render, report_model
 from pipeline.results import store
 from pipeline.study import strict_yaml
 from pipeline.study.errors import ConfigError
@@ -39,9 +39,18 @@ RULES = [ROOT / "Snakefile", *sorted((ROOT / "workflow").rglob("*.smk"))]
 UNPICKLING = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "jsonpickle"}
 RUNNING = {"eval", "exec", "compile", "__import__"}
 LOADING = {
-    ("torch", "load"), ("torch", "save"), ("pd", "read_pickle"), ("np", "fromfile"), ("yaml", "unsafe_load"), ("yaml", "full_load"),
-    ("yaml", "load_all"), ("os", "system"), ("os", "popen"), ("subprocess", "getoutput"), ("subprocess", "getstatusoutput"),
-}  # fmt: skip
+    ("torch", "load"),
+    ("torch", "save"),
+    ("pd", "read_pickle"),
+    ("np", "fromfile"),
+    ("yaml", "unsafe_load"),
+    ("yaml", "full_load"),
+    ("yaml", "load_all"),
+    ("os", "system"),
+    ("os", "popen"),
+    ("subprocess", "getoutput"),
+    ("subprocess", "getstatusoutput"),
+}
 NOTED = {
     ("pipeline/members.py", "eval"),
     ("pipeline/study/strict_yaml.py", "yaml.load"),
@@ -49,7 +58,7 @@ NOTED = {
 
 
 def dangers(tree):
-    """What in a module could run code that it reads, or hand text to a shell."""
+    """Everything in a module that could run code from a file or pass text to a shell."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.split(".")[0] in UNPICKLING)
@@ -72,7 +81,7 @@ def _call(node):
             yield f"{name}="
 
 
-def test_no_code_unpickles_evaluates_or_hands_text_to_a_shell():
+def test_no_code_unpickles_evaluates_or_passes_text_to_a_shell():
     found = {
         (path.relative_to(ROOT).as_posix(), danger)
         for path in CODE
@@ -84,15 +93,23 @@ def test_no_code_unpickles_evaluates_or_hands_text_to_a_shell():
 @pytest.mark.parametrize(
     "line",
     [
-        "import pickle", "from joblib import load", "torch.load(p)", "yaml.load(t, Loader=yaml.Loader)", "yaml.unsafe_load(t)",
-        "eval(t)", "subprocess.run(t, shell=True)", "np.load(p, allow_pickle=True)", "os.system(t)", "table.to_pickle(p)",
+        "import pickle",
+        "from joblib import load",
+        "torch.load(p)",
+        "yaml.load(t, Loader=yaml.Loader)",
+        "yaml.unsafe_load(t)",
+        "eval(t)",
+        "subprocess.run(t, shell=True)",
+        "np.load(p, allow_pickle=True)",
+        "os.system(t)",
+        "table.to_pickle(p)",
     ],
-)  # fmt: skip
-def test_and_it_would_be_found(line):
+)
+def test_dangerous_lines_would_be_found(line):
     assert list(dangers(ast.parse(line)))
 
 
-def test_the_loader_of_configs_is_a_safe_one(tmp_path):
+def test_configs_are_read_by_a_safe_loader(tmp_path):
     assert issubclass(strict_yaml.StrictLoader, yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)
     planted = f"title: !!python/object/apply:os.system ['touch {tmp_path}/x']\n"
     with pytest.raises(ConfigError, match="could not determine a constructor"):
@@ -103,9 +120,9 @@ def test_the_loader_of_configs_is_a_safe_one(tmp_path):
     assert not (tmp_path / "x").exists()
 
 
-def test_rules_hand_only_constrained_words_and_logs_to_the_shell():
+def test_rules_pass_only_constrained_words_and_logs_to_the_shell():
     text = "\n".join(path.read_text(encoding="utf-8") for path in RULES)
-    assert not re.search(r"^\s*(run|script|notebook):", text, re.MULTILINE), "a rule calls a stage, nothing else"
+    assert not re.search(r"^\s*(run|script|notebook):", text, re.MULTILINE), "a rule only calls a stage"
     assert not re.search(r"\b(pickle|eval|exec|os\.system)\b", text)
     commands = re.findall(r"shell:\n((?: +\"[^\n]*\"\n)+)", text + "\n")
     assert len(commands) == len(re.findall(r"^rule (?!all|reproduce)\w+:", text, re.MULTILINE))
@@ -123,7 +140,7 @@ MARK = "touched"
 
 
 class Planted:
-    """Unpickled, it makes a file."""
+    """Creates a file when it is unpickled."""
 
     def __reduce__(self):
         return Path.touch, (Path(MARK),)
@@ -144,7 +161,7 @@ def forks(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(forks, tmp_path_factory):
-    """A whole study, made with secrets in the environment, its training recorded by W&B."""
+    """A finished study, made with secrets in the environment, its training recorded by W&B."""
     place = small_study.write(tmp_path_factory.mktemp("made") / "place")
     small_study.everything(forks, place)
     code, said = forks.run(place, "train", "--study", STUDY, "--run", RUN, variables={"WANDB_MODE": "offline"})
@@ -173,7 +190,7 @@ def test_a_planted_pickle_is_refused_by_the_stage_that_reads_it(forks, made, tmp
     assert not list(tmp_path.rglob(MARK))
 
 
-def test_a_pickle_in_place_of_a_checkpoint_to_go_on_from_is_set_aside(forks, made, tmp_path):
+def test_a_pickle_in_place_of_a_checkpoint_is_set_aside(forks, made, tmp_path):
     place = shutil.copytree(made, tmp_path / "place")
     path = place / "resume" / STUDY / f"{RUN}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -199,7 +216,7 @@ WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def places(content, path=()):
-    """Every key and every text in a config: the path of what has it, and whether it is the key."""
+    """Every key and every text of a config: its path, and whether it is a key."""
     for name, value in content.items() if isinstance(content, dict) else enumerate(content):
         if isinstance(content, dict):
             yield (*path, name), True
@@ -210,7 +227,7 @@ def places(content, path=()):
 
 
 def plant(path, key, text):
-    """The small study with `text` in a place."""
+    """The small study with `text` at a path."""
     settings = rich()
     *folders, last = path
     place = settings
@@ -230,27 +247,34 @@ def rich():
     settings["sweeps"] = {name: settings["sweeps"][name] for name in ("depth", "tuned", "short")}
     settings["sweeps"]["short"] |= {"set": {"loss": "mse"}, "vary": {"network.activation": ["relu", "sigmoid"]}}
     settings["analyses"]["again"] = {
-        "analysis": "learning", "sweep": ["depth", "short"], "where": {"method": ["one_sg"]}, "settings": {},
-    }  # fmt: skip
+        "analysis": "learning",
+        "sweep": ["depth", "short"],
+        "where": {"method": ["one_sg"]},
+        "settings": {},
+    }
     settings["figures"]["more"] = {
-        "figure": "learning_curves", "title": "More", "note": "Again.", "tables": {"learning": "again"}, "settings": {},
-    }  # fmt: skip
+        "figure": "learning_curves",
+        "title": "More",
+        "note": "Again.",
+        "tables": {"learning": "again"},
+        "settings": {},
+    }
     return settings
 
 
 def words(study):
-    """Every name of a study that becomes a file's name or a word of a command."""
+    """Every name in a study that becomes a file name or a word of a command."""
     plan = Plan(study, "small")
     yield from (*plan.runs, *plan.cells, *study.analyses, *study.figures, *plan.datasets())
     for name in study.analyses:
         yield from plan.groups(name)
 
 
-FREE = {"title", "label", "note"}  # what readers see; of an entry under `figures`, `title` too
+FREE = {"title", "label", "note"}  # only shown to readers; `title` also in entries under `figures`
 
 
 @pytest.mark.parametrize("text", PLANTED)
-def test_what_is_planted_anywhere_in_a_config_is_refused_or_is_no_name(text):
+def test_text_planted_anywhere_in_a_config_is_refused_or_only_shown(text):
     accepted = set()
     assert len(list(places(rich()))) > 140
     for path, key in places(rich()):
@@ -264,7 +288,7 @@ def test_what_is_planted_anywhere_in_a_config_is_refused_or_is_no_name(text):
     assert accepted <= FREE
 
 
-def test_a_study_is_a_file_of_its_folder_and_its_name_a_word(tmp_path):
+def test_a_study_is_a_file_in_configs_and_its_name_a_word(tmp_path):
     (tmp_path / "configs").mkdir()
     (tmp_path / "x.yaml").write_text(yaml.safe_dump(rich()))
     for name in ("../x", str(tmp_path / "x"), "$(touch x)", "a b", "a;b", "A"):
@@ -276,7 +300,7 @@ def test_a_study_is_a_file_of_its_folder_and_its_name_a_word(tmp_path):
             load_study(name, tmp_path)
 
 
-def test_snakemake_runs_nothing_of_a_planted_label_and_refuses_a_planted_study(tmp_path):
+def test_snakemake_runs_nothing_from_a_planted_label(tmp_path):
     settings = rich()
     settings["methods"]["one_sg"]["label"] = settings["title"] = settings["figures"]["more"]["note"] = (
         "$(touch x); `touch x`"
@@ -294,7 +318,7 @@ SCRIPT = "<script>alert('x')</script>\"' onload=\"alert(1)"
 
 
 def planted(kind):
-    """A value of a type, with a script in every text."""
+    """A value of a type with a script in every text."""
     whole, inside = typing.get_origin(kind) or kind, typing.get_args(kind)
     if whole in (types.UnionType, typing.Union):
         return planted(inside[0])
@@ -311,14 +335,27 @@ def planted(kind):
 
 def verdict(id, **more):
     return {
-        "id": id, "claim": SCRIPT, "source": SCRIPT, "criterion": SCRIPT, "verdict": "partly", "exact": False, "statistic": 1.0,
-        "interval": [0.0, 2.0], "bootstrap": [0.0, 2.0], "n": 3, "holds_corrected": True, "figure": SCRIPT,
-        "evidence": f"{SCRIPT} (figure {SCRIPT}).", "departs": SCRIPT, "needs": SCRIPT, **more,
-    }  # fmt: skip
+        "id": id,
+        "claim": SCRIPT,
+        "source": SCRIPT,
+        "criterion": SCRIPT,
+        "verdict": "partly",
+        "exact": False,
+        "statistic": 1.0,
+        "interval": [0.0, 2.0],
+        "bootstrap": [0.0, 2.0],
+        "n": 3,
+        "holds_corrected": True,
+        "figure": SCRIPT,
+        "evidence": f"{SCRIPT} (figure {SCRIPT}).",
+        "departs": SCRIPT,
+        "needs": SCRIPT,
+        **more,
+    }
 
 
 class Page(html.parser.HTMLParser):
-    """What a page's tags are, and the names of their attributes."""
+    """The names of a page's tags and of their attributes."""
 
     def __init__(self, text):
         super().__init__()
@@ -330,15 +367,14 @@ class Page(html.parser.HTMLParser):
         self.attributes |= {name for name, _ in attributes}
 
 
-def test_whatever_the_report_shows_is_text():
+def test_the_report_escapes_everything_that_it_shows():
     hints = {name: kind for name, kind in typing.get_type_hints(report_model.Report).items() if name != "verdicts"}
     content = {name: planted(kind) for name, kind in hints.items()}
     rows = [verdict(SCRIPT), verdict(f"{SCRIPT}.a"), verdict(f"{SCRIPT}.b")]
     diverged = dataclasses.replace(content["runs"][0], status="diverged")
     finished = dataclasses.replace(content["runs"][0], status="finished", final={"test_accuracy": 0.5})
     content["runs"] += [diverged, finished]
-    template = (ROOT / "pipeline" / "pages" / "templates" / "report.html.j2").read_text()
-    text = report_model.render(report_model.Report(**content, verdicts=rows), template)
+    text = render.report(report_model.Report(**content, verdicts=rows))
     found = Page(text)
     assert "script" not in found.tags
     assert not {name for name in found.attributes if name.startswith("on")}
@@ -359,14 +395,14 @@ def test_a_script_in_a_label_stays_text_in_a_figure(forks, made, tmp_path):
     assert not {name for name in drawn.attributes if name.startswith("on")}
 
 
-# --- secrets, and what is installed
+# --- secrets and installed packages
 
 
-def test_no_secret_is_in_what_a_study_leaves(made):
+def test_a_study_leaves_no_secret_in_any_file(made):
     assert list((made / "wandb").glob("offline-run-*"))
     assert small_study.leaks(made, SECRETS.values()) == []
     (made / "leak.bin").write_bytes(b"\0" + SECRETS["WANDB_API_KEY"].encode() + b"\0")
-    assert small_study.leaks(made, SECRETS.values()) == ["leak.bin"], "and it would be found"
+    assert small_study.leaks(made, SECRETS.values()) == ["leak.bin"], "a secret would be found"
     (made / "leak.bin").unlink()
 
 
@@ -384,7 +420,7 @@ def test_every_package_is_locked_to_one_version_and_by_hash(path):
         assert re.search(r"--hash=sha256:[0-9a-f]{64}\b", entry), entry[:80]
 
 
-def test_what_is_installed_is_checked_by_hash_and_of_one_version():
+def test_installed_packages_are_checked_by_hash_and_have_one_version():
     installs = 0
     for script in (ROOT / "Makefile", *(ROOT / "tools").glob("*.sh")):
         code = "\n".join(

@@ -1,6 +1,6 @@
-"""The whole workflow, for real: Snakemake, DVC and W&B offline, in a copy of the tree.
+"""The whole workflow with Snakemake, DVC and W&B offline, in a copy of the tree.
 
-The tests of this file share one folder and go on from one another's state, in their order.
+The tests share one folder; each continues from the state that the previous one left.
 """
 
 import json
@@ -18,7 +18,7 @@ from pipeline.results import store
 
 @pytest.fixture(scope="module")
 def place(finished, tmp_path_factory):
-    """A copy of the finished study, to be changed by the tests of this file."""
+    """A copy of the finished study, which the tests of this file change."""
     folder = tmp_path_factory.mktemp("workflow") / "clone"
     shutil.copytree(finished, folder, symlinks=True)
     return folder
@@ -30,7 +30,7 @@ def first(place):
     return numbers(place)
 
 
-def test_everything_is_there(place, first):
+def test_all_results_exist(place, first):
     results = place / "results" / "smoke"
     page = (results / "report.html").read_text()
     figures = yaml.safe_load((place / "configs" / "smoke.yaml").read_text())["figures"]
@@ -43,7 +43,7 @@ def test_everything_is_there(place, first):
     assert not list((place / "resume").rglob("*.safetensors"))
 
 
-def test_a_second_time_nothing_runs(place, first):
+def test_nothing_runs_a_second_time(place, first):
     assert "Nothing to be done" in snakemake(place)
 
 
@@ -64,7 +64,7 @@ def test_dvc_shows_a_changed_parameter(place, first):
 
 
 def test_every_training_has_its_offline_run(place, first):
-    """What W&B stored can be read back by its own tool."""
+    """Each training has an offline run, and the ids of tracked runs are among them."""
     runs = list((place / "wandb").glob("offline-run-*"))
     assert len(runs) >= len(list((place / "results" / "smoke" / "train").iterdir())) + 1
     tracked = store.read_json(place / "results" / "smoke" / "tracked.json")
@@ -83,7 +83,7 @@ def test_a_comment_runs_nothing(place, first):
         path.write_text(before)
 
 
-def test_code_that_changes_runs_what_depends_on_it(place, first):
+def test_changed_code_runs_the_jobs_that_depend_on_it(place, first):
     path = place / "pipeline" / "analyses" / "norms.py"
     before = path.read_text()
     path.write_text(before + "\nUNUSED = 1\n")
@@ -95,7 +95,7 @@ def test_code_that_changes_runs_what_depends_on_it(place, first):
         path.write_text(before)
 
 
-def test_one_setting_runs_one_job_and_what_depends_on_it(place, first):
+def test_one_changed_setting_runs_its_jobs_and_those_that_depend_on_them(place, first):
     path = place / "configs" / "smoke.yaml"
     before = path.read_text()
     old = "pwcca, cka, procrustes, rdm_correlation]"
@@ -121,7 +121,7 @@ def test_a_tampered_intermediate_is_noticed(place, first):
     assert "Nothing to be done" in snakemake(place)
 
 
-DUMMY = '''"""Half of what a linear synthetic gradient says: a dummy, to see that one file is enough."""
+DUMMY = '''"""Half of the gradient that arrives: a dummy that shows that one file is enough."""
 
 from torch import nn
 
@@ -143,7 +143,7 @@ def build(units, classes, *, above, generator):
 '''
 
 
-# The sweep of each run that the dummy has, asked in the copy, where alone it stands.
+# Prints the sweep of each run of the dummy; it runs in the copy, since only the copy has the dummy.
 PLANNED = """
 import json
 from pipeline.study.load import load_study
@@ -164,7 +164,7 @@ def test_a_new_estimator_is_one_file_and_one_entry_and_runs_only_what_is_new(pla
     assert set(new) >= {"depth", "tuned", "estimators", "tracking"}
     assert counts["train"] == len(new)
     assert counts["tune"] == 1
-    assert counts["represent"] == 2 + 1  # two seeds of one sweep and one of another, at the depth that is compared
+    assert counts["represent"] == 2 + 1  # two seeds of one sweep and one of another, at the compared depth
     after = numbers(place)
     trained = {name: value for name, value in kept.items() if name.startswith("train/")}
     assert trained.items() <= after.items()

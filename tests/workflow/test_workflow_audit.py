@@ -1,4 +1,4 @@
-"""What the audit finds in a real finished study, each fault planted in a copy of its own."""
+"""What the audit finds in a finished study; each test plants one fault in its own copy."""
 
 import json
 import os
@@ -13,9 +13,19 @@ import pytest
 from pipeline.results import store
 
 COPIED = (
-    "Snakefile", "dvc.yaml", ".dvc", ".dvcignore", "configs", "pipeline", "profiles", "workflow",
-    "published", "requirements.lock", ".snakemake", "results",
-)  # fmt: skip
+    "Snakefile",
+    "dvc.yaml",
+    ".dvc",
+    ".dvcignore",
+    "configs",
+    "pipeline",
+    "profiles",
+    "workflow",
+    "published",
+    "requirements.lock",
+    ".snakemake",
+    "results",
+)
 RESULTS = Path("results/smoke")
 FIGURE = RESULTS / "draw" / "norms.png"
 HISTORY = RESULTS / "train" / "depth-one_sg-hidden4-s0" / "history.parquet"
@@ -24,7 +34,7 @@ COMMIT = "c" * 40
 
 @pytest.fixture
 def place(finished, tmp_path):
-    """A copy of the finished study, without DVC's record of it; its data are those of the study itself."""
+    """A copy of the finished study without dvc.lock; its data are a link to the study's own."""
     for name in COPIED:
         if (finished / name).exists():
             subprocess.run(["cp", "-r", "--reflink=auto", finished / name, tmp_path / name], check=True)
@@ -42,7 +52,7 @@ def call(place, *command):
 
 
 def audited(place, *, code):
-    """The audit's findings as (file, kind), and all that it says."""
+    """The audit's findings as pairs of file and kind, and its whole JSON."""
     done = call(place, sys.executable, "-m", "pipeline", "audit", "--study", "smoke", "--json")
     assert done.returncode == code, done.stdout + done.stderr
     said = json.loads(done.stdout)["smoke"]
@@ -57,14 +67,14 @@ def edit(path, old, new):
 
 
 def flip(path):
-    """Change the last byte, and put the time stamp back."""
+    """Change the last byte and keep the time stamp."""
     before, content = path.stat(), path.read_bytes()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def rewrite(path, **changed):
-    """Write a table anew with a changed provenance."""
+    """Write a table again with changes in its provenance."""
     store.write_table(path, store.read_table(path), {**store.provenance_of(path), **changed})
 
 
@@ -75,7 +85,7 @@ def test_a_clean_study_has_no_findings(place):
     assert not any("of no job" in note for note in said["notes"])
 
 
-# What was audited and how it ended, then whether that took torch.
+# Prints the audit, then its exit code and whether torch was imported.
 UNTORCHED = """
 import sys
 from pipeline.audit import command as audit
@@ -86,7 +96,7 @@ except SystemExit as end:
 """
 
 
-def test_all_studies_are_audited_and_no_torch_is_needed(place):
+def test_all_studies_are_audited_without_importing_torch(place):
     done = call(place, sys.executable, "-c", UNTORCHED)
     lines = done.stdout.splitlines()
     assert lines[0].startswith("smoke: clean; compared: "), done.stderr
@@ -114,7 +124,7 @@ def test_missing_intermediates_are_counted_and_missing_results_are_found(place):
     shutil.rmtree(place / RESULTS / "represent")
     found, said = audited(place, code=0)
     assert found == set()
-    assert any("inputs are not here, not compared" in note for note in said["notes"])
+    assert any("input files are not here and were not compared" in note for note in said["notes"])
     (place / FIGURE).unlink()
     assert audited(place, code=1)[0] == {(str(FIGURE), "missing")}
 
@@ -163,7 +173,7 @@ def test_results_of_two_commits(place):
     assert store.provenance_of(place / RESULTS / "metrics.json")["commit"][:12] in sentence
     done = call(place, sys.executable, "-m", "pipeline", "report", "--study", "smoke")
     assert done.returncode == 0, done.stderr
-    assert "The results are mixed" in (place / RESULTS / "report.html").read_text()
+    assert "The results come from different versions of the code" in (place / RESULTS / "report.html").read_text()
 
 
 def test_two_commits_of_one_code_are_a_note(place):
@@ -183,7 +193,7 @@ def test_a_missing_provenance_and_that_of_another_job(place):
 
 
 def test_an_output_that_was_touched(place):
-    """After a changed setting `snakemake --touch` calls old figures fresh."""
+    """After a setting changed, `snakemake --touch` marks old figures as up to date."""
     edit(place / "configs" / "smoke.yaml", "label: backprop", "label: plain backprop")
     study = ("snakemake", "reproduce", "all", "--config", "study=smoke")
     assert call(place, *study, "--touch").returncode == 0
@@ -220,13 +230,13 @@ def test_outputs_without_a_record(place):
             path.unlink()
     assert audited(place, code=1)[0] == {(str(RESULTS / "verdicts.json"), "no record")}
     shutil.rmtree(records)
-    assert audited(place, code=0)[0] == set(), "those that travelled with the results are taken"
+    assert audited(place, code=0)[0] == set(), "the records that came with the results are used"
     shutil.rmtree(records)
     (place / "published" / "records" / "smoke.json.xz").unlink()
     assert audited(place, code=1)[0] == {(".snakemake/metadata", "no record")}
 
 
-def test_data_that_are_not_what_was_published(place):
+def test_data_that_differ_from_the_published_data(place):
     published = (place / "data").resolve()
     (place / "data").unlink()
     shutil.copytree(published, place / "data")
@@ -237,8 +247,8 @@ def test_data_that_are_not_what_was_published(place):
 
 
 @pytest.mark.parametrize("cache", [True, False])
-def test_a_file_that_is_not_as_in_dvcs_lock(place, cache):
-    """With DVC's cache the file is named, even where its size and its time stamp are the old ones; else its folder."""
+def test_a_file_that_differs_from_dvc_lock(place, cache):
+    """With DVC's cache the file is named, even if its size and time stamp are unchanged; without it, the folder."""
     done = call(place, "dvc", "commit", "-f", "results")
     assert done.returncode == 0, done.stdout + done.stderr
     _, said = audited(place, code=0)

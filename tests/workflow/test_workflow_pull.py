@@ -1,7 +1,7 @@
-"""Results that travel: a clone pulls them, finds nothing to do, and makes again only what it is asked for.
+"""A clone pulls the results, has nothing to run, and makes again only what it is asked for.
 
-One folder is the author's, with the finished study pushed to the remote inside the repository; the reviewers' are clones of it.
-The tests of this file go on from one another's state, in their order.
+The author's folder has the finished study and pushed it to the remote inside the repository; reviewers have clones of
+that folder. Each test continues from the state that the previous one left.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ def reviewer(author, tmp_path_factory):
     return folder
 
 
-def test_what_is_published_is_small_and_has_nothing_large(author):
+def test_the_published_remote_is_small_and_has_no_large_files(author):
     remote = author / "published" / "remote"
     assert 0 < sum(path.stat().st_size for path in remote.rglob("*") if path.is_file()) < LIMIT
     assert not any(path.suffix == ".safetensors" for path in remote.rglob("*"))
@@ -88,7 +88,7 @@ def test_the_second_look_writes_nothing_and_prints_what_was_asked_for_only(revie
     assert written(reviewer) == before
 
 
-def test_after_the_pull_nothing_is_to_be_done(reviewer):
+def test_after_the_pull_nothing_has_to_run(reviewer):
     results = reviewer / "results" / "smoke"
     assert (results / "report.html").is_file()
     assert (reviewer / "published" / "data" / "mnist" / "train-images-idx3-ubyte.xz").is_file()
@@ -102,7 +102,7 @@ def test_after_the_pull_nothing_is_to_be_done(reviewer):
 @pytest.mark.parametrize(
     ("old", "new", "trainings", "others"),
     [
-        # Words that a reader sees, and nothing else.
+        # Text for readers only.
         ("epsilon_tracking: {settings: {}}", 'epsilon_tracking: {title: "Other", settings: {}}', 0, set()),
         ("network.shift: 1.0", "network.shift: 0.9", 2, {"analyse"}),
     ],
@@ -117,11 +117,11 @@ def test_a_changed_setting_runs_only_its_jobs(reviewer, old, new, trainings, oth
     finally:
         path.write_text(before)
     assert counts.pop("train", 0) == trainings
-    assert counts.keys() - others <= {"summarise", "judge", "track", "report"}, "whose page shows the settings"
+    assert counts.keys() - others <= {"summarise", "judge", "track", "report"}, "their pages show the settings"
     assert others <= counts.keys()
 
 
-def test_a_figure_s_source_that_changed_needs_tables_only(reviewer):
+def test_a_changed_figure_needs_tables_only(reviewer):
     path = reviewer / "pipeline" / "figures" / "similarity_maps.py"
     before = path.read_text()
     path.write_text(before + "\nUNUSED = 1\n")
@@ -131,8 +131,8 @@ def test_a_figure_s_source_that_changed_needs_tables_only(reviewer):
         path.write_text(before)
 
 
-def test_a_large_intermediate_that_is_asked_for_is_made_again_from_what_was_pulled(author, reviewer):
-    """Its data come from the pack that travelled: neither a network nor a local copy is there."""
+def test_a_requested_large_file_is_made_again_from_the_pulled_files(author, reviewer):
+    """Its data come from the pulled pack: there is no network and no local copy."""
     wanted = "results/smoke/represent/depth-one_sg-hidden4-s0.safetensors"
     said = call(reviewer, "snakemake", wanted, "--config", "study=smoke", **NO_NETWORK)
     assert ran(said) == {"train": 1, "represent": 1}
@@ -176,7 +176,7 @@ def free_port():
 
 @contextlib.contextmanager
 def server(*command, port, log, **options):
-    """A server of the test's own on loopback, until the block ends."""
+    """A server on loopback that runs until the block ends."""
     with log.open("wb") as said:
         process = subprocess.Popen(command, stdout=said, stderr=said, stdin=subprocess.DEVNULL, **options)
     try:
@@ -222,19 +222,26 @@ def test_large_files_travel_through_ssh(author, tmp_path):
         subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True)
     shutil.copy(tmp_path / "user.pub", tmp_path / "authorized_keys")
     lines = (
-        f"Port {port}", "ListenAddress 127.0.0.1", f"HostKey {tmp_path / 'host'}", f"AuthorizedKeysFile {tmp_path / 'authorized_keys'}",
-        f"PidFile {tmp_path / 'pid'}", "StrictModes no", "UsePAM no", "PasswordAuthentication no", "Subsystem sftp internal-sftp",
-    )  # fmt: skip
+        f"Port {port}",
+        "ListenAddress 127.0.0.1",
+        f"HostKey {tmp_path / 'host'}",
+        f"AuthorizedKeysFile {tmp_path / 'authorized_keys'}",
+        f"PidFile {tmp_path / 'pid'}",
+        "StrictModes no",
+        "UsePAM no",
+        "PasswordAuthentication no",
+        "Subsystem sftp internal-sftp",
+    )
     (tmp_path / "sshd_config").write_text("\n".join(lines) + "\n")
     if os.getuid() == 0:
-        Path("/run/sshd").mkdir(parents=True, exist_ok=True)  # sshd's own demand
+        Path("/run/sshd").mkdir(parents=True, exist_ok=True)  # sshd requires it
     with server(sshd, "-D", "-e", "-f", str(tmp_path / "sshd_config"), port=port, log=tmp_path / "sshd.log"):
         user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
         settings = [("keyfile", str(tmp_path / "user")), ("user", user), ("port", str(port))]
         travel(author, tmp_path / "clone", f"ssh://127.0.0.1{tmp_path}/shelf", settings=settings)
 
 
-def test_a_remote_that_is_gone_is_a_clear_error_and_loses_nothing(author, tmp_path):
+def test_a_missing_remote_is_a_clear_error_and_loses_nothing(author, tmp_path):
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(author), str(clone)], check=True)
     said = call(clone, "dvc", "pull", "large", fails=True)
@@ -243,4 +250,4 @@ def test_a_remote_that_is_gone_is_a_clear_error_and_loses_nothing(author, tmp_pa
     said = call(clone, "dvc", "pull", "results", fails=True)
     assert "published" in said or "missing" in said.lower()
     assert not (clone / "results" / "smoke" / "verdicts.json").exists()
-    assert ran(snakemake(clone, "--dry-run"))["train"] == 40, "without them it can still be computed"
+    assert ran(snakemake(clone, "--dry-run"))["train"] == 40, "everything can still be computed"

@@ -1,4 +1,4 @@
-"""The same numbers again: a part of a finished smoke study, made anew from nothing on one core, to the bit."""
+"""A part of the finished smoke study, made again from nothing on one core, has the same numbers to the bit."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ FIGURES = ("estimators_learning", "capacity", "phase_portrait")
 
 @pytest.fixture(scope="module")
 def again(finished, tmp_path_factory):
-    """The figures and all they need, made on one core in a copy of the tree without results."""
+    """The figures and everything they need, made on one core in a copy of the tree without results."""
     folder = studies.copy_of_the_tree(tmp_path_factory.mktemp("again") / "clone")
     targets = [paths.drawing("smoke", name, "csv").as_posix() for name in FIGURES]
     studies.call(folder, "snakemake", *targets, "--cores", "1", *studies.STUDY, WANDB_MODE="disabled")
@@ -26,13 +26,13 @@ def again(finished, tmp_path_factory):
 
 
 def results(place, pattern):
-    """The files of a study's results that match, by their path in it."""
+    """A study's result files that match a pattern, by their path in the results."""
     folder = place / paths.results("smoke")
     return {path.relative_to(folder).as_posix(): path for path in sorted(folder.glob(pattern))}
 
 
 def test_every_table_is_the_same_to_the_bit(finished, again):
-    """Parquet holds the bits of every float; JSON of a table would round them."""
+    """Compares the bits of the floats in the parquet files; JSON would round them."""
     made, before = results(again, "analyse/**/*.parquet"), results(finished, "analyse/**/*.parquet")
     assert len(made) >= len(FIGURES)
     for name, path in made.items():
@@ -69,7 +69,7 @@ def verify(place, *more):
     return subprocess.run(command, cwd=place, capture_output=True, text=True)
 
 
-def test_a_finished_study_is_what_it_publishes(finished, tmp_path):
+def test_a_finished_study_equals_its_published_values(finished, tmp_path):
     for name in ("configs", "pipeline"):
         shutil.copytree(finished / name, tmp_path / name)
     (tmp_path / paths.results("smoke")).mkdir(parents=True)
@@ -91,7 +91,7 @@ def test_a_finished_study_is_what_it_publishes(finished, tmp_path):
 
 
 def test_the_part_is_small(root, monkeypatch):
-    """What is made anew trains few networks; a wider study would make these tests slow."""
+    """The part trains few networks; more would make these tests slow."""
     monkeypatch.chdir(root)
     plan = Plan.load("smoke")
     runs = {

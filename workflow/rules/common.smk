@@ -17,7 +17,7 @@ sys.path.insert(0, str(workflow.basedir))
 from pipeline.audit import code_versions
 from pipeline.datasets.shared.unpack import unpack
 from pipeline.machine import slurm
-from pipeline.results import leftovers, packed_records, paths, store
+from pipeline.results import leftovers, paths, snakemake_records, store
 from pipeline.study.errors import ConfigError
 from pipeline.study.jobs import STAGES
 from pipeline.study.load import chosen
@@ -47,9 +47,11 @@ config["captions"] = {name: PLAN.caption(name) for name in PLAN.study.figures}
 for dataset in PLAN.datasets():
     unpack(dataset)
 try:
-    packed_records.restore(STUDY)
+    snakemake_records.restore(STUDY)
 except (store.DamagedFileError, OSError) as error:
-    print(f"warning: what was pulled looks stale: {error}", file=sys.stderr)
+    print(f"warning: the pulled results look stale: {error}", file=sys.stderr)
+for (dataset,) in STAGES["prepare"].every(PLAN):
+    snakemake_records.forget_outdated(PLAN.job("prepare", dataset=dataset).outputs, "prepare")
 if workflow.is_main_process:
     for line in code_versions.older(PLAN):
         print(line, file=sys.stderr)

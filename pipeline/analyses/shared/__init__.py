@@ -1,1 +1,1 @@
-"""What several members of the family use."""
+"""Parts of analyses: code that several share, and trainings that need torch."""

@@ -1,7 +1,6 @@
 """The trainings of `artificial_data`, which need torch."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +11,12 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from pipeline import members, random_streams
-from pipeline.learning.gate import Gate, positions
+from pipeline.learning.build import build_gates
 from pipeline.learning.losses import loss
-from pipeline.learning.network import Network
-from pipeline.learning.trainer import Rule, Trainer
+from pipeline.learning.network import Network, Shape
+from pipeline.learning.optimisers import OptimiserSettings
+from pipeline.learning.placement import positions
+from pipeline.learning.trainer import Trainer
 
 CLASSES = 2
 DROPS, DROP_FACTOR = (0.6, 0.85), 0.1  # the rate falls by this factor after these shares of the steps: ours
@@ -23,7 +24,7 @@ BACKPROP = "backprop"
 
 
 @dataclass(frozen=True)
-class Model:
+class ModelSettings:
     """A linear model (no hidden layer) or a deep linear model, and how it is trained."""
 
     hidden: int
@@ -33,16 +34,16 @@ class Model:
 
 
 def draw(name: str, *, samples: int, inputs: int, seed: int) -> tuple[Float[ndarray, "n d"], Int[ndarray, " n"]]:
-    """Inputs and labels of one data set; they depend on what is asked for only."""
+    """Inputs and labels of one data set; they depend on the arguments alone."""
     generator = random_streams.numpy_stream("artificial data", seed, name, inputs)
     x, labels = members.load("datasets", name).draw(samples, inputs=inputs, generator=generator)
     return x.astype(np.float64), labels
 
 
 def methods(estimators: tuple[str, ...] | list[str], *, hidden: int) -> dict[str, tuple[str, list[int]]]:
-    """Backprop, and each estimator at one place and everywhere, where that is not the same: name to (member, places).
+    """Backprop, and each estimator at one place and, if that is more, everywhere: name to (member, places).
 
-    The one place is the middle of the stack; in a model without hidden layers, between output and loss.
+    The one place is the middle of the stack, or between output and loss in a model without hidden layers.
     """
     places = {"one": positions("middle", hidden=hidden), "every": positions("every", hidden=hidden)}
     if hidden == 0:
@@ -54,37 +55,31 @@ def methods(estimators: tuple[str, ...] | list[str], *, hidden: int) -> dict[str
 
 
 def train(
-    model: Model, name: str, x: Float[ndarray, "n d"], labels: Int[ndarray, " n"], method: tuple[str, list[int]], *,
+    model: ModelSettings,
+    name: str,
+    x: Float[ndarray, "n d"],
+    labels: Int[ndarray, " n"],
+    method: tuple[str, list[int]],
+    *,
     seed: int,
-) -> tuple[float, float]:  # fmt: skip
-    """Full-batch training under the loss called `name`: the loss at the start and at the end, NaN if it is no number.
+) -> tuple[float, float]:
+    """Full-batch training under the loss `name`: the loss at the start and at the end; NaN if it is not finite.
 
     All methods start from the same weights, which depend on the seed, the model and the number of inputs.
     """
     stream = random_streams.torch_stream("artificial weights", seed, x.shape[1], model.hidden, model.width)
-    net = Network(
-        x.shape[1], CLASSES, hidden=model.hidden, width=model.width, activation="linear", batch_norm=False, shift=0.0,
-        gain=1.0, generator=stream,
-    ).double()  # fmt: skip
-    drops = tuple(round(share * model.steps) for share in DROPS)
-    rule = Rule("adam", model.rate, drops=drops, drop_factor=DROP_FACTOR)
-    trainer = Trainer(
-        net, _gates(model, *method, seed=seed), loss=name, rule=rule, gate_rule=rule, update="simultaneous"
+    shape = Shape(x.shape[1], CLASSES, hidden=model.hidden, width=model.width, activation="linear", batch_norm=False)
+    net, (member, places) = Network(shape, generator=stream).double(), method
+    gates = build_gates(
+        net,
+        members.load("estimators", member),
+        places,
+        generator=lambda layer: random_streams.torch_stream("artificial estimator", seed, layer),
     )
+    drops = tuple(round(share * model.steps) for share in DROPS)
+    adam = OptimiserSettings("adam", model.rate, drops=drops, drop_factor=DROP_FACTOR)
+    trainer = Trainer(net, gates, loss=name, optimiser=adam, gate_optimiser=adam, update="simultaneous")
     return _run(trainer, torch.from_numpy(x), one_hot(torch.from_numpy(labels), CLASSES).double(), model.steps)
-
-
-def _gates(model: Model, member: str, places: list[int], *, seed: int) -> Mapping[int, Gate]:
-    module = members.load("estimators", member)
-    found = {}
-    for layer in places:
-        units = model.width if layer <= model.hidden else CLASSES
-        above = model.width if layer < model.hidden else CLASSES
-        stream = random_streams.torch_stream("artificial estimator", seed, layer)
-        found[layer] = Gate(
-            module.build(units, CLASSES, above=above, generator=stream).double(), waits_for=module.WAITS_FOR
-        )
-    return found
 
 
 def _run(trainer: Trainer, x: Tensor, y: Tensor, steps: int) -> tuple[float, float]:

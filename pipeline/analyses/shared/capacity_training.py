@@ -10,12 +10,16 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from pipeline import members
-from pipeline.learning.gate import Gate, positions
+from pipeline.learning.build import build_gates
+from pipeline.learning.gate import Gate
 from pipeline.learning.losses import accuracy, loss
-from pipeline.learning.network import Network
-from pipeline.learning.trainer import Rule, Trainer
+from pipeline.learning.network import Network, Shape
+from pipeline.learning.optimisers import OptimiserSettings
+from pipeline.learning.placement import positions
+from pipeline.learning.trainer import Trainer
 
 PLACEMENTS = {"one": "middle", "every": "every"}
+FROZEN = "frozen"
 
 
 @dataclass(frozen=True)
@@ -32,16 +36,23 @@ class Task:
         return self.y.argmax(dim=1)
 
 
-class Nothing(nn.Module):
-    """The estimator of the controls: it says nought, so that what lies below its gate never moves."""
+class Frozen(nn.Module):
+    """The estimator of the controls: it returns zero, so the layers below its gate are never updated."""
+
+    WAITS_FOR = ("h", "y")
 
     def forward(self, h: Float[Tensor, "n units"], y: Float[Tensor, "n classes"]) -> Float[Tensor, "n units"]:
         """Zeros."""
         return torch.zeros_like(h)
 
+    @classmethod
+    def build(cls, units: int, classes: int, *, above: int, generator: torch.Generator) -> nn.Module:
+        """A module without parameters, as a member of the estimators' family builds it; it draws no random number."""
+        return cls()
+
 
 def draw_task(generator: np.random.Generator, *, samples: int, inputs: int, classes: int) -> Task:
-    """Standard normal points; each label is drawn evenly, from a stream of its own."""
+    """Standard normal points; all classes are equally likely, and labels have a random stream of their own."""
     points, labels, weights = generator.spawn(3)
     x = torch.from_numpy(points.standard_normal((samples, inputs), dtype=np.float32))
     y = one_hot(torch.from_numpy(labels.integers(classes, size=samples)), classes).float()
@@ -49,14 +60,23 @@ def draw_task(generator: np.random.Generator, *, samples: int, inputs: int, clas
 
 
 def fit(
-    method: str, task: Task, *, hidden: int, width: int, loss_name: str, steps: int, rate: float, look_every: int,
+    method: str,
+    task: Task,
+    *,
+    hidden: int,
+    width: int,
+    loss_name: str,
+    steps: int,
+    rate: float,
+    look_every: int,
     fitted: float,
-) -> tuple[float, float, float, bool]:  # fmt: skip
+) -> tuple[float, float, float, bool]:
     """Train a net on the whole task at every step.
 
     Returns:
-        The final loss and accuracy (NaN if the loss is not finite), the first step looked at with an accuracy of
-        `fitted` (NaN if none), and whether the loss stopped being finite, which ends the training.
+        The final loss and accuracy (NaN if the loss is not finite); of the steps at which the accuracy is measured, the
+        first with at least `fitted` (NaN if none); and whether the loss became NaN or infinite, which ends the
+        training.
     """
     trainer = build(method, task, hidden=hidden, width=width, loss_name=loss_name, rate=rate)
     fitted_at = math.nan
@@ -74,30 +94,22 @@ def fit(
 
 def build(method: str, task: Task, *, hidden: int, width: int, loss_name: str, rate: float) -> Trainer:
     """A trainer at step 0; the net's weights depend on the task and the shape, not on the method."""
-    inputs, classes = task.x.shape[1], task.y.shape[1]
-    net = Network(
-        inputs, classes, hidden=hidden, width=width, activation="relu", batch_norm=True, shift=0.0, gain=1.0,
-        generator=torch.Generator().manual_seed(task.weights),
-    )  # fmt: skip
-    above = {} if method == "backprop" else gates(method, task, hidden=hidden, width=width)
-    rule = Rule("adam", rate)
-    return Trainer(net, above, loss=loss_name, rule=rule, gate_rule=rule, update="simultaneous")
+    shape = Shape(task.x.shape[1], task.y.shape[1], hidden=hidden, width=width)
+    net = Network(shape, generator=torch.Generator().manual_seed(task.weights))
+    above = {} if method == "backprop" else _gates(method, net, task)
+    adam = OptimiserSettings("adam", rate)
+    return Trainer(net, above, loss=loss_name, optimiser=adam, gate_optimiser=adam, update="simultaneous")
 
 
-def gates(method: str, task: Task, *, hidden: int, width: int) -> dict[int, Gate]:
-    """The gates of `<place>_<estimator>`; without hidden layers, the one that stands on the output."""
+def _gates(method: str, net: Network, task: Task) -> dict[int, Gate]:
+    """The gates of `<place>_<estimator>`; without hidden layers, the one on the output."""
     place, _, name = method.partition("_")
-    classes = task.y.shape[1]
-    found = {}
-    for layer in positions(PLACEMENTS[place], hidden=hidden) or [1]:
-        units, above = (width if number <= hidden else classes for number in (layer, layer + 1))
-        if name == "frozen":
-            found[layer] = Gate(Nothing())
-            continue
-        module = members.load("estimators", name)
-        fresh = torch.Generator().manual_seed(task.weights + layer)
-        found[layer] = Gate(module.build(units, classes, above=above, generator=fresh), waits_for=module.WAITS_FOR)
-    return found
+    return build_gates(
+        net,
+        Frozen if name == FROZEN else members.load("estimators", name),
+        positions(PLACEMENTS[place], hidden=net.shape.hidden) or [1],
+        generator=lambda layer: torch.Generator().manual_seed(task.weights + layer),
+    )
 
 
 def _look(net: Network, task: Task, loss_name: str) -> tuple[float, float]:

@@ -10,15 +10,17 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, one_hot
 
 from pipeline import members
+from pipeline.learning.build import build_gates
 from pipeline.learning.gate import Gate
 from pipeline.learning.losses import loss
-from pipeline.learning.network import ACTIVATIONS, Layer, Network, true_gradients
-from pipeline.learning.trainer import Rule, Trainer
+from pipeline.learning.network import ACTIVATIONS, Layer, Network, Shape, true_gradients
+from pipeline.learning.optimisers import OptimiserSettings
+from pipeline.learning.trainer import Trainer
 
 INPUTS, CLASSES = 5, 3
 RATE = 0.01
-HISTORY = 100  # steps that L-BFGS remembers
-EVALUATIONS = 2  # that L-BFGS may use, for each of its iterations
+HISTORY = 100  # of L-BFGS: steps that it remembers
+EVALUATIONS = 2  # of L-BFGS: the most for each iteration
 TOLERANCE = 1e-30  # of L-BFGS: as far as double precision goes
 
 
@@ -32,10 +34,8 @@ def _setting(
     seed: int, points: int, width: int, *, hidden: int, activation: str = "relu", batch_norm: bool = False
 ) -> tuple[Network, Float[Tensor, "n inputs"], torch.Generator]:
     generator = torch.Generator().manual_seed(seed)
-    net = Network(
-        INPUTS, CLASSES, hidden=hidden, width=width, activation=activation, batch_norm=batch_norm, shift=0.1, gain=1.0,
-        generator=generator,
-    ).double()  # fmt: skip
+    shape = Shape(INPUTS, CLASSES, hidden=hidden, width=width, activation=activation, batch_norm=batch_norm, shift=0.1)
+    net = Network(shape, generator=generator).double()
     return net, torch.randn(points, INPUTS, generator=generator, dtype=torch.float64), generator
 
 
@@ -44,11 +44,16 @@ def _labels(points: int, generator: torch.Generator) -> Float[Tensor, "n k"]:
 
 
 def _fit(net: Network, x: Float[Tensor, "n inputs"], y: Float[Tensor, "n k"], iterations: int) -> float:
-    """Run backprop by L-BFGS, in place; the loss that is left."""
+    """Train by backprop with L-BFGS, in place; returns the loss that is left."""
     search = torch.optim.LBFGS(
-        net.parameters(), max_iter=iterations, max_eval=EVALUATIONS * iterations, tolerance_grad=0,
-        tolerance_change=TOLERANCE, history_size=HISTORY, line_search_fn="strong_wolfe",
-    )  # fmt: skip
+        net.parameters(),
+        max_iter=iterations,
+        max_eval=EVALUATIONS * iterations,
+        tolerance_grad=0,
+        tolerance_change=TOLERANCE,
+        history_size=HISTORY,
+        line_search_fn="strong_wolfe",
+    )
 
     def evaluate() -> Tensor:
         search.zero_grad()
@@ -62,7 +67,7 @@ def _fit(net: Network, x: Float[Tensor, "n inputs"], y: Float[Tensor, "n k"], it
 
 @dataclass(frozen=True)
 class Solution:
-    """What backprop found on random labels, and where it began."""
+    """What backprop found on random labels, and where it started."""
 
     start: Network
     end: Network
@@ -74,15 +79,11 @@ class Solution:
     def moved(self, estimator: str, steps: int, *, from_start: bool = False) -> float:
         """The largest change of a parameter in SG training with fresh SGs after every hidden layer."""
         net = copy.deepcopy(self.start if from_start else self.end)
-        width, layers = net.weight.shape[1], range(1, len(net.layers) + 1)
         before = [parameter.detach().clone() for parameter in net.parameters()]
-        module, fresh = members.load("estimators", estimator), torch.Generator().manual_seed(self.seed)
-        gates = {
-            layer: Gate(module.build(width, CLASSES, above=width, generator=fresh).double(), waits_for=module.WAITS_FOR)
-            for layer in layers
-        }
-        rule = Rule("sgd", RATE)
-        trainer = Trainer(net, gates, loss="mse", rule=rule, gate_rule=rule, update="simultaneous")
+        module, shared = members.load("estimators", estimator), torch.Generator().manual_seed(self.seed)
+        gates = build_gates(net, module, range(1, net.shape.hidden + 1), generator=lambda layer: shared)
+        sgd = OptimiserSettings("sgd", RATE)
+        trainer = Trainer(net, gates, loss="mse", optimiser=sgd, gate_optimiser=sgd, update="simultaneous")
         for _ in range(steps):
             trainer.update(self.x, self.y)
         pairs = zip(net.parameters(), before, strict=True)
@@ -92,7 +93,7 @@ class Solution:
 def zero_loss(
     seed: int, points: int, width: int, fit: int, *, hidden: int, activation: str, batch_norm: bool
 ) -> Solution:
-    """Backprop on random labels, to as little loss as L-BFGS finds in `fit` iterations."""
+    """Train by backprop on random labels, with `fit` iterations of L-BFGS."""
     net, x, generator = _setting(seed, points, width, hidden=hidden, activation=activation, batch_norm=batch_norm)
     y, start = _labels(points, generator), copy.deepcopy(net)
     return Solution(start=start, end=net, x=x, y=y, left=_fit(net, x, y, fit), seed=seed)
@@ -108,9 +109,8 @@ def closed_form(net: Network) -> nn.Module:
 
 def _zeros(net: Network) -> nn.Module:
     """A fresh linear SG for the last hidden layer; it draws nothing."""
-    width = net.weight.shape[1]
     module = members.load("estimators", "linear_sg")
-    return module.build(width, CLASSES, above=CLASSES, generator=torch.Generator()).double()
+    return module.build(net.shape.width, CLASSES, above=CLASSES, generator=torch.Generator()).double()
 
 
 def exact_sg(seed: int, points: int, width: int, *, hidden: int, activation: str, batch_norm: bool) -> float:
@@ -125,11 +125,11 @@ def exact_sg(seed: int, points: int, width: int, *, hidden: int, activation: str
 def critical_point(
     seed: int, points: int, width: int, fit: int, *, hidden: int, activation: str
 ) -> tuple[float, float]:
-    """Look for a critical point of ordinary training with errors; is it one of the SG system, with the exact SG (C2)?
+    """Search a critical point of ordinary training with errors, and check that the SG system has it too (C2).
 
     Returns:
-        The norm of the loss's gradient where L-BFGS ends, in units of that where it began; and the largest of
-        `residuals` there.
+        The norm of the loss's gradient where L-BFGS ends, in units of that at the start; and the largest of `residuals`
+        there, with the exact SG.
     """
     net, x, generator = _setting(seed, points, width, hidden=hidden, activation=activation)
     y = torch.randn(points, CLASSES, generator=generator, dtype=torch.float64)
@@ -157,9 +157,9 @@ def residuals(
 def _gradients(
     net: Network, x: Float[Tensor, "n inputs"], y: Float[Tensor, "n k"], gate: Gate | None = None
 ) -> list[Tensor]:
-    """What the parameters move along, the hidden layers' first; with a gate after the last of these, if given."""
-    gates = {len(net.layers): gate} if gate else None
-    parameters = [*net.layers.parameters(), net.weight, net.bias]
+    """Gradients of all parameters, the output layer's last; through a gate after the last hidden layer, if given."""
+    gates = {net.shape.hidden: gate} if gate else None
+    parameters = net.parameters_of(range(1, net.shape.hidden + 1), output=True)
     return list(torch.autograd.grad(loss("mse", net(x, mode="train", gates=gates, y=y), y), parameters))
 
 
@@ -179,10 +179,7 @@ def fixed_gates(seed: int, points: int, width: int, estimators: Sequence[str], a
 def _fixed(name: str, seed: int, points: int, width: int, activation: str) -> float:
     net, x, generator = _setting(seed, points, width, hidden=2, activation=activation)
     y, module = _labels(points, generator), members.load("estimators", name)
-    gates = {
-        layer: Gate(module.build(width, CLASSES, above=above, generator=generator).double(), waits_for=module.WAITS_FOR)
-        for layer, above in ((1, width), (2, CLASSES))
-    }
+    gates = build_gates(net, module, [1, 2], generator=lambda layer: generator)
     p = net(x, mode="train", gates=gates, y=y)
     loss("mse", p, y).backward()
     first, second = net.layers

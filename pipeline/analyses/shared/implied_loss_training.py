@@ -1,4 +1,4 @@
-"""The training that `implied_loss` looks at, which needs torch; what it hands out are arrays."""
+"""The trainings of `implied_loss`, which need torch; what they return are arrays."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,15 +14,18 @@ from torch.nn.functional import one_hot
 from pipeline import members
 from pipeline.datasets.shared.splits import Points
 from pipeline.learning import losses
-from pipeline.learning.gate import Gate, positions
-from pipeline.learning.measurements import estimates
-from pipeline.learning.network import Network
-from pipeline.learning.trainer import Rule, Trainer, checkpoint_steps
+from pipeline.learning.build import build_gates
+from pipeline.learning.gate import Gate
+from pipeline.learning.measurements import checkpoint_steps, estimates
+from pipeline.learning.network import Network, Shape
+from pipeline.learning.optimisers import OptimiserSettings
+from pipeline.learning.placement import positions
+from pipeline.learning.trainer import Trainer
 
 
 @dataclass(frozen=True)
-class Setting:
-    """Everything about a training but its points, its loss and its seed; `estimator` is a linear one."""
+class TrainingSettings:
+    """Everything about a training except its points, its loss and its seed; `estimator` is a linear one."""
 
     estimator: str
     hidden: int
@@ -35,7 +38,7 @@ class Setting:
 
 
 class Module(NamedTuple):
-    """A linear SG `SG(h, y) = h A + y B + c`, what it sees, and its cosine with the true gradient."""
+    """A linear SG `SG(h, y) = h A + y B + c`, its input `h`, and its cosine with the true gradient."""
 
     h: Float64[ndarray, "n units"]
     A: Float64[ndarray, "units units"]
@@ -45,7 +48,7 @@ class Module(NamedTuple):
 
 
 class Look(NamedTuple):
-    """A network after `step` updates: each point's loss, the share of right answers, its SGs by layer."""
+    """A network after `step` updates: each point's loss, the accuracy, its SGs by layer."""
 
     step: int
     losses: Float64[ndarray, " n"]
@@ -53,8 +56,8 @@ class Look(NamedTuple):
     modules: dict[int, Module]
 
 
-def follow(points: Points, name: str, seed: int, setting: Setting, *, classes: int) -> Iterator[Look]:
-    """Train on all `points` at once by the loss `name`, SGs from zero, and look at log-spaced steps, the start too."""
+def follow(points: Points, name: str, seed: int, setting: TrainingSettings, *, classes: int) -> Iterator[Look]:
+    """Train on all `points` at once under the loss `name`, SGs from zero; yield the start and log-spaced steps."""
     x, labels = torch.from_numpy(points.inputs), torch.from_numpy(points.labels)
     y = one_hot(labels, classes).float()
     trainer = _trainer(x.shape[1], classes, name, seed, setting)
@@ -66,20 +69,25 @@ def follow(points: Points, name: str, seed: int, setting: Setting, *, classes: i
             trainer.update(x, y)
 
 
-def nearest_look(share: float, setting: Setting) -> int:
-    """The step at which `follow` looks that is the nearest to a share of training."""
+def nearest_look(share: float, setting: TrainingSettings) -> int:
+    """Of the steps that `follow` yields, the one nearest to a share of training."""
     return min(checkpoint_steps(setting.steps, count=setting.looks), key=lambda step: abs(step - share * setting.steps))
 
 
 def look(
-    network: Network, stacked: Mapping[int, Gate], x: Float[Tensor, "n inputs"], y: Float[Tensor, "n k"], name: str, *,
+    network: Network,
+    gates: Mapping[int, Gate],
+    x: Float[Tensor, "n inputs"],
+    y: Float[Tensor, "n k"],
+    name: str,
+    *,
     step: int,
-) -> Look:  # fmt: skip
+) -> Look:
     """The state of a network and its SGs over `x`, with the statistics of that batch; nothing is changed."""
-    cosines = {layer: value for layer, what, value in estimates(network, stacked, x, y, name) if what == "cosine"}
+    cosines = {layer: value for layer, what, value in estimates(network, gates, x, y, name) if what == "cosine"}
     modules, h, below = {}, x, 0
     with torch.no_grad():
-        for layer, gate in sorted(stacked.items()):
+        for layer, gate in sorted(gates.items()):
             h = network.span(h, range(below + 1, layer + 1), mode="measure")
             below = layer
             weights = {key: _array(value) for key, value in gate.estimator.state_dict().items()}
@@ -90,25 +98,22 @@ def look(
 
 
 def each_loss(name: str, p: Float[Tensor, "n k"], y: Float[Tensor, "n k"]) -> Float[Tensor, " n"]:
-    """The loss `name` of each sample: what `n delta` is the gradient of."""
+    """The loss `name` of each sample; `n delta` is its gradient."""
     return torch.vmap(lambda one, target: losses.loss(name, one[None], target[None]))(p, y)
 
 
-def _trainer(inputs: int, classes: int, name: str, seed: int, setting: Setting) -> Trainer:
-    network = Network(
-        inputs, classes, hidden=setting.hidden, width=setting.width, activation="relu", batch_norm=True, shift=0.0,
-        gain=1.0, generator=torch.Generator().manual_seed(seed),
-    )  # fmt: skip
-    module = members.load("estimators", setting.estimator)
-    fresh = torch.Generator()  # a linear SG starts at zero and draws nothing
-    stacked = {
-        layer: Gate(module.build(setting.width, classes, above=setting.width, generator=fresh))
-        for layer in positions(setting.placement, hidden=setting.hidden)
-    }
-    return Trainer(
-        network, stacked, loss=name, rule=Rule("adam", setting.rate), gate_rule=Rule("adam", setting.gate_rate),
-        update="simultaneous",
-    )  # fmt: skip
+def _trainer(inputs: int, classes: int, name: str, seed: int, setting: TrainingSettings) -> Trainer:
+    shape = Shape(inputs, classes, hidden=setting.hidden, width=setting.width)
+    network = Network(shape, generator=torch.Generator().manual_seed(seed))
+    unused = torch.Generator()  # a linear SG starts at zero and draws nothing
+    gates = build_gates(
+        network,
+        members.load("estimators", setting.estimator),
+        positions(setting.placement, hidden=setting.hidden),
+        generator=lambda layer: unused,
+    )
+    adam, gates_adam = OptimiserSettings("adam", setting.rate), OptimiserSettings("adam", setting.gate_rate)
+    return Trainer(network, gates, loss=name, optimiser=adam, gate_optimiser=gates_adam, update="simultaneous")
 
 
 def _array(value: Tensor) -> ndarray:

@@ -1,10 +1,9 @@
-"""What the artificial data sets share: normal inputs, random directions, and how a drawing becomes a data set.
+"""Parts of the artificial data sets: normal inputs, random directions, and the step from drawn points to a data set.
 
-None has files: the same numbers are drawn from a named stream each time (`pipeline.seeds`).
+They have no files: the same numbers are drawn from a named stream each time (`pipeline.random_streams`).
 """
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -14,7 +13,7 @@ from pipeline import random_streams
 from pipeline.datasets.shared.splits import Dataset, Points
 
 CLASSES = 2
-TRAIN, TEST = 4000, 2000  # points: ours
+TRAIN, TEST = 4000, 2000  # number of points: ours
 LICENCE = "none needed: made by this code"
 SOURCE = (
     "this project, after the artificial data of Czarnecki et al.: Understanding Synthetic Gradients and Decoupled"
@@ -28,7 +27,7 @@ def normal(samples: int, *, inputs: int, generator: np.random.Generator) -> Floa
 
 
 def directions(count: int, *, inputs: int, generator: np.random.Generator) -> Float[ndarray, "d count"]:
-    """Random unit vectors at right angles to one another, one a column.
+    """Random orthogonal unit vectors, one per column.
 
     Raises:
         ValueError: if there are fewer inputs than directions.
@@ -39,17 +38,12 @@ def directions(count: int, *, inputs: int, generator: np.random.Generator) -> Fl
 
 
 def points(x: Float[ndarray, "n d"], second: Bool[ndarray, " n"]) -> Points:
-    """The points `x`, of class 1 where `second` says so, else of class 0."""
+    """The points `x`, of class 1 where `second` is true, else of class 0."""
     return Points(x.astype(np.float32), second.astype(np.int64))
 
 
 def dataset(name: str, draw: Callable[..., Points], *, inputs: int) -> Dataset:
-    """The data set that `draw` gives, training and test part from one and the same drawing."""
+    """A data set drawn by `draw`: training and test points come from the same call."""
     generator = random_streams.numpy_stream("artificial data set", name, inputs)
     x, labels = draw(TRAIN + TEST, inputs=inputs, generator=generator)
     return Dataset(Points(x[:TRAIN], labels[:TRAIN]), Points(x[TRAIN:], labels[TRAIN:]), CLASSES)
-
-
-def nothing_to_fetch(root: Path) -> list[str]:
-    """What `fetch` says of data that are drawn."""
-    return [f"{root}: nothing to fetch, the data are drawn when they are loaded"]

@@ -1,4 +1,4 @@
-"""Get a data set's files from the first place that has them; none gets its name before its sha256 is right."""
+"""Fetch a data set's files from the first source that has them; only a file with the right sha256 is kept."""
 
 import gzip
 import hashlib
@@ -13,42 +13,44 @@ from typing import Protocol
 
 from pipeline.results import store
 
-MAX_BYTES = 64 << 20  # of one file, decompressed; MNIST's largest has 47 MB
+MAX_BYTES = 64 << 20  # of one decompressed file; MNIST's largest has 47 MB
 BLOCK = 1 << 20
-OPENERS = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\x00": lzma.open}  # by the bytes with which a packed file begins
-# What can go wrong in reading from a source. Anything else is a mistake of ours and is not swallowed.
+OPENERS = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\x00": lzma.open}  # by the first bytes of a compressed file
+# Errors in reading from a source. Any other error is a bug and is not caught.
 READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, http.client.HTTPException)
 
 
 class DownloadError(RuntimeError):
-    """The files could not be had; the message lists all that was tried and what to do."""
+    """Files could not be fetched; the message lists what was tried and what to do."""
 
 
 class Source(Protocol):
-    """A place that may have the files. Its `str` names it in reports."""
+    """A place that may have the files. Its `str` names it in messages."""
 
     def read(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, BufferedReader]]:
-        """Offer (name, content) of the wanted files that it has, plain, as gz or as xz; some more than once."""
+        """Yield (name, content) of the wanted files that it has, plain, as gz or as xz; a name may repeat."""
         ...
 
 
 def fetch(root: Path, files: tuple[tuple[str, str], ...], sources: tuple[Source, ...]) -> list[str]:
-    """Make sure that `root` has all files; whatever is missing or damaged is taken from the first source that has it.
+    """Make sure that `root` has all files: take missing and damaged ones from the first source that has them.
 
-    A damaged file is replaced when a good one is there, not before.
+    A damaged file is replaced only once a good one has been read. Without files, nothing is written.
 
     Args:
         root: the folder of the files.
         files: (name, sha256 of the decompressed content) of each.
-        sources: asked in this order, and only while something is missing.
+        sources: tried in this order, and only while a file is missing.
 
     Returns:
         A line for each file that says where it came from.
 
     Raises:
-        DownloadError: if a file can't be had; the others are kept.
-        OSError: if `root` can't be made.
+        DownloadError: if no source has a file; the others are kept.
+        OSError: if `root` can't be created.
     """
+    if not files:
+        return [f"{root}: nothing to fetch, the data are drawn when they are loaded"]
     root.mkdir(parents=True, exist_ok=True)
     missing, done, tried = {}, [], []
     for name, expected in files:
@@ -61,7 +63,7 @@ def fetch(root: Path, files: tuple[tuple[str, str], ...], sources: tuple[Source,
             tried.append(f"{root / name}: damaged: found sha256 {found}, expected {expected}")
     for source in sources:
         if missing:
-            got, faults = _take(source, root, missing)
+            got, faults = take(source, root, missing)
             done += [f"{root / name}: from {source}" for name in got]
             tried += faults
     if missing:
@@ -73,8 +75,8 @@ def fetch(root: Path, files: tuple[tuple[str, str], ...], sources: tuple[Source,
     return done
 
 
-def _take(source: Source, root: Path, missing: dict[str, str]) -> tuple[list[str], list[str]]:
-    """Take from one source what is `missing` and strike it out there; the names got, and what went wrong."""
+def take(source: Source, root: Path, missing: dict[str, str]) -> tuple[list[str], list[str]]:
+    """Take the `missing` files from one source and remove them from there; the names found, and the faults."""
     got, faults, offered = [], [], set()
     try:
         for name, content in source.read(tuple(missing)):
@@ -96,7 +98,7 @@ def _take(source: Source, root: Path, missing: dict[str, str]) -> tuple[list[str
 
 
 def _keep(content: BufferedReader, path: Path, expected: str) -> None:
-    """Write what `content` has, decompressed, if its sha256 is right and it is not too large."""
+    """Decompress `content` and write it, if its sha256 is right and it is not too large."""
     begins = content.peek(max(map(len, OPENERS)))
     plain = next((unpack(content) for magic, unpack in OPENERS.items() if begins.startswith(magic)), content)
     digest, size = hashlib.sha256(), 0
@@ -105,7 +107,7 @@ def _keep(content: BufferedReader, path: Path, expected: str) -> None:
             while block := plain.read(BLOCK):
                 size += len(block)
                 if size > MAX_BYTES:
-                    raise DownloadError(f"found more than {MAX_BYTES} bytes: no file of ours is that large")
+                    raise DownloadError(f"found more than {MAX_BYTES} bytes: no file of a data set is that large")
                 digest.update(block)
                 file.write(block)
         if digest.hexdigest() != expected:

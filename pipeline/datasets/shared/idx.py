@@ -12,22 +12,22 @@ from pipeline.datasets.shared.splits import Dataset, Points
 from pipeline.results import store
 
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
-BYTES = 0x08  # the format's code for unsigned bytes, the only type in use here
+BYTES = 0x08  # the format's code for unsigned bytes, the only type used here
 MAX_AXES = 4
 
 
 def load(root: Path, files: tuple[tuple[str, str], ...], *, peak: int, classes: int) -> Dataset:
-    """The data set whose four idx files lie in `root`.
+    """The data set whose four idx files are in `root`.
 
     Args:
         root: the folder.
         files: (name, sha256) of each.
-        peak: the value of a fully lit pixel, which becomes 1.
+        peak: the largest value of a pixel, which `splits.split` maps to 1.
         classes: number of classes.
 
     Raises:
         FileNotFoundError: if a file is missing.
-        store.DamagedFileError: if a file is not what was published.
+        store.DamagedFileError: if a file differs from the published one.
     """
     train_images, train_labels, test_images, test_labels = (read(root / name, sha256) for name, sha256 in files)
     return Dataset(
@@ -54,10 +54,10 @@ def read(path: Path, sha256: str) -> ndarray:
 
 
 def decode(content: bytes, name: str) -> ndarray:
-    """The array that an idx file's bytes stand for; `name` is for errors.
+    """The array encoded by the bytes of an idx file; `name` is for errors.
 
     Raises:
-        store.DamagedFileError: if they are no idx file of unsigned bytes, or too few or too many.
+        store.DamagedFileError: if they aren't an idx file of unsigned bytes, or too few or too many.
     """
     zeros, kind, axes = struct.unpack(">HBB", content[:4].ljust(4, b"\xff"))
     start = 4 + 4 * axes
@@ -72,7 +72,7 @@ def decode(content: bytes, name: str) -> ndarray:
 
 
 def encode(array: ndarray) -> bytes:
-    """The idx file of an array of unsigned bytes."""
+    """The bytes of an idx file for an array of unsigned bytes."""
     return struct.pack(f">HBB{array.ndim}I", 0, BYTES, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
 
 

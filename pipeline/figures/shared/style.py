@@ -1,4 +1,4 @@
-"""The one style sheet: colours, sizes and how mean and interval are drawn. Not a figure."""
+"""The style of all figures: colours, sizes, panels and axes, and how a mean and its interval are drawn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 import matplotlib as mpl
 
-mpl.use("Agg")  # before pyplot is imported: no screen is needed
+mpl.use("Agg")  # set before pyplot is imported: needs no screen
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,19 +16,19 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.metrics.intervals import interval
-from pipeline.metrics.names import setting
-
-# Okabe and Ito (2008): told apart with every common form of colour blindness. Black is for the first method.
+# Okabe and Ito (2008): distinguishable with all common forms of colour blindness. Black is for the first method.
 COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31")
 DASHES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 HEAT = "viridis"
 DIVERGING = "RdBu_r"  # for values on both sides of zero
+ABSENT = "0.85"  # grey of a map where there is no value
+LOSSES = {"cross_entropy": "log loss", "mse": "MSE"}  # names for readers, in the order shown
+LABELS = {"separable": "separable", "random": "random labels"}  # the same for the labels of the grid
 WIDTH = 7.2  # inches: the report's column
-LEGEND_LETTERS, HANDLE_LETTERS = 104, 8  # how many letters fit beside one another, and what a handle takes of them
+LEGEND_LETTERS, HANDLE_LETTERS = 104, 8  # letters that fit in a row, and the width of a handle in letters
 LABEL_LETTERS = 16  # of a line beside a low panel
-TICKS = 8  # of an axis as wide as the figure
+TICKS = 8  # number on an axis as wide as the figure
 RC = {
     "figure.dpi": 100,
     "savefig.dpi": 160,
@@ -49,7 +49,7 @@ RC = {
 
 @dataclass(frozen=True)
 class Style:
-    """How each method looks, the same in all figures: colour, dash and marker follow from its place in the config."""
+    """The look of each method, the same in all figures. Colour, dash and marker follow from its place in the config."""
 
     methods: dict[str, str]  # label by name, in the order of the config
 
@@ -65,7 +65,7 @@ class Style:
         return COLOURS[self._place(method) % len(COLOURS)]
 
     def dash(self, method: str) -> str:
-        """The method's line style; it changes when the colours begin again."""
+        """The method's line style, which changes when the colours repeat."""
         return DASHES[self._place(method) // len(COLOURS) % len(DASHES)]
 
     def marker(self, method: str) -> str:
@@ -73,26 +73,23 @@ class Style:
         return MARKERS[self._place(method) % len(MARKERS)]
 
     def present(self, found: Sequence[str] | pd.Series) -> list[str]:
-        """Those of the methods that a table has, in the order of the config."""
+        """The methods that occur in `found`, in the order of the config."""
         there = set(found)
         return [method for method in self.methods if method in there]
-
-
-def summarise(table: pd.DataFrame, by: list[str], value: str) -> pd.DataFrame:
-    """Mean, interval and n of `value` over whatever else varies (seeds): columns `by`, mean, low, high, n."""
-    rows = []
-    for group, part in table.groupby(by, sort=True):
-        rows.append((*group, *interval(part[value].to_numpy(dtype=np.float64))))
-    return pd.DataFrame(rows, columns=[*by, "mean", "low", "high", "n"])
 
 
 def band(axes: Axes, curve: pd.DataFrame, x: str, *, style: Style, method: str, markers: bool = False) -> None:
     """Draw a method's mean as a line and its interval as a band; `curve` has columns x, mean, low, high."""
     colour = style.colour(method)
     axes.plot(
-        curve[x], curve["mean"], color=colour, linestyle=style.dash(method), label=style.label(method),
-        marker=style.marker(method) if markers else None, markersize=3.5,
-    )  # fmt: skip
+        curve[x],
+        curve["mean"],
+        color=colour,
+        linestyle=style.dash(method),
+        label=style.label(method),
+        marker=style.marker(method) if markers else None,
+        markersize=3.5,
+    )
     axes.fill_between(curve[x], curve["low"], curve["high"], color=colour, alpha=0.18, linewidth=0)
 
 
@@ -102,50 +99,32 @@ def panels(rows: int, columns: int, *, height: float, **options: Any) -> tuple[F
 
 
 def points(axes: Axes, curve: pd.DataFrame, x: str, *, style: Style, method: str) -> None:
-    """Draw a method's means as unconnected markers with their intervals as bars: for values that make no curve."""
+    """Draw a method's means as unconnected markers with their intervals as bars, for values that aren't a curve."""
     below, above = curve["mean"] - curve["low"], curve["high"] - curve["mean"]
     axes.errorbar(
-        curve[x], curve["mean"], yerr=np.array([below, above]), color=style.colour(method), label=style.label(method),
-        marker=style.marker(method), markersize=4, linestyle="none", elinewidth=1, capsize=2,
-    )  # fmt: skip
-
-
-def by_setting(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The parts of a table that a panel each shows, by title: one a depth, and one a setting if a sweep varies more."""
-    settings = table[["hidden", "varied"]].drop_duplicates().sort_values(["hidden", "varied"])
-    return {
-        setting(hidden, varied): pick(table, hidden=hidden, varied=varied)
-        for hidden, varied in zip(settings["hidden"], settings["varied"], strict=True)
-    }
+        curve[x],
+        curve["mean"],
+        yerr=np.array([below, above]),
+        color=style.colour(method),
+        label=style.label(method),
+        marker=style.marker(method),
+        markersize=4,
+        linestyle="none",
+        elinewidth=1,
+        capsize=2,
+    )
 
 
 def blank(message: str) -> Figure:
-    """A figure that says why there is nothing to see."""
+    """A figure with a message instead of data."""
     figure, axes = panels(1, 1, height=1.2)
     axes[0, 0].set_axis_off()
     axes[0, 0].text(0.5, 0.5, message, ha="center", va="center", transform=axes[0, 0].transAxes)
     return figure
 
 
-def pick(table: pd.DataFrame, **values: object) -> pd.DataFrame:
-    """The rows in which each named column has the given value."""
-    for column, value in values.items():
-        table = table[table[column] == value]
-    return table
-
-
-def wide(table: pd.DataFrame, *, across: str) -> pd.DataFrame:
-    """The numbers of a plane for a reader: a row for each row of it, its `value`s in columns such as `x1=-0.5`.
-
-    A row for each point would repeat the words of all the other columns, and have ten times the bytes.
-    """
-    rows = [column for column in table.columns if column not in (across, "value")]
-    plane = table.set_index([*rows, across])["value"].unstack()
-    return plane.rename(columns=lambda at: f"{across}={at:.5g}").rename_axis(columns=None).reset_index()
-
-
 def legend(figure: Figure, style: Style, *, columns: int = 4) -> None:
-    """One legend above all panels: each label once, methods first and in the order of the config."""
+    """One legend above all panels, with each label once: methods first, in the order of the config."""
     found = {}
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
@@ -159,22 +138,22 @@ def legend(figure: Figure, style: Style, *, columns: int = 4) -> None:
 
 
 def few_ticks(axis: Axis, columns: int) -> None:
-    """Round ticks, as few as fit where `columns` panels share the figure's width."""
+    """Set round ticks, few enough for `columns` panels that share the figure's width."""
     axis.set_major_locator(MaxNLocator(max(2, TICKS // columns), steps=[1, 2, 5, 10]))
 
 
 def layer_ticks(layers: int) -> list[int]:
-    """The first, the last and a few round layers between, far enough apart for their numbers not to touch."""
+    """The first layer, the last and a few round ones between, so far apart that their numbers don't touch."""
     between = MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]).tick_values(1, layers)
     far = [int(tick) for tick in between if min(tick - 1, layers - tick) >= layers / TICKS]
     return sorted({1, *far, layers})
 
 
 def layer_axis(axes: Axes, layers: int, *, output: bool = False) -> None:
-    """An x axis of hidden layers 1 to `layers`; with `output`, the output layer stands beyond them as "out"."""
+    """Set an x axis of hidden layers 1 to `layers`; with `output`, the output layer follows them as "out"."""
     ticks = layer_ticks(layers)
     if output:
-        ticks = [tick for tick in ticks if tick < layers or layers == 1]  # the last number would touch the word
+        ticks = [tick for tick in ticks if tick < layers or layers == 1]  # the last number would touch "out"
         axes.set_xticks([*ticks, layers + 1], [*map(str, ticks), "out"])
     else:
         axes.set_xticks(ticks)

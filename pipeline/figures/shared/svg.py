@@ -1,22 +1,22 @@
-"""Make matplotlib's SVG smaller without a visible change; a third of the bytes of a figure with many markers goes.
+"""Make matplotlib's SVG files smaller without a visible change: by a third for a figure with many markers.
 
-Coordinates keep two digits after the point (a hundredth of a point is a third of a micrometre on paper), markers of one
-line give their common style once, and lines are not indented.
+Coordinates keep two decimals (a hundredth of a point is 3.5 micrometres on paper), the markers of a line share one
+style, and lines are not indented.
 """
 
 import re
 
 DIGITS = 2
-# Where coordinates stand. Scales stay as they are: the outlines of letters are a 64th of what they say.
+# Attributes with coordinates. Scales are left alone, since the outlines of letters are scaled by 1/64.
 PLACES = re.compile(r'(?<= d=")[^"]*|(?<= x=")[^"]*|(?<= y=")[^"]*|(?<=translate\()[^)]*')
 NUMBER = re.compile(r"-?\d+\.\d+")
 MARKERS = re.compile(r"<g([^>]*)>\s*((?:<use [^>]*/>\s*)+)</g>")
 STYLE = re.compile(r' style="([^"]*)"')
-NOT_INHERITED = re.compile(r"(?:^|;)\s*opacity:")  # of a group it would be that of the whole, overlaps included
+NOT_INHERITED = re.compile(r"(?:^|;)\s*opacity:")  # on a group it would apply to the whole, including overlaps
 
 
 def compact(text: str) -> str:
-    """The same picture in fewer bytes."""
+    """The same SVG picture in fewer bytes."""
     text = PLACES.sub(lambda place: NUMBER.sub(_rounded, place.group()), text)
     return re.sub(r"\n\s+", "\n", MARKERS.sub(_style_once, text))
 

@@ -1,6 +1,6 @@
-"""Factorisations of a layer's activations that the similarity measures share, dissimilarities, and the null.
+"""Factors of a layer's activations, dissimilarities of its samples, and the permutation null of a measure.
 
-A layer is factorised once; every comparison with another layer is then one product of two cached matrices.
+A layer is factorised once. Each comparison with another layer is then one product of two cached matrices.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ EPSILON = float(np.finfo(np.float64).eps)
 
 @runtime_checkable
 class Prepared(Protocol):
-    """What a measure makes of a layer, once; rows are samples."""
+    """A layer as a measure prepares it, once for all comparisons; rows are samples."""
 
     @property
     def n(self) -> int:
@@ -25,22 +25,22 @@ class Prepared(Protocol):
 
     @property
     def rank(self) -> int:
-        """How many dimensions the measure sees."""
+        """Number of dimensions that the measure uses."""
         ...
 
     @property
     def cut(self) -> float:
-        """The relative size up to which something counts as zero."""
+        """Relative size up to which a value counts as zero."""
         ...
 
     def permuted(self, rows: Int[ndarray, " n"]) -> "Prepared":
-        """The same layer with its samples in another order, at the price of a copy."""
+        """The same layer with its samples in another order; costs only a copy."""
         ...
 
 
 @dataclass(frozen=True)
 class Factors:
-    """Centred activations as `basis @ diag(scales) @ directions`, without the components that the cut calls zero."""
+    """Centred activations as `basis @ diag(scales) @ directions`, without the components that the cut sets to zero."""
 
     basis: Float[ndarray, "n rank"]  # orthonormal columns
     scales: Float[ndarray, " rank"]  # singular values, descending
@@ -58,21 +58,22 @@ class Factors:
         return len(self.scales)
 
     def permuted(self, rows: Int[ndarray, " n"]) -> "Factors":
-        """The factors of the rows in another order: means and covariances stay, so only the basis changes."""
+        """The factors of the samples in another order: means and covariances stay, so only the basis changes."""
         return replace(self, basis=self.basis[rows])
 
     def leading(self, count: int) -> "Factors":
-        """The `count` components of largest variance."""
+        """The `count` components with the largest variance."""
         return Factors(self.basis[:, :count], self.scales[:count], self.directions[:count], self.cut)
 
 
 def factorise(x: Float[ndarray, "n d"], *, cut: float | None = None) -> Factors:
-    """Centre the columns and decompose, once per layer. Dead, constant and duplicate units lower the rank, no more.
+    """Centre the columns and decompose. Dead, constant and duplicate units only lower the rank.
 
     Args:
-        x: activations in float64. In float32 the small singular values of a trained layer are lost in rounding.
+        x: activations in float64. In float32, rounding hides the small singular values of a trained layer.
         cut: singular values up to `cut` times the largest count as zero; `max(n, d)` times the machine epsilon by
-            default. If the means are larger still, then times their norm: centring leaves rounding noise of that size.
+            default. If the norm of the means is larger than all singular values, it takes the place of the largest:
+            centring leaves rounding noise of that size.
 
     Raises:
         ValueError: if a value is not finite.
@@ -87,7 +88,7 @@ def factorise(x: Float[ndarray, "n d"], *, cut: float | None = None) -> Factors:
 
 
 def check_finite(x: Float[ndarray, "n d"]) -> None:
-    """Refuse what no measure can compare.
+    """Check that a layer's activations can be compared.
 
     Raises:
         ValueError: if `x` has no unit, fewer than two samples, or a value that is not finite.
@@ -100,10 +101,10 @@ def check_finite(x: Float[ndarray, "n d"]) -> None:
 
 
 def check_tall(x: Float[ndarray, "n d"]) -> None:
-    """Refuse data in which every canonical correlation is 1, whatever they are (Kornblith et al. 2019).
+    """Check that there are more samples than units: otherwise all canonical correlations are 1 (Kornblith et al. 2019).
 
     Raises:
-        ValueError: unless there are more samples than units.
+        ValueError: if there are no more samples than units.
     """
     n, d = x.shape
     if n <= d:
@@ -114,7 +115,7 @@ def check_tall(x: Float[ndarray, "n d"]) -> None:
 
 
 def overlap(a: Factors, b: Factors) -> Float[ndarray, "rank_a rank_b"]:
-    """The product of two bases, whose singular values are the canonical correlations (Björck and Golub 1973).
+    """The product of two bases. Its singular values are the canonical correlations (Björck and Golub 1973).
 
     Raises:
         ValueError: if the two have different numbers of samples.
@@ -124,7 +125,7 @@ def overlap(a: Factors, b: Factors) -> Float[ndarray, "rank_a rank_b"]:
 
 
 def check_paired(a: Prepared, b: Prepared) -> None:
-    """Refuse layers that were not measured at the same samples.
+    """Check that two layers have the same number of samples.
 
     Raises:
         ValueError: if the two have different numbers of samples.
@@ -141,10 +142,10 @@ def canonical_correlations(a: Factors, b: Factors) -> Float[ndarray, " count"]:
 
 
 def dissimilarities(x: Float[ndarray, "n d"]) -> Float[ndarray, "n n"]:
-    """Representational dissimilarity matrix (RDM; Kriegeskorte et al. 2008), as C13 has it.
+    """Representational dissimilarity matrix (RDM; Kriegeskorte et al. 2008), as in claim C13.
 
-    1 - Pearson correlation between the activation vectors of each two samples, in [0, 2]. Rows and columns of samples
-    whose units all have the same value are NaN, for no correlation is defined; the diagonal is 0 elsewhere.
+    1 - Pearson correlation between the activation vectors of each pair of samples, in [0, 2]. If all units of a sample
+    have the same value, no correlation is defined and its row and column are NaN. Elsewhere the diagonal is 0.
 
     Raises:
         ValueError: if a value is not finite.
@@ -160,7 +161,7 @@ def dissimilarities(x: Float[ndarray, "n d"]) -> Float[ndarray, "n n"]:
 
 
 def constancy(units: int) -> float:
-    """The deviation, relative to the largest value, up to which a sample's units count as all equal: rounding alone."""
+    """Deviation, relative to the largest value, up to which a sample's units count as equal: the size of rounding."""
     return units * EPSILON
 
 
@@ -172,9 +173,9 @@ def upper(matrix: Float[ndarray, "n n"]) -> Float[ndarray, " pairs"]:
 def permuted_values(
     compare: Callable[[Any, Any], float], a: Prepared, others: Sequence[Prepared], rows: Int[ndarray, "permutations n"]
 ) -> Float[ndarray, "permutations others"]:
-    """What a measure says when the samples of `a` are dealt out anew: its chance level (permutation null).
+    """The measure's chance level (permutation null): its values with the samples of `a` in other orders.
 
-    Nothing is factorised again: a permutation leaves means and covariances as they are.
+    Nothing is factorised again, since a permutation doesn't change means and covariances.
     """
     found = [[compare(shuffled, b) for b in others] for shuffled in map(a.permuted, rows)]
     return np.array(found, dtype=np.float64).reshape(len(rows), len(others))

@@ -1,4 +1,4 @@
-"""What the analyses of similarity share: random orders, and values beside their chance level."""
+"""Parts of the similarity analyses: random orders of samples, and values with their chance level."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ def orders(n: int, permutations: int, generator: np.random.Generator) -> Int[nda
     """Random orders of `n` samples, for the null.
 
     Raises:
-        ValueError: for no permutation: a similarity means nothing without its chance level.
+        ValueError: if there is no permutation, since a similarity means nothing without its chance level.
     """
     if permutations < 1:
         raise ValueError(f"found permutations={permutations}; expected at least 1")
@@ -26,7 +26,7 @@ def orders(n: int, permutations: int, generator: np.random.Generator) -> Int[nda
 def against_chance(
     measure: Any, a: factors.Prepared, others: Sequence[factors.Prepared], rows: Int[ndarray, "permutations n"]
 ) -> Float[ndarray, "others 3"]:
-    """A layer compared with others by one measure: by other, the value, and the mean and the maximum of its null."""
+    """Compare a layer with others by one measure: for each, the value, and the mean and maximum of its null."""
     values = np.array([measure.compare(a, b) for b in others], dtype=np.float64)
     null = factors.permuted_values(measure.compare, a, others, rows)
     return np.column_stack([values, null.mean(axis=0), null.max(axis=0)])

@@ -1,0 +1,55 @@
+"""Tables behind the figures: choose rows, summarise over seeds, and lay out numbers for readers."""
+
+import numpy as np
+import pandas as pd
+
+from pipeline.metrics.intervals import interval
+from pipeline.metrics.names import setting
+
+SUMMARY = ["mean", "low", "high", "n"]  # the columns that `summarise` adds
+NULLS = ["null_mean", "null_high"]  # the columns that `with_nulls` adds
+
+
+def pick(table: pd.DataFrame, **values: object) -> pd.DataFrame:
+    """The rows in which each named column has the given value."""
+    for column, value in values.items():
+        table = table[table[column] == value]
+    return table
+
+
+def summarise(table: pd.DataFrame, by: list[str], value: str) -> pd.DataFrame:
+    """Mean, interval and n of `value` over everything else that varies (seeds): columns `by`, mean, low, high, n."""
+    rows = []
+    for group, part in table.groupby(by, sort=True):
+        rows.append((*group, *interval(part[value].to_numpy(dtype=np.float64))))
+    return pd.DataFrame(rows, columns=[*by, *SUMMARY])
+
+
+def geometric(summary: pd.DataFrame) -> pd.DataFrame:
+    """A summary of decimal logarithms turned back: geometric mean, and the bounds of its interval."""
+    return summary.assign(**{name: 10 ** summary[name] for name in ("mean", "low", "high")})
+
+
+def with_nulls(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Summarise similarities as `summarise` does, and add the mean chance level of each group."""
+    nulls = table.groupby(by, as_index=False)[NULLS].mean()
+    return summarise(table, by, "value").merge(nulls, on=by)
+
+
+def by_setting(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """A table's parts by title, a panel each: one per depth, or one per setting if a sweep varies more than depth."""
+    settings = table[["hidden", "varied"]].drop_duplicates().sort_values(["hidden", "varied"])
+    return {
+        setting(hidden, varied): pick(table, hidden=hidden, varied=varied)
+        for hidden, varied in zip(settings["hidden"], settings["varied"], strict=True)
+    }
+
+
+def wide(table: pd.DataFrame, *, across: str) -> pd.DataFrame:
+    """The values of a plane with one row for each row of the plane, in columns such as `x1=-0.5`.
+
+    One row per point would repeat all other columns and take ten times the bytes.
+    """
+    rows = [column for column in table.columns if column not in (across, "value")]
+    plane = table.set_index([*rows, across])["value"].unstack()
+    return plane.rename(columns=lambda at: f"{across}={at:.5g}").rename_axis(columns=None).reset_index()

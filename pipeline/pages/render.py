@@ -1,0 +1,121 @@
+"""Render the report and the review as HTML. Everything shown is escaped."""
+
+import functools
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup, escape
+
+from pipeline.metrics import formatting
+from pipeline.metrics.formatting import Estimate
+from pipeline.metrics.intervals import interval
+from pipeline.pages import rule_graph, sparklines
+from pipeline.pages.evidence import DIVERGED, FINISHED, MISSING
+from pipeline.pages.report_model import FigureView, Final, Report, RunOutcome
+from pipeline.pages.review_model import Review
+from pipeline.verdicts import claim_rows, criteria
+
+TEMPLATES = Path(__file__).parent / "templates"
+CATEGORIES = ("Learning", "Synthetic gradients", "Representations", "Convergence")
+COLOURS = 8  # in the review's style sheet; further methods have the same colours with dashes
+FEW_DETAILS = 5  # details of a check that the review shows unfolded
+
+
+def report(content: Report) -> str:
+    """The report as a page."""
+    claims = claim_rows.by_claim(content.verdicts)
+    quantities = sorted({name for run in content.runs for name in run.final})
+    page = _environment().get_template("report.html.j2")
+    return page.render(
+        report=content,
+        diverged=[run for run in content.runs if run.status == DIVERGED],
+        missing=[run for run in content.runs if run.status == MISSING],
+        varied=any(run.varied for run in content.runs),
+        figures=by_category(content.figures),
+        quantities=quantities,
+        accuracies=[name for name in quantities if name.endswith("accuracy")],
+        finals=finals(content.runs),
+        claimed={row["id"] for row in content.verdicts},
+        claims_judged=claims,
+        titles={figure.name: figure.title for figure in content.figures},
+        counts=_counts(claims),
+        multiple=_multiple(claims),
+    )
+
+
+def review(content: Review) -> str:
+    """The review as a page."""
+    claims = [claim.judged for claim in content.claims]
+    page = _environment().get_template("review.html.j2")
+    return page.render(
+        review=content,
+        looks={method: f"m{place % COLOURS} d{place // COLOURS}" for place, method in enumerate(content.methods)},
+        counts=_counts(claims),
+        multiple=_multiple(claims),
+        bad=sum(check.good is False for check in content.checks),
+        plot=(sparklines.WIDTH, sparklines.HEIGHT),
+        spark=sparklines.SPARK,
+        size=(rule_graph.WIDTH, rule_graph.HEIGHT),
+        few=FEW_DETAILS,
+    )
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    found = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    numbers = (formatting.number, formatting.mean, formatting.bounds, formatting.duration)
+    texts = (formatting.words, formatting.capitalise, marked)
+    for function in (*numbers, *texts, claim_rows.student, claim_rows.resampled, claim_rows.evidence):
+        found.filters[function.__name__] = function
+    return found
+
+
+def _counts(claims: Sequence[claim_rows.ClaimRows]) -> dict[str, int]:
+    """How many claims have each verdict."""
+    wholes = [claim.whole["verdict"] for claim in claims]
+    return {verdict: wholes.count(verdict) for verdict in criteria.VERDICTS}
+
+
+def _multiple(claims: Sequence[claim_rows.ClaimRows]) -> dict[str, int]:
+    return claim_rows.multiple([part for claim in claims for part in claim.parts])
+
+
+def finals(runs: Sequence[RunOutcome]) -> list[Final]:
+    """Mean, interval and n of every final accuracy, by depth, other varied settings and method."""
+    groups: dict[tuple[int, str, str], list[RunOutcome]] = {}
+    for run in runs:
+        groups.setdefault((run.hidden, run.varied, run.method), []).append(run)
+    return [_final(members) for members in groups.values()]
+
+
+def _final(runs: Sequence[RunOutcome]) -> Final:
+    first, finished = runs[0], [run for run in runs if run.status == FINISHED]
+    names = sorted({name for run in finished for name in run.final if name.endswith("accuracy")})
+    values = {name: [run.final.get(name) for run in finished] for name in names}
+    estimates = {
+        name: Estimate(*interval([math.nan if value is None else value for value in each]))
+        for name, each in values.items()
+    }
+    return Final(first.method, first.hidden, first.varied, len(runs), len(finished), estimates)
+
+
+def by_category(figures: Sequence[FigureView]) -> dict[str, list[FigureView]]:
+    """Figures by category: the known categories in their order, then others in the order of the figures."""
+    names = [*CATEGORIES, *(figure.category for figure in figures)]
+    found = {name: [figure for figure in figures if figure.category == name] for name in dict.fromkeys(names)}
+    return {name: members for name, members in found.items() if members}
+
+
+def marked(text: str) -> Markup:
+    """The text of a docstring or a caption as HTML: text between backticks becomes code, everything is escaped."""
+    plain, *rest = formatting.BACKTICKS.split(text)
+    pairs = zip(rest[::2], rest[1::2], strict=True)
+    return escape(plain) + Markup().join(Markup("<code>{}</code>{}").format(code, after) for code, after in pairs)

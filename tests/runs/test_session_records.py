@@ -1,0 +1,118 @@
+"""What a training session records of its updates: their operations, and how closely the gates track."""
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from sessions import stopped
+
+from pipeline.datasets.shared import splits
+from pipeline.learning.error_bound import batch_loss
+from pipeline.runs.session import Session
+from pipeline.study.load import parse_study
+from pipeline.study.plan import Plan
+
+CLASSES, INPUTS, BATCH, STEPS, EVERY = 3, 6, 20, 25, 10
+TRACKING = ["tracking_error", "tracking_jacobian", "tracking_gradient", "tracking_parameter_error", "tracking_cosine"]
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Three clouds of points, as a data set."""
+    generator = np.random.default_rng(0)
+    centres = generator.normal(size=(CLASSES, INPUTS)) * 2
+
+    def points(n):
+        labels = np.arange(n) % CLASSES
+        return splits.Points((centres[labels] + generator.normal(size=(n, INPUTS))).astype(np.float32), labels)
+
+    return splits.Splits(points(240), points(60), points(60), CLASSES)
+
+
+@pytest.fixture
+def session(root, data):
+    """Makes a short session."""
+
+    def make(method="every_sg", *, log_tracking=True, **changes):
+        content = yaml.safe_load((root / "configs" / "smoke.yaml").read_text())
+        content["analyses"] = content["figures"] = {}
+        content["sweeps"] = {"s": {"methods": [method], "seeds": [0], "set": {}, "vary": {"network.hidden": [2]}}}
+        content["methods"] = {method: content["methods"][method]}
+        content["methods"][method] |= {"sweeps": ["s"], "set": {k.replace("__", "."): v for k, v in changes.items()}}
+        content["training"] |= {"steps": STEPS, "batch": BATCH, "log_every": EVERY}
+        content["training"] |= {"log_points": 50, "log_tracking": log_tracking}
+        run = Plan(parse_study(yaml.safe_dump(content), source="x"), "small").runs[f"s-{method}-hidden2-s0"]
+        return Session(run, data, torch.device("cpu"), lambda step, numbers: None)
+
+    return make
+
+
+def finished(one):
+    one.train(lambda: None)
+    return one.history()
+
+
+def test_tracking_is_recorded_at_every_logged_step_but_the_last_by_gate(session):
+    table = finished(session())
+    for name in TRACKING:
+        rows = table[table["quantity"] == name]
+        assert rows[["step", "layer"]].to_numpy().tolist() == [[s, layer] for s in (0, 10, 20) for layer in (1, 2)]
+        assert np.isfinite(rows["value"]).all()
+    falls = table[table["quantity"] == "tracking_falls"]
+    assert falls[["step", "layer"]].to_numpy().tolist() == [[0, 0], [10, 0], [20, 0]]
+
+
+def test_at_the_zero_start_the_error_is_the_gradient(session):
+    rows = finished(session()).query("step == 0").set_index(["quantity", "layer"])["value"]
+    assert rows["tracking_parameter_error", 1] == rows["tracking_gradient", 1] > 0
+    assert rows["tracking_cosine", 2] == 0
+
+
+@pytest.mark.parametrize("changes", [{}, {"gates__update": "sequential"}, {"gates__target": "true"}])
+def test_tracking_and_counting_change_no_bit(session, changes):
+    a, b = session(**changes), session(log_tracking=False, **changes)
+    with_tracking, without = finished(a), finished(b)
+    kept = ~with_tracking["quantity"].str.startswith("tracking_")
+    assert with_tracking[kept].reset_index(drop=True).equals(without)
+    assert all(np.array_equal(array, b.models[name]) for name, array in a.models.items())
+    c = session(log_tracking=False, **changes)
+    c._count_first = c.trainer.update
+    assert finished(c).equals(without[without["quantity"] != "update_flops"].reset_index(drop=True))
+    assert all(np.array_equal(array, c.models[name]) for name, array in b.models.items())
+
+
+@pytest.mark.parametrize(("rate", "falls"), [(1e-3, 1.0), (1e3, 0.0)])
+def test_falls_says_whether_the_next_update_lowers_its_own_batchs_loss(session, rate, falls):
+    one = session("backprop", optimiser__name="sgd", optimiser__rate=rate, optimiser__drops=[])
+    x, y = (part[one.batches.indices(0)] for part in (one.x, one.y))
+    before = batch_loss(one.trainer.network, x, y, "cross_entropy")
+    value = one._update(x, y)
+    after = batch_loss(one.trainer.network, x, y, "cross_entropy")
+    assert value == pytest.approx(before)
+    assert (after < before) == falls
+    assert (0, 0, "tracking_falls", falls) in one.rows
+
+
+def test_what_is_said_of_an_update_is_no_end_state(session):
+    one = session()
+    finished(one)
+    assert "tracking_falls" not in one.final()
+    assert one.final()["update_flops"] > 0
+
+
+@pytest.mark.parametrize("stop", [1, 10, 13, 20])
+def test_a_resumed_run_has_the_same_records_once(session, stop):
+    whole, first, second = finished(session()), session(), session()
+    second.restore(stopped(first, stop))
+    assert second.trainer.step == stop
+    second.train(lambda: None)
+    assert second.history().equals(whole)
+
+
+def test_the_operations_are_those_of_one_update(session):
+    table = finished(session("backprop", log_tracking=False))
+    rows = table[table["quantity"] == "update_flops"]
+    assert rows[["step", "layer"]].to_numpy().tolist() == [[0, 0]]
+    width = 16
+    products = [2 * BATCH * a * b for a, b in ((INPUTS, width), (width, width), (width, CLASSES))]
+    assert rows["value"].item() == 3 * sum(products) - products[0], "the inputs have no gradient"
