@@ -149,6 +149,8 @@ def test_a_run_learns_from_it_like_from_any_other(name, root):
     content = yaml.safe_load((root / "configs" / "smoke.yaml").read_text())
     content["data"] |= {"dataset": name, "settings": {"inputs": 5}}
     content["analyses"] = content["figures"] = {}
+    content["training"]["optimiser"]["drops"] = content["training"]["gates"]["optimiser"]["drops"] = []
+    content["tuning"]["steps"] = 5
     content["training"] |= {"steps": 10, "log_every": 10, "log_points": 50}
     run = Plan(parse_study(yaml.safe_dump(content), source="x"), "small").runs["depth-one_sg-hidden2-s0"]
     assert paths.raw(name) == []

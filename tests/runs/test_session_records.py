@@ -39,6 +39,7 @@ def session(root, data):
         content["sweeps"] = {"s": {"methods": [method], "seeds": [0], "set": {}, "vary": {"network.hidden": [2]}}}
         content["methods"] = {method: content["methods"][method]}
         content["methods"][method] |= {"sweeps": ["s"], "set": {k.replace("__", "."): v for k, v in changes.items()}}
+        content["training"]["optimiser"]["drops"] = content["training"]["gates"]["optimiser"]["drops"] = []
         content["training"] |= {"steps": STEPS, "batch": BATCH, "log_every": EVERY}
         content["training"] |= {"log_points": 50, "log_tracking": log_tracking}
         run = Plan(parse_study(yaml.safe_dump(content), source="x"), "small").runs[f"s-{method}-hidden2-s0"]
