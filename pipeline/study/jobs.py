@@ -45,6 +45,7 @@ PLUMBING = frozenset(
         "results.paths",
         "results.provenance",
         "runs.checkpoints",
+        "settings_types",
         "study",
         "tracking",
     )
