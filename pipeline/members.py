@@ -8,11 +8,13 @@ import ast
 import difflib
 import functools
 import importlib
-import typing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any, Literal, get_origin
+
+from pipeline import settings_types
 
 PACKAGE = Path(__file__).parent
 FAMILIES = ("analyses", "datasets", "estimators", "figures", "measures")
@@ -97,11 +99,7 @@ def _parse(path: Path) -> ast.Module:
 
 
 def _setting(parameter: ast.arg, default: ast.expr | None) -> Setting:
-    names = {"Literal": typing.Literal, "Any": Any, "__builtins__": {t.__name__: t for t in _PLAIN}}
-    try:
-        kind = eval(ast.unparse(parameter.annotation), names) if parameter.annotation else Any  # noqa: S307 (our source)
-    except NameError:
-        kind = Any
+    kind = _type(parameter.annotation) if parameter.annotation else Any
     if default is None:
         return Setting(kind, required=True, default=UNKNOWN)
     try:
@@ -110,4 +108,43 @@ def _setting(parameter: ast.arg, default: ast.expr | None) -> Setting:
         return Setting(kind, required=False, default=UNKNOWN)
 
 
-_PLAIN = (bool, int, float, str, list, tuple, dict, set)
+def _type(annotation: ast.expr) -> Any:
+    """The type that an annotation names, built from the known names alone; Any for what is not understood."""
+    match annotation:
+        case ast.Constant(value=None):
+            return None
+        case ast.Name(id=name):
+            return NAMED.get(name, Any)
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _type(left) | _type(right)
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=values):
+            return _literal(values)
+        case ast.Subscript(value=ast.Name(id=name), slice=inner) if name in NAMED:
+            return _generic(NAMED[name], inner)
+    return Any
+
+
+def _literal(values: ast.expr) -> Any:
+    try:
+        found = ast.literal_eval(values)
+    except ValueError:
+        return Any
+    return Literal[found]
+
+
+def _generic(kind: Any, inner: ast.expr) -> Any:
+    """`kind[inner]`, such as `tuple[int, ...]`."""
+    parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+    arguments = tuple(... if isinstance(p, ast.Constant) and p.value is ... else _type(p) for p in parts)
+    try:
+        return kind[arguments if isinstance(inner, ast.Tuple) else arguments[0]]
+    except TypeError:  # it takes no such arguments
+        return Any
+
+
+_PLAIN = (bool, int, float, str, list, tuple, dict, set, Sequence)
+# The names that annotations of settings are built from, with what they mean.
+NAMED: Mapping[str, Any] = {
+    **{kind.__name__: kind for kind in _PLAIN},
+    **{name: kind for name, kind in vars(settings_types).items() if get_origin(kind) is Annotated},
+}

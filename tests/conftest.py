@@ -1,6 +1,8 @@
 """Fixtures for all tests, and a hook that checks array shapes in signatures, in tests only."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pipeline  # noqa: F401 (before numpy and torch: it sets their number of threads)
@@ -70,3 +72,24 @@ def finished(tmp_path_factory) -> Path:
             studies.call(folder, "dvc", "repro")
             studies.commit(folder)
     return folder
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A function that mounts a small disk at a folder."""
+    mounted = []
+
+    def mount(folder, size):
+        folder.mkdir(parents=True, exist_ok=True)
+        if sys.platform != "linux" or os.geteuid() != 0:
+            pytest.skip("only root can mount a small disk, on Linux")
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"a small disk can't be mounted here: {done.stderr.strip()}")
+        mounted.append(folder)
+        return lambda options: subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True)
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", str(folder)], check=True)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from pipeline.settings_types import Count, Distinct, Natural, Positive, Several, TwoOrMore
 from pipeline.theory.optima import CONVERGED, optimum
 
 SCOPE = "study"
@@ -29,15 +30,15 @@ CELL = ["dataset", "inputs", "hidden", "loss"]
 def analyse(
     *,
     generator: np.random.Generator,
-    datasets: tuple[str, ...] = ("linearly_separable", "noisy_linear", "xor", "random_labels"),
-    estimators: tuple[str, ...] = ("linear_sg", "sigmoid_sg"),
-    inputs: tuple[int, ...] = (2, 100),
-    hidden: tuple[int, ...] = (0, 10),
-    steps: tuple[int, ...] = (1500, 600),
-    rates: tuple[float, ...] = (0.03, 0.001),
-    width: int = 10,
-    samples: int = 600,
-    seeds: int = 3,
+    datasets: Distinct[str] = ("linearly_separable", "noisy_linear", "xor", "random_labels"),
+    estimators: Distinct[str] = ("linear_sg", "sigmoid_sg"),
+    inputs: Distinct[Count] = (2, 100),
+    hidden: Distinct[Natural] = (0, 10),
+    steps: Several[Count] = (1500, 600),
+    rates: Several[Positive] = (0.03, 0.001),
+    width: TwoOrMore = 10,
+    samples: TwoOrMore = 600,
+    seeds: Count = 3,
 ) -> pd.DataFrame:
     """Train each model on each data set with each method: full batch, Adam.
 

@@ -8,10 +8,14 @@ methods get the same number of steps, so one that doesn't fit may be slow rather
 Departure: the paper's nets, sizes, optimiser and number of steps are not known. All are ours, and so are the controls.
 """
 
+from collections.abc import Sequence
 from itertools import product
+from typing import Literal
 
 import numpy as np
 import pandas as pd
+
+from pipeline.settings_types import Count, Distinct, Natural, Positive, TwoOrMore
 
 SCOPE = "study"
 READS = None
@@ -26,17 +30,17 @@ COLUMNS = ["hidden", "loss", "method", "seed", "train_loss", "accuracy", "fitted
 def analyse(
     *,
     generator: np.random.Generator,
-    seeds: int = 3,
-    depths: tuple[int, ...] = (0, 1, 2, 5, 10, 20, 50),
-    losses: tuple[str, ...] = ("cross_entropy", "mse"),
-    samples: int = 200,
-    inputs: int = 200,
-    classes: int = 10,
-    width: int = 32,
-    steps: int = 600,
-    rate: float = 0.001,
-    look_every: int = 20,
-    estimators: tuple[str, ...] = ("linear_sg", "sigmoid_sg"),
+    seeds: Count = 3,
+    depths: Distinct[Natural] = (0, 1, 2, 5, 10, 20, 50),
+    losses: Distinct[Literal["cross_entropy", "mse"]] = ("cross_entropy", "mse"),
+    samples: TwoOrMore = 200,
+    inputs: Count = 200,
+    classes: TwoOrMore = 10,
+    width: Count = 32,
+    steps: Count = 600,
+    rate: Positive = 0.001,
+    look_every: Count = 20,
+    estimators: Distinct[str] = ("linear_sg", "sigmoid_sg"),
 ) -> pd.DataFrame:
     """Fit random labels by backprop, SGs and controls, from the same starting weights.
 
@@ -87,7 +91,7 @@ def analyse(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _methods(hidden: int, loss: str, estimators: tuple[str, ...]) -> list[str]:
+def _methods(hidden: int, loss: str, estimators: Sequence[str]) -> list[str]:
     """The methods to train at one depth under one loss."""
     fitting = [name for name in estimators if loss == "cross_entropy" or name not in FOR_LOG_LOSS]
     if hidden == 0:

@@ -21,6 +21,8 @@ import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
 
+from pipeline.settings_types import Count, Distinct, Number, Positive
+
 SCOPE = "study"
 READS = None
 CLAIMS = ("C3",)
@@ -54,11 +56,11 @@ RULES = {"true": true_gradient, "sg": sg_gradient}
 def analyse(
     *,
     generator: np.random.Generator,
-    window: float = 2.0,
-    cells: int = 100,
-    starts: tuple[tuple[float, float], ...] = ((1.3, 0.4), (0.7, 1.8), (-1.1, 1.5), (-1.6, -0.6), (0.4, -1.7)),
-    rate: float = 0.01,
-    steps: int = 400,
+    window: Positive = 2.0,
+    cells: Count = 100,
+    starts: Distinct[tuple[Number, Number]] = ((1.3, 0.4), (0.7, 1.8), (-1.1, 1.5), (-1.6, -0.6), (0.4, -1.7)),
+    rate: Positive = 0.01,
+    steps: Count = 400,
 ) -> pd.DataFrame:
     """Both gradients on a grid, and trajectories that follow each of them.
 

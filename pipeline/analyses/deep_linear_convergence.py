@@ -13,6 +13,16 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from pipeline.settings_types import (
+    ConditionNumber,
+    Count,
+    Distinct,
+    DistinctOrNone,
+    Natural,
+    NotNegative,
+    Positive,
+    TwoOrMore,
+)
 from pipeline.theory.comparison import compare, headline, rules
 from pipeline.theory.problems import Model, require_positive
 
@@ -24,19 +34,19 @@ CLAIMS = ("C6", "C7")
 def analyse(
     *,
     generator: np.random.Generator,
-    seeds: int = 3,
-    samples: int = 200,
-    inputs: tuple[int, ...] = (10, 20),
-    outputs: int = 3,
-    hidden: tuple[int, ...] = (2, 4),
-    width: int = 5,
-    conditions: tuple[float, ...] = (1.0, 100.0),
-    noises: tuple[float, ...] = (0.0, 0.5),
-    rates: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0, 3.0),
-    sg_rates: tuple[float, ...] = (0.01, 0.1, 0.5),
-    iterations: int = 3000,
-    points: int = 40,
-    halvings: int = 6,
+    seeds: Count = 3,
+    samples: Count = 200,
+    inputs: Distinct[Count] = (10, 20),
+    outputs: Count = 3,
+    hidden: Distinct[TwoOrMore] = (2, 4),
+    width: Count = 5,
+    conditions: Distinct[ConditionNumber] = (1.0, 100.0),
+    noises: Distinct[NotNegative] = (0.0, 0.5),
+    rates: Distinct[Positive] = (0.03, 0.1, 0.3, 1.0, 3.0),
+    sg_rates: DistinctOrNone[Positive] = (0.01, 0.1, 0.5),
+    iterations: Count = 3000,
+    points: Count = 40,
+    halvings: Natural = 6,
 ) -> pd.DataFrame:
     """Train `p = x W_1 … W_D` by backprop and with an SG in the middle, and record the gap to least squares.
 

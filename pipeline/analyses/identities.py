@@ -5,9 +5,12 @@ weights and double precision. Nets, architectures and sizes are ours.
 """
 
 from itertools import product
+from typing import Literal
 
 import numpy as np
 import pandas as pd
+
+from pipeline.settings_types import Count, Distinct, TwoOrMore
 
 SCOPE = "study"
 READS = None
@@ -23,16 +26,16 @@ WEAKEST = ("start_moved",)  # controls: of several estimators, the one that move
 def analyse(
     *,
     generator: np.random.Generator,
-    nets: int = 2,
-    points: int = 12,
-    width: int = 24,
-    hidden: tuple[int, ...] = (1, 3, 5),
-    activations: tuple[str, ...] = ("relu", "sigmoid"),
-    many: int = 60,
-    narrow: int = 4,
-    fit: int = 600,
-    steps: int = 200,
-    estimators: tuple[str, ...] = (
+    nets: Count = 2,
+    points: TwoOrMore = 12,
+    width: Count = 24,
+    hidden: Distinct[Count] = (1, 3, 5),
+    activations: Distinct[Literal["relu", "sigmoid", "linear"]] = ("relu", "sigmoid"),
+    many: Count = 60,
+    narrow: Count = 4,
+    fit: Count = 600,
+    steps: Count = 200,
+    estimators: Distinct[str] = (
         "linear_sg",
         "sigmoid_sg",
         "mlp_sg",

@@ -12,7 +12,7 @@ from.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from numpy import ndarray
 from pipeline import members
 from pipeline.datasets.shared.splits import Points
 from pipeline.metrics.intervals import layer_trend, rank_correlation
+from pipeline.settings_types import Count, Distinct, One, Positive, Share, TwoOrMore
 
 SCOPE = "study"
 READS = None
@@ -37,20 +38,20 @@ NOWHERE = (np.nan, np.nan)  # x1 and x2 of numbers that belong to no point
 def analyse(
     *,
     generator: np.random.Generator,
-    seeds: int = 5,
-    losses: tuple[str, ...] = ("cross_entropy", "mse"),
-    labels: tuple[str, ...] = ("separable", "random"),
-    side: int = 24,
-    hidden: int = 5,
-    width: int = 64,
-    placement: str = "every",
-    steps: int = 2000,
-    looks: int = 28,
-    rate: float = 0.003,
-    gate_rate: float = 0.003,
-    pictured: tuple[float, ...] = (0.05, 1.0),
-    estimators: tuple[str, ...] = ("linear_sg",),
-    datasets: tuple[str, ...] = ("grid",),
+    seeds: Count = 5,
+    losses: Distinct[Literal["cross_entropy", "mse"]] = ("cross_entropy", "mse"),
+    labels: Distinct[Literal["separable", "random"]] = ("separable", "random"),
+    side: TwoOrMore = 24,
+    hidden: Count = 5,
+    width: Count = 64,
+    placement: Literal["every", "middle"] = "every",
+    steps: Count = 2000,
+    looks: TwoOrMore = 28,
+    rate: Positive = 0.003,
+    gate_rate: Positive = 0.003,
+    pictured: Distinct[Share] = (0.05, 1.0),
+    estimators: One[str] = ("linear_sg",),
+    datasets: One[str] = ("grid",),
 ) -> pd.DataFrame:
     """Train nets with linear SGs on a grid, and compare true and implied loss over its points during training.
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from pipeline.metrics.histories import stack
 from pipeline.metrics.names import per_seed
+from pipeline.settings_types import DistinctOrNone, Positive
 
 SCOPE = "runs"
 READS = "history"
@@ -27,7 +28,7 @@ def analyse(
     histories: dict[str, pd.DataFrame],
     *,
     generator: np.random.Generator,
-    reach: list[float] | tuple[float, ...] = (1.0, 0.5, 0.2, 0.1),
+    reach: DistinctOrNone[Positive] = (1.0, 0.5, 0.2, 0.1),
 ) -> pd.DataFrame:
     """Every curve of every run, and the steps and samples to each given training loss.
 

@@ -10,6 +10,7 @@ Departure: sizes, rates, noises and numbers of iterations are ours, and so is th
 import numpy as np
 import pandas as pd
 
+from pipeline.settings_types import ConditionNumber, Count, Distinct, DistinctOrNone, Natural, NotNegative, Positive
 from pipeline.theory.comparison import compare, headline, rules
 from pipeline.theory.problems import Model, require_positive
 
@@ -21,17 +22,17 @@ CLAIMS = ("C5", "C7")
 def analyse(
     *,
     generator: np.random.Generator,
-    seeds: int = 3,
-    samples: int = 200,
-    inputs: tuple[int, ...] = (2, 10, 50),
-    outputs: int = 3,
-    conditions: tuple[float, ...] = (1.0, 100.0),
-    noises: tuple[float, ...] = (0.0, 0.5),
-    rates: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0),
-    sg_rates: tuple[float, ...] = (0.01, 0.1, 0.5),
-    iterations: int = 4000,
-    points: int = 40,
-    halvings: int = 6,
+    seeds: Count = 3,
+    samples: Count = 200,
+    inputs: Distinct[Count] = (2, 10, 50),
+    outputs: Count = 3,
+    conditions: Distinct[ConditionNumber] = (1.0, 100.0),
+    noises: Distinct[NotNegative] = (0.0, 0.5),
+    rates: Distinct[Positive] = (0.1, 0.3, 1.0, 3.0),
+    sg_rates: DistinctOrNone[Positive] = (0.01, 0.1, 0.5),
+    iterations: Count = 4000,
+    points: Count = 40,
+    halvings: Natural = 6,
 ) -> pd.DataFrame:
     """Train `p = x W + b` by backprop and by SGs, and record the gap to least squares.
 

@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from pipeline.metrics.names import per_seed
 from pipeline.results.activations import Activations
+from pipeline.settings_types import Count, Positive
 
 SCOPE = "run"
 READS = "activations"
@@ -26,7 +27,7 @@ SECOND = 2  # first layer to which C14 applies
 
 
 def analyse(
-    activations: Activations, *, generator: np.random.Generator, c: float = 1.0, max_iter: int = 1000
+    activations: Activations, *, generator: np.random.Generator, c: Positive = 1.0, max_iter: Count = 1000
 ) -> pd.DataFrame:
     """A probe on each hidden layer at the end of training.
 

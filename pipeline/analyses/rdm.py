@@ -8,6 +8,7 @@ from numpy import ndarray
 from pipeline.measures.shared import factors
 from pipeline.metrics.names import per_seed
 from pipeline.results.activations import Activations
+from pipeline.settings_types import Count, DistinctOrNone
 
 SCOPE = "run"
 READS = "activations"
@@ -24,8 +25,8 @@ def analyse(
     activations: Activations,
     *,
     generator: np.random.Generator,
-    show: tuple[int, ...] | list[int] = (),
-    pixels: int = 40,
+    show: DistinctOrNone[Count] = (),
+    pixels: Count = 40,
 ) -> pd.DataFrame:
     """RDMs at the end of training over the points of the sample `rdm`, in label order.
 

@@ -10,6 +10,7 @@ from pipeline.analyses.shared import layer_similarity
 from pipeline.analyses.shared.layer_similarity import SAMPLE
 from pipeline.metrics.names import metric
 from pipeline.results.activations import Activations
+from pipeline.settings_types import Count, Distinct
 
 SCOPE = "pair"
 READS = "activations"
@@ -22,8 +23,8 @@ def analyse(
     b: Activations,
     *,
     generator: np.random.Generator,
-    measures: list[str],
-    permutations: int = 3,
+    measures: Distinct[str],
+    permutations: Count = 3,
 ) -> pd.DataFrame:
     """Compare every hidden layer of `a` with every hidden layer of `b`, at the held-out points of the sample `cca`.
 

@@ -12,6 +12,7 @@ from pipeline.analyses.shared.layer_similarity import SAMPLE
 from pipeline.metrics.intervals import rank_correlation
 from pipeline.metrics.names import per_seed
 from pipeline.results.activations import Activations
+from pipeline.settings_types import Count, Distinct
 
 SCOPE = "run"
 READS = "activations"
@@ -21,7 +22,7 @@ COLUMNS = ["measure", "layer", "step", "value", "null_mean", "null_high", "rank_
 
 
 def analyse(
-    activations: Activations, *, generator: np.random.Generator, measures: list[str], permutations: int = 3
+    activations: Activations, *, generator: np.random.Generator, measures: Distinct[str], permutations: Count = 3
 ) -> pd.DataFrame:
     """Compare every hidden layer at every checkpoint with itself at the end, at held-out points (sample `cca`).
 

@@ -4,6 +4,7 @@ The paper shows implied losses on a 2-D grid. The grid's extent and sizes and bo
 """
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def draw(side: int, *, labels: str, generator: np.random.Generator) -> Points:
     return Points(inputs.astype(np.float32), classes.astype(np.int64))
 
 
-def load(root: Path, *, labels: str = "separable") -> Dataset:
+def load(root: Path, *, labels: Literal["separable", "random"] = "separable") -> Dataset:
     """The points of a `SIDE` x `SIDE` grid; training and test points alternate like the squares of a chessboard.
 
     Args:

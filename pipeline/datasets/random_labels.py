@@ -6,6 +6,7 @@ import numpy as np
 
 from pipeline.datasets.shared import artificial
 from pipeline.datasets.shared.splits import Dataset, Points
+from pipeline.settings_types import Count
 
 FILES = ()
 SOURCES = ()
@@ -27,6 +28,6 @@ def draw(samples: int, *, inputs: int, generator: np.random.Generator) -> Points
     return artificial.points(x, generator.integers(2, size=samples) == 1)
 
 
-def load(root: Path, *, inputs: int = 2) -> Dataset:
+def load(root: Path, *, inputs: Count = 2) -> Dataset:
     """The data set in `inputs` dimensions; nothing is read from `root`."""
     return artificial.dataset("random_labels", draw, inputs=inputs)

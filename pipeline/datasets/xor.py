@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.datasets.shared import artificial
 from pipeline.datasets.shared.splits import Dataset, Points
+from pipeline.settings_types import TwoOrMore
 
 FILES = ()
 SOURCES = ()
@@ -34,7 +35,7 @@ def draw(samples: int, *, inputs: int, generator: np.random.Generator) -> Points
     return artificial.points(x, np.prod(x @ both, axis=1) < 0)
 
 
-def load(root: Path, *, inputs: int = 2) -> Dataset:
+def load(root: Path, *, inputs: TwoOrMore = 2) -> Dataset:
     """The data set in `inputs` dimensions; nothing is read from `root`.
 
     Raises:

@@ -1,6 +1,10 @@
 """Class-only synthetic gradient: `SG(h, y) = y B + c`, the linear one with `A = 0`.
 
 Our ablation: it only sees the label, so nothing it achieves comes from a model of the loss over `h`.
+
+Below a layer with batch normalisation the targets of a batch sum to zero, so in theory the first update leaves `c` at
+zero. In floats rounding noise moves it, as in every learned SG: once, and by at most the rate of Adam. Later its
+gradient is that of the estimate, so it doesn't drift (tests/estimators/test_rounding.py).
 """
 
 import torch

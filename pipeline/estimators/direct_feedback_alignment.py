@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from pipeline.settings_types import Positive
+
 LABEL = "direct feedback alignment"
 LEARNED = False
 WAITS_FOR = ("error",)
@@ -29,6 +31,6 @@ class DirectFeedbackAlignment(nn.Module):
         return error @ self.R
 
 
-def build(units: int, classes: int, *, above: int, generator: torch.Generator, gain: float = 1.0) -> nn.Module:
+def build(units: int, classes: int, *, above: int, generator: torch.Generator, gain: Positive = 1.0) -> nn.Module:
     """`R` is normal with deviation `gain / sqrt(units)`, the scale of an output layer's weights."""
     return DirectFeedbackAlignment(torch.randn(classes, units, generator=generator) * (gain / math.sqrt(units)))

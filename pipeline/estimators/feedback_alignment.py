@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from pipeline.settings_types import Positive
+
 LABEL = "feedback alignment"
 LEARNED = False
 WAITS_FOR = ("above",)
@@ -30,6 +32,6 @@ class FeedbackAlignment(nn.Module):
         return above @ self.R
 
 
-def build(units: int, classes: int, *, above: int, generator: torch.Generator, gain: float = 1.0) -> nn.Module:
+def build(units: int, classes: int, *, above: int, generator: torch.Generator, gain: Positive = 1.0) -> nn.Module:
     """`R` is normal with deviation `gain / sqrt(units)`, the scale of the weights that it replaces."""
     return FeedbackAlignment(torch.randn(above, units, generator=generator) * (gain / math.sqrt(units)))

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pipeline.estimators.shared.mlp import MLP
+from pipeline.settings_types import Count, Natural
 
 LABEL = "deep SG"
 LEARNED = True
@@ -26,7 +27,7 @@ class DeepSG(nn.Module):
 
 
 def build(
-    units: int, classes: int, *, above: int, generator: torch.Generator, layers: int = 1, width: int = 128
+    units: int, classes: int, *, above: int, generator: torch.Generator, layers: Natural = 1, width: Count = 128
 ) -> nn.Module:
     """A module with `layers` hidden layers of `width` units."""
     return DeepSG(MLP(units + classes, units, layers=layers, width=width, generator=generator))

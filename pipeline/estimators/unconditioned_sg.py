@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pipeline.estimators.shared.mlp import MLP
+from pipeline.settings_types import Count, Natural
 
 LABEL = "unconditioned SG"
 LEARNED = True
@@ -29,7 +30,7 @@ class UnconditionedSG(nn.Module):
 
 
 def build(
-    units: int, classes: int, *, above: int, generator: torch.Generator, layers: int = 2, width: int = 128
+    units: int, classes: int, *, above: int, generator: torch.Generator, layers: Natural = 2, width: Count = 128
 ) -> nn.Module:
     """A module with `layers` hidden layers of `width` units; with `layers` 0 it is linear in h."""
     return UnconditionedSG(MLP(units, units, layers=layers, width=width, generator=generator))

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from pipeline.figures.shared.style import COLOURS, DASHES, MARKERS, Style, blank, legend, panels
 from pipeline.figures.shared.tables import SUMMARY, geometric, pick, summarise
+from pipeline.settings_types import Count, Positive
 from pipeline.theory.training import CONVERGED, RESOLVED
 
 READS = ("linear_convergence", "deep_linear_convergence")
@@ -31,9 +32,9 @@ def draw(
     tables: dict[str, pd.DataFrame],
     *,
     style: Style,
-    inputs: int = 10,
-    hidden: int = 4,
-    rate: float = 0.03,
+    inputs: Count = 10,
+    hidden: Count = 4,
+    rate: Positive = 0.03,
 ) -> tuple[Figure, pd.DataFrame]:
     """The gap to the optimum by iteration, on the easiest and the hardest data, and the time to converge by main rate.
 

@@ -8,6 +8,7 @@ from matplotlib.patches import Patch
 
 from pipeline.figures.shared.style import COLOURS, Style, blank, panels
 from pipeline.figures.shared.tables import pick
+from pipeline.settings_types import Count
 
 READS = ("counter_example",)
 TITLE = "Critical points that a poor SG adds"
@@ -21,7 +22,7 @@ SHADE = 0.45
 SCALE = 1.4  # makes arrows a little shorter than their distance
 
 
-def draw(tables: dict[str, pd.DataFrame], *, style: Style, arrows: int = 13) -> tuple[Figure, pd.DataFrame]:
+def draw(tables: dict[str, pd.DataFrame], *, style: Style, arrows: Count = 13) -> tuple[Figure, pd.DataFrame]:
     """Descent directions, critical points, contours of the loss, and trajectories; a panel per gradient.
 
     Args:

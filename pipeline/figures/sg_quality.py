@@ -105,9 +105,10 @@ def _align(curves: np.ndarray, ratios: pd.Series) -> None:
             axes.sharey(row[0])
             axes.tick_params(labelleft=False)
         row[0].autoscale(axis="y")
-    if len(ratios) and (ratios > 0).all():  # a logarithmic axis can't show zero
+    positive = ratios[ratios > 0]
+    if len(positive):  # a logarithmic axis can't show zero: such an estimate lies below it
         curves[1, 0].set_yscale("log")
-        curves[1, 0].set_ylim(min(1, ratios.min()) / MARGIN, max(1, ratios.max()) * MARGIN)
+        curves[1, 0].set_ylim(min(1, positive.min()) / MARGIN, max(1, positive.max()) * MARGIN)
     for row in curves[2:]:
         for axes in row:
             few_ticks(axes.xaxis, curves.shape[1])

@@ -6,6 +6,7 @@ from numpy import ndarray
 
 from pipeline.measures.shared import factors
 from pipeline.measures.shared.factors import Factors
+from pipeline.settings_types import NotNegative
 
 LABEL = "CCA"
 REFERENCE = "Hotelling, Relations between two sets of variates (1936); mean over layers' units: Raghu et al. (2017)"
@@ -13,7 +14,7 @@ DIRECTED = False
 NULL = "permutation"
 
 
-def prepare(x: Float[ndarray, "n d"], *, cut: float | None = None) -> Factors:
+def prepare(x: Float[ndarray, "n d"], *, cut: NotNegative | None = None) -> Factors:
     """Factorise a layer.
 
     Args:

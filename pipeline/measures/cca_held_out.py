@@ -8,6 +8,7 @@ from numpy import ndarray
 
 from pipeline.measures.shared import factors
 from pipeline.measures.shared.factors import Factors
+from pipeline.settings_types import NotNegative
 
 LABEL = "CCA (held out)"
 REFERENCE = "Hotelling (1936); cross-validation of it is ours"
@@ -43,7 +44,7 @@ class Halves:
         return Halves(self.found.permuted(even), self.tested[odd])
 
 
-def prepare(x: Float[ndarray, "n d"], *, cut: float | None = None) -> Halves:
+def prepare(x: Float[ndarray, "n d"], *, cut: NotNegative | None = None) -> Halves:
     """Factorise every second sample, and whiten the others by the same factors.
 
     With samples in label order, both halves then contain the same classes.

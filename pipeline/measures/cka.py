@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from pipeline.measures.shared.factors import EPSILON, Factors, factorise, overlap
+from pipeline.settings_types import NotNegative
 
 LABEL = "CKA (debiased)"
 REFERENCE = "Kornblith et al. (2019); unbiased HSIC: Song et al., Feature selection via dependence maximization (2012)"
@@ -43,7 +44,7 @@ class Kernel:
         return replace(self, factors=self.factors.permuted(rows), diagonal=self.diagonal[rows])
 
 
-def prepare(x: Float[ndarray, "n d"], *, cut: float | None = None) -> Kernel:
+def prepare(x: Float[ndarray, "n d"], *, cut: NotNegative | None = None) -> Kernel:
     """Factorise a layer and compute its HSIC with itself.
 
     Args:

@@ -6,6 +6,7 @@ from numpy import ndarray
 
 from pipeline.measures.shared import factors
 from pipeline.measures.shared.factors import Factors
+from pipeline.settings_types import NotNegative
 
 LABEL = "PWCCA"
 REFERENCE = "Morcos, Raghu and Bengio, Insights on representational similarity with canonical correlation (2018)"
@@ -13,7 +14,7 @@ DIRECTED = True  # the weights come from the first layer
 NULL = "permutation"
 
 
-def prepare(x: Float[ndarray, "n d"], *, cut: float | None = None) -> Factors:
+def prepare(x: Float[ndarray, "n d"], *, cut: NotNegative | None = None) -> Factors:
     """Factorise a layer.
 
     Args:

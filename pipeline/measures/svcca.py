@@ -6,6 +6,7 @@ from numpy import ndarray
 
 from pipeline.measures.shared import factors
 from pipeline.measures.shared.factors import Factors
+from pipeline.settings_types import NotNegative, Share
 
 LABEL = "SVCCA"
 REFERENCE = "Raghu et al., SVCCA: singular vector canonical correlation analysis (2017)"
@@ -14,7 +15,7 @@ NULL = "permutation"
 VARIANCE = 0.99  # Raghu et al. 2017
 
 
-def prepare(x: Float[ndarray, "n d"], *, variance: float = VARIANCE, cut: float | None = None) -> Factors:
+def prepare(x: Float[ndarray, "n d"], *, variance: Share = VARIANCE, cut: NotNegative | None = None) -> Factors:
     """Factorise a layer and keep the fewest leading components that hold the share `variance`; `rank` is their number.
 
     Args:

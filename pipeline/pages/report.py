@@ -88,8 +88,14 @@ def _notices(plan: Plan, metrics: dict[str, Any], summaries: dict[str, Any]) -> 
             f"The headline numbers were made with settings {stored}, but the study's file now has "
             f"{plan.settings_hash()}: run the workflow again."
         )
-    if any(origin.get("dirty") for origin in _origins(metrics, summaries)):
-        found.append("Some results were made with uncommitted changes, so their commit does not tell the whole code.")
+    made = [origin for origin in _origins(metrics, summaries) if origin.get("commit")]
+    match provenance.any_dirty(made):
+        case True:
+            found.append(
+                "Some results were made with uncommitted changes, so their commit does not tell the whole code."
+            )
+        case None:
+            found.append("Of some results it is not known whether they were made with uncommitted changes.")
     return found + code_versions.mixtures(code_versions.origins(plan.jobs()))
 
 

@@ -5,7 +5,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from pipeline.results import store
 PACKAGES = ("dvc", "matplotlib", "numpy", "pandas", "scikit-learn", "scipy", "snakemake", "torch", "wandb")
 LOCK = Path("requirements.lock")
 SHORT = 12  # characters of a commit's hash that readers see
+SECONDS = 10  # limit on one question to git or to the graphics card's driver
 
 
 class Stamped(Protocol):
@@ -77,19 +78,37 @@ def hardware() -> Mapping[str, Any]:
 
 @functools.cache
 def commit() -> Mapping[str, Any]:
-    """The commit and whether tracked files differ from it (`dirty`); both None outside a git checkout."""
-    head = _stdout("git", "rev-parse", "HEAD")
-    return {
-        "commit": head,
-        "dirty": bool(_stdout("git", "status", "--porcelain", "--untracked-files=no")) if head else None,
-    }
+    """The commit and whether tracked files differ from it (`dirty`); both None unless git answers every question.
+
+    It doesn't answer if it isn't installed, takes too long, can't read the index, or doesn't trust the folder's owner.
+    If this folder is not the top of its work tree, the repository is another project's and says nothing of this code.
+    """
+    prefix = _git("rev-parse", "--show-prefix")
+    head = _git("rev-parse", "--verify", "HEAD")
+    changes = _git("status", "--porcelain", "--untracked-files=no")
+    if prefix != "" or not head or changes is None:
+        return {"commit": None, "dirty": None}
+    return {"commit": head, "dirty": bool(changes)}
+
+
+def git_environment() -> dict[str, str]:
+    """The environment without git's own variables, which could send git to another repository or index."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
 
 def describe_commit(origin: Mapping[str, Any]) -> str | None:
-    """The short commit of a provenance, and whether there were uncommitted changes; None if it has no commit."""
+    """The short commit of a provenance, and what is known of uncommitted changes; None if it has no commit."""
     if not origin.get("commit"):
         return None
-    return origin["commit"][:SHORT] + (" with uncommitted changes" if origin.get("dirty") else "")
+    dirty = origin.get("dirty")
+    changes = " (uncommitted changes: not known)" if dirty is None else " with uncommitted changes" if dirty else ""
+    return origin["commit"][:SHORT] + changes
+
+
+def any_dirty(origins: Iterable[Mapping[str, Any]]) -> bool | None:
+    """Whether any of these provenances has uncommitted changes; None if none has and it is not known of one."""
+    found = {origin.get("dirty") for origin in origins}
+    return True if True in found else None if None in found else False
 
 
 def describe_hardware(origin: Mapping[str, Any]) -> str | None:
@@ -113,9 +132,16 @@ def _card() -> str | None:
     return listed.splitlines()[0] if listed else None
 
 
-def _stdout(*command: str) -> str | None:
+def _git(*words: str) -> str | None:
+    """What git prints, stripped; None if it fails or takes too long."""
+    return _stdout("git", "--no-optional-locks", *words, environment=git_environment())
+
+
+def _stdout(*command: str, environment: Mapping[str, str] | None = None) -> str | None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run(
+            command, capture_output=True, env=environment, stdin=subprocess.DEVNULL, timeout=SECONDS, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return done.stdout.decode(errors="replace").strip()

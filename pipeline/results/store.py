@@ -4,6 +4,7 @@ Tables are parquet, arrays are safetensors, the rest is JSON. A file appears und
 """
 
 import contextlib
+import errno
 import hashlib
 import io
 import json
@@ -29,22 +30,34 @@ class DamagedFileError(RuntimeError):
     """A file is truncated, was altered, or is of another kind."""
 
 
+class FullDiskError(OSError):
+    """There is no space left for a file or folder; `filename` is its final path."""
+
+    def __str__(self) -> str:
+        return f"{self.filename}: {self.strerror}"
+
+
 @contextlib.contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path`; it is renamed to `path` when the block succeeds and removed when it fails."""
+    """A temporary path beside `path`; it is renamed to `path` when the block succeeds and removed when it fails.
+
+    Raises:
+        FullDiskError: if there is no space left, whatever library writes in the block.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".partial" + path.suffix)
-    os.close(handle)
-    partial = Path(name)
-    try:
-        yield partial
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        partial.chmod(0o644)  # mkstemp's 0600 would keep a shared results folder from its group
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with _full_disk_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".partial" + path.suffix)
+        os.close(handle)
+        partial = Path(name)
+        try:
+            yield partial
+            with partial.open("rb+") as file:
+                os.fsync(file.fileno())
+            partial.chmod(0o644)  # mkstemp's 0600 would keep a shared results folder from its group
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -53,12 +66,18 @@ def atomic_folder(target: Path) -> Iterator[Path]:
 
     If `target` is missing or empty, a single rename puts all files in place. Otherwise they are moved one by one and
     replace files of the same name; after a kill between two moves the caller has to start again.
+
+    Raises:
+        FullDiskError: as `atomic`, with the folder's path.
     """
-    target = target.resolve()  # a link's folder may lie on another file system
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        dir=target.parent, prefix=f".{target.name}.", suffix=".partial", ignore_cleanup_errors=True
-    ) as outer:
+    with _full_disk_named(target), contextlib.ExitStack() as stack:
+        target = target.resolve()  # a link's folder may lie on another file system
+        target.parent.mkdir(parents=True, exist_ok=True)
+        outer = stack.enter_context(
+            tempfile.TemporaryDirectory(
+                dir=target.parent, prefix=f".{target.name}.", suffix=".partial", ignore_cleanup_errors=True
+            )
+        )
         staged = Path(outer, target.name)  # below a folder of mode 0700, it has the usual mode itself
         staged.mkdir()
         yield staged
@@ -213,6 +232,30 @@ def _naming_damage(path: str | Path, kind: str) -> Iterator[None]:
         raise
     except (safetensors.SafetensorError, pa.ArrowException, OSError, ValueError) as error:
         raise DamagedFileError(f"{path}: expected {kind}, found {error}; {_MEND}") from None
+
+
+@contextlib.contextmanager
+def _full_disk_named(path: Path) -> Iterator[None]:
+    """Turn what any writer raises on a full disk into one error that names the file and says what to do."""
+    try:
+        yield
+    except (OSError, safetensors.SafetensorError) as error:
+        number = _full(error)
+        if number is None:
+            raise
+        raise FullDiskError(number, _FULL[number], str(path)) from None
+
+
+def _full(error: Exception) -> int | None:
+    """The number of the error if a disk is full, else None; safetensors tells it in its message only."""
+    numbers = (getattr(error, "errno", None), *(n for n in _FULL if str(error).endswith(f"(os error {n})")))
+    return next((number for number in numbers if number in _FULL), None)
+
+
+_FULL = {
+    errno.ENOSPC: "no space left on the device; make room and run the same command again",
+    errno.EDQUOT: "the disk quota is used up; make room and run the same command again",
+}
 
 
 def _about(file: Any) -> dict[str, Any]:

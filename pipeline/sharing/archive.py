@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.results import paths, secrets, store
+from pipeline.results import paths, provenance, secrets, store
 from pipeline.sharing import crate
 from pipeline.study import arguments
 from pipeline.study.errors import ConfigError
@@ -106,7 +106,9 @@ def _project() -> str:
 
 def _git(*command: str) -> str:
     try:
-        return subprocess.run(["git", *command], capture_output=True, text=True, check=True).stdout
+        return subprocess.run(
+            ["git", *command], capture_output=True, text=True, check=True, env=provenance.git_environment()
+        ).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         said = (getattr(error, "stderr", None) or str(error)).strip()
         raise ArchiveError(f"git {command[0]}: {said}; expected a git checkout with a commit") from None
@@ -193,7 +195,7 @@ def _provenance(study: str, plan: Plan, commit: Commit, files: Mapping[str, Arch
         "results": {
             "settings": origins[0].get("settings"),
             "commits": _distinct(origins, "commit"),
-            "dirty": any(origin.get("dirty") for origin in origins),
+            "dirty": provenance.any_dirty(origins),
             "hardware": _distinct(origins, "hardware"),
             "versions": _distinct(origins, "versions"),
             "lock": _distinct(origins, "lock"),

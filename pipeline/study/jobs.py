@@ -47,6 +47,7 @@ PLUMBING = frozenset(
         "results.paths",
         "results.provenance",
         "runs.checkpoints",
+        "settings_types",
         "study",
         "tracking",
     )

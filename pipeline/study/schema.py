@@ -7,6 +7,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pipeline import members
 from pipeline.results.paths import NAME
+from pipeline.settings_types import Count
+from pipeline.settings_types import Positive as Rate
 
 
 def _name(text: str) -> str:
@@ -23,8 +25,6 @@ def _member(family: str) -> Callable[[str], str]:
 Name = Annotated[str, AfterValidator(_name)]
 Dataset = Annotated[str, AfterValidator(_member("datasets"))]
 Estimator = Annotated[str, AfterValidator(_member("estimators"))]
-Count = Annotated[int, Field(ge=1)]
-Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0)]
 
 

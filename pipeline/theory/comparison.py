@@ -1,5 +1,6 @@
 """Compare training rules on linear models: the table of the convergence analyses, and its headline numbers."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -12,7 +13,7 @@ from pipeline.theory.training import CONVERGED, DIVERGED, RESOLVED, TrainingRule
 PROBLEM = ["inputs", "hidden", "condition", "noise"]  # columns that tell the problems of one seed apart
 
 
-def rules(sg_rates: tuple[float, ...], *, frozen: bool) -> list[TrainingRule]:
+def rules(sg_rates: Sequence[float], *, frozen: bool) -> list[TrainingRule]:
     """Backprop, line search, a fixed SG rate at each of `sg_rates` and, if `frozen`, the rule of that name.
 
     Raises:
@@ -32,9 +33,9 @@ def compare(
     *,
     seeds: int,
     samples: int,
-    conditions: tuple[float, ...],
-    noises: tuple[float, ...],
-    rates: tuple[float, ...],
+    conditions: Sequence[float],
+    noises: Sequence[float],
+    rates: Sequence[float],
     iterations: int,
     points: int,
     halvings: int,

@@ -69,8 +69,8 @@ def problems(
     *,
     seeds: int,
     samples: int,
-    conditions: tuple[float, ...],
-    noises: tuple[float, ...],
+    conditions: Sequence[float],
+    noises: Sequence[float],
 ) -> Problems:
     """All combinations of seeds, conditions and noises. Problems of one seed share all random numbers.
 

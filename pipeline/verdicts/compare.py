@@ -112,8 +112,14 @@ def publish(metrics: dict[str, Any], verdicts: list[dict[str, Any]]) -> str:
     """Make a run's values the published ones; a sentence for the terminal."""
     values = published.gather(metrics, verdicts)
     path = published.write(values)
-    dirty = "; note that they were made with uncommitted changes" if values.dirty else ""
-    return f"{path}: {len(values.numbers)} numbers and {len(values.verdicts)} verdicts{dirty}"
+    return f"{path}: {len(values.numbers)} numbers and {len(values.verdicts)} verdicts{_NOTES[values.dirty]}"
+
+
+_NOTES = {
+    True: "; note that they were made with uncommitted changes",
+    False: "",
+    None: "; note that it is not known whether they were made with uncommitted changes",
+}
 
 
 def as_json(compared: Comparison) -> str:

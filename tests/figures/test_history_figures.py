@@ -143,6 +143,18 @@ def test_sg_quality_draws_the_end_of_the_csv_by_layer():
         assert axes.containers[0][0].get_xydata().tolist() == points(one, "layer") == [[3, one["mean"].iloc[0]]]
 
 
+def test_an_estimate_of_zero_leaves_the_norm_ratios_of_the_others_on_a_logarithmic_axis():
+    tables = made_up()
+    table = tables["sg_quality"]
+    table.loc[(table["method"] == "every") & table["quantity"].isin(["cosine", "norm_ratio"]), "value"] = 0.0
+    figure, shown = sg_quality.draw(tables, style=STYLE)
+    ratios = rows(shown, quantity="norm_ratio_end")["mean"]
+    axes = figure.axes[3]
+    assert axes.get_yscale() == "log"
+    assert axes.get_ylim()[0] < ratios[ratios > 0].min() < 1 < axes.get_ylim()[1]
+    figure.canvas.draw()
+
+
 def test_sg_quality_draws_one_gate_along_the_steps_and_many_as_a_map():
     figure, shown = sg_quality.draw(made_up(), style=STYLE)
     cosines = rows(shown, quantity="cosine", hidden=5)

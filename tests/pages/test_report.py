@@ -240,6 +240,16 @@ def test_numbers_of_other_settings_are_noticed(study):
     assert "with uncommitted changes" in said
 
 
+def test_uncommitted_changes_that_are_not_known_are_noticed(study):
+    assert "uncommitted changes" not in made().said
+    content = store.read_json(paths.metrics("small"))
+    content["provenance"] |= {"dirty": None}
+    store.write_json(paths.metrics("small"), content)
+    said = made().said
+    assert "Of some results it is not known whether they were made with uncommitted changes." in said
+    assert "(uncommitted changes: not known)" in said
+
+
 def test_a_large_svg_is_shown_as_png(study, monkeypatch):
     name = next(iter(study.study.figures))
     kinds = [image["src"].partition(";")[0] for image in made().all("img")]

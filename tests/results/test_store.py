@@ -1,5 +1,7 @@
 """Files are complete or missing, have checksums and provenance, and reading them never runs code."""
 
+import errno
+import os
 import pickle
 
 import numpy as np
@@ -142,3 +144,67 @@ def test_a_folder_behind_a_link_is_filled(tmp_path):
 def test_a_missing_file_is_told_from_a_damaged_one(tmp_path):
     with pytest.raises(FileNotFoundError):
         store.read_arrays(tmp_path / "no.safetensors")
+
+
+LARGE = np.random.default_rng(0).normal(size=20_000)  # 160 kB
+WRITERS = {
+    "a.safetensors": lambda path: store.write_arrays(path, {"x": LARGE}, ORIGIN),
+    "t.parquet": lambda path: store.write_table(path, pd.DataFrame({"x": LARGE}), ORIGIN),
+    "j.json": lambda path: store.write_json(path, LARGE.tolist()),
+    "p.html": lambda path: store.write_bytes(path, LARGE.tobytes()),
+}
+FULL = r"^{}: no space left on the device; make room and run the same command again$"
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_full_disk_is_named_with_the_file(tmp_path, disk, name):
+    remount = disk(tmp_path / "small", "64k")
+    path = tmp_path / "small" / "folder" / name
+    with pytest.raises(store.FullDiskError, match=FULL.format(path)) as caught:
+        WRITERS[name](path)
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(path))
+    assert list(path.parent.iterdir()) == []
+    remount("size=1m")
+    WRITERS[name](path)
+    assert path.is_file()
+
+
+def test_a_full_disk_is_named_with_the_folder_whose_files_are_put_in_place_at_once(tmp_path, disk):
+    disk(tmp_path / "small", "64k")
+    target = tmp_path / "small" / "data"
+
+    def fill():
+        with store.atomic_folder(target) as staged:
+            store.write_bytes(staged / "x", LARGE.tobytes())
+
+    with pytest.raises(store.FullDiskError, match=FULL.format(target)):
+        fill()
+    assert list((tmp_path / "small").iterdir()) == []
+
+
+def full(number):
+    def fail(*args, **options):
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("call", ["fsync", "mkdir"])
+def test_a_disk_that_is_full_at_another_moment_is_named_too(tmp_path, monkeypatch, name, call):
+    monkeypatch.setattr(os, call, full(errno.ENOSPC))
+    with pytest.raises(store.FullDiskError, match=FULL.format(tmp_path / "new" / name)):
+        WRITERS[name](tmp_path / "new" / name)
+
+
+def test_a_full_disk_quota_is_named_with_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", full(errno.EDQUOT))
+    with pytest.raises(store.FullDiskError, match=r"x\.json: the disk quota is used up; make room"):
+        store.write_json(tmp_path / "x.json", {})
+
+
+def test_other_errors_stay_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", full(errno.EIO))
+    with pytest.raises(OSError, match="Input/output error") as caught:
+        store.write_json(tmp_path / "x.json", {})
+    assert not isinstance(caught.value, store.FullDiskError)

@@ -78,27 +78,6 @@ def complete(place, made):
 # --- disks and permissions
 
 
-@pytest.fixture
-def disk(tmp_path):
-    """A function that mounts a small disk at a folder."""
-    mounted = []
-
-    def mount(folder, size):
-        folder.mkdir(parents=True, exist_ok=True)
-        if sys.platform != "linux" or os.geteuid() != 0:
-            pytest.skip("only root can mount a small disk, on Linux")
-        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(f"a small disk can't be mounted here: {done.stderr.strip()}")
-        mounted.append(folder)
-        return lambda options: subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True)
-
-    yield mount
-    for folder in mounted:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
 def test_a_full_results_disk_loses_no_training(forks, made, tmp_path, disk):
     place = small_study.write(tmp_path / "place")
     remount = disk(place / "results", "16k")  # enough for the history, not for the models
@@ -128,6 +107,19 @@ def test_a_full_checkpoint_disk_keeps_the_last_checkpoint_that_fitted(forks, mad
     assert "damaged" not in said
     assert whole(place, made)
     assert len(small_study.final(place)) == 3
+
+
+def test_a_full_data_disk_ends_the_fetching_and_leaves_no_half_file(forks, tmp_path, disk):
+    place = small_study.write(tmp_path / "place")
+    remount = disk(place / "data", "64k")
+    fetch = ("prepare", "--dataset", "digits", "--root", "data/digits")
+    code, said = forks.run(place, *fetch)
+    told("disk full while fetching data", last_line(said), code)
+    assert "Traceback" not in said
+    assert small_study.partial(place / "data") == []
+    remount("size=1m")
+    code, said = forks.run(place, *fetch)
+    assert code == 0, said
 
 
 def test_a_read_only_disk_is_named_and_its_files_stay(forks, made, tmp_path, disk):

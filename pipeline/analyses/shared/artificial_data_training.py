@@ -1,6 +1,7 @@
 """The trainings of `artificial_data`, which need torch."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +41,7 @@ def draw(name: str, *, samples: int, inputs: int, seed: int) -> tuple[Float[ndar
     return x.astype(np.float64), labels
 
 
-def methods(estimators: tuple[str, ...] | list[str], *, hidden: int) -> dict[str, tuple[str, list[int]]]:
+def methods(estimators: Sequence[str], *, hidden: int) -> dict[str, tuple[str, list[int]]]:
     """Backprop, and each estimator at one place and, if that is more, everywhere: name to (member, places).
 
     The one place is the middle of the stack, or between output and loss in a model without hidden layers.

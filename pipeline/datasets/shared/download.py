@@ -47,7 +47,7 @@ def fetch(root: Path, files: tuple[tuple[str, str], ...], sources: tuple[Source,
 
     Raises:
         DownloadError: if no source has a file; the others are kept.
-        OSError: if `root` can't be created.
+        OSError: if `root` can't be created, or if its disk is full.
     """
     if not files:
         return [f"{root}: nothing to fetch, the data are drawn when they are loaded"]
@@ -85,11 +85,15 @@ def take(source: Source, root: Path, missing: dict[str, str]) -> tuple[list[str]
                 continue
             try:
                 _keep(content, root / name, missing[name])
+            except store.FullDiskError:
+                raise
             except (DownloadError, *READ_ERRORS) as error:
                 faults.append(f"{source}: {name}: {_say(error)}")
             else:
                 got.append(name)
                 del missing[name]
+    except store.FullDiskError:  # another source would not help
+        raise
     except READ_ERRORS as error:
         faults.append(f"{source}: {_say(error)}")
     else:
