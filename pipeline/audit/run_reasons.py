@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.members import nearest
+from pipeline.study.jobs import STAGES
 
 LOGS = Path(".snakemake/log")
 BEGUN = re.compile(r"^SNAKEMAKE$", re.MULTILINE)  # only calls that may run jobs log this head
@@ -21,7 +22,6 @@ JOB = re.compile(r"^(?:local)?(?:checkpoint|rule) (\w+):\n((?:    .*\n?)+)", re.
 FIELD = re.compile(r"^    (\w+): (.*)$", re.MULTILINE)
 QUIET = re.compile(r"^Finished jobid: \d+ \(Rule: (\w+)\)$", re.MULTILINE)
 UNRECORDED = "not recorded, because Snakemake was called with `--quiet rules`"
-TARGETS = ("all", "reproduce")
 CODE, SETTINGS, MISSING, INPUT = "code changed", "settings changed", "missing", "an input changed"
 FOLLOWS = "inputs were made again in this run"
 PARAMS = "Params have changed since last execution: Union of exclusive params before and now across all output"
@@ -61,9 +61,9 @@ class LoggedJob:
 
     @property
     def name(self) -> str:
-        """The rule and the wildcards, such as `train depth-one_sg-hidden20-s0`."""
-        wildcards = [part.partition("=") for part in self.fields.get("wildcards", "").split(", ")]
-        return " ".join([self.rule, *(value for key, _, value in wildcards if key != "study" and value)])
+        """The rule and what tells its jobs apart, such as `train depth-one_sg-hidden20-s0`."""
+        found = dict(part.split("=", 1) for part in self.fields.get("wildcards", "").split(", ") if "=" in part)
+        return " ".join([self.rule, *(found[key] for key in STAGES[self.rule].wildcards if key in found)])
 
     @property
     def outputs(self) -> set[str]:
@@ -137,12 +137,12 @@ def last_run(root: Path, study: str | None = None) -> list[tuple[str, list[str]]
     *earlier, last = logs
     jobs, quiet = list(_jobs(last)), QUIET.findall(last)
     if quiet and not jobs:
-        return [(UNRECORDED, [rule for rule in quiet if rule not in TARGETS])]
+        return [(UNRECORDED, [rule for rule in quiet if rule in STAGES])]
     made = {file for log in earlier for job in _jobs(log) for file in job.outputs}
     unknown = any(QUIET.search(log) and not JOB.search(log) for log in earlier)
     groups: dict[tuple[str, ...], list[str]] = {}
     for job in jobs:
-        if job.rule not in TARGETS:
+        if job.rule in STAGES:
             groups.setdefault(reasons(job, made, unknown=unknown), []).append(job.name)
     return [("; ".join(group), names) for group, names in sorted(groups.items(), key=lambda item: _rank(item[0]))]
 

@@ -51,7 +51,9 @@ try:
 except (store.DamagedFileError, OSError) as error:
     print(f"warning: the pulled results look stale: {error}", file=sys.stderr)
 for (dataset,) in STAGES["prepare"].every(PLAN):
-    snakemake_records.forget_outdated(PLAN.job("prepare", dataset=dataset).outputs, "prepare")
+    snakemake_records.forget_outdated(
+        PLAN.job("prepare", dataset=dataset).outputs, "prepare"
+    )
 if workflow.is_main_process:
     for line in code_versions.older(PLAN):
         print(line, file=sys.stderr)
