@@ -96,11 +96,6 @@ def timing(study: str) -> Path:
     return results(study) / "timing"
 
 
-def claim(study: str, claim: str) -> Path:
-    """The verdict on one claim in a few numbers, for `dvc metrics show`."""
-    return results(study) / "claims" / f"{claim}.json"
-
-
 def published(study: str) -> Path:
     """A study's published values, part of the repository."""
     return PUBLISHED / f"{study}.json"

@@ -9,7 +9,6 @@ from pipeline.study import arguments
 def main(argv: Sequence[str] | None = None) -> None:
     """Write a verdict on each claim and each of its parts."""
     plan, job = arguments.of_stage("judge", __doc__, argv)
-    from pipeline.verdicts.claim_rows import by_claim, summary
     from pipeline.verdicts.claims import load_claims
     from pipeline.verdicts.judge import judge_claim
 
@@ -18,7 +17,5 @@ def main(argv: Sequence[str] | None = None) -> None:
     figures, comparisons = plan.study.figures, claims.comparisons()
     rows = [row for claim in claims.claims for row in judge_claim(claim, metrics, figures, comparisons)]
     store.write_json(job.named_outputs["verdicts"], rows)
-    for claim in by_claim(rows):
-        store.write_json(job.named_outputs[claim.whole["id"]], summary(claim))
     for row in rows:
         print(f"{row['id']}: {row['verdict']}")

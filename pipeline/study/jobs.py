@@ -5,7 +5,6 @@ that are asked of a cluster. A new stage is one entry in `STAGES`, one file in `
 """
 
 import functools
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import members
 from pipeline.results import paths
 from pipeline.results.fingerprint import digest, fingerprint
-from pipeline.study import resources, strict_yaml
+from pipeline.study import resources
 from pipeline.study.labels import identity
 from pipeline.study.load import CONFIGS
 from pipeline.study.resources import Resources
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from pipeline.study.plan import Plan
 
 CLAIMS = CONFIGS / "claims.yaml"
-CLAIM_ID = re.compile(r"[CF]\d+")
 REPORT_TEMPLATE = Path("pipeline/pages/templates/report.html.j2")
 RAW = {
     "images": "train-images-idx3-ubyte",
@@ -161,15 +159,6 @@ def data_files(dataset: str) -> list[Path]:
     """The raw files of a data set; an artificial one has none."""
     files: Iterable[tuple[str, str]] = members.constants("datasets", dataset)["FILES"]
     return [paths.data(dataset) / name for name, _ in files]
-
-
-@functools.cache
-def claim_ids() -> tuple[str, ...]:
-    """The ids of the claims in the ledger; a faulty one is reported by the stage that judges."""
-    content = strict_yaml.read(CLAIMS) if CLAIMS.is_file() else {}
-    claims = content.get("claims", []) if isinstance(content, dict) else []
-    ids = [str(claim.get("id")) for claim in claims if isinstance(claim, dict)]
-    return tuple(each for each in ids if CLAIM_ID.fullmatch(each))
 
 
 def of_members(run: Run) -> list[str]:
@@ -327,9 +316,7 @@ STAGES: Mapping[str, Stage] = {
     "judge": Stage(
         wildcards=(),
         every=lambda _plan: [()],
-        outputs=lambda study: (
-            {"verdicts": paths.verdicts(study)} | {each: paths.claim(study, each) for each in claim_ids()}
-        ),
+        outputs=lambda study: {"verdicts": paths.verdicts(study)},
         inputs=lambda plan: [paths.metrics(plan.name), CLAIMS],
         code=lambda _plan: [],
         settings=lambda plan: list(plan.study.figures),

@@ -60,13 +60,3 @@ def evidence(row: Row, titles: Mapping[str, str]) -> Markup:
     if not mention or name not in titles:
         return escape(sentence)
     return Markup('{}(figure <a href="#figure-{}">{}</a>){}').format(before, name, titles[name], after)
-
-
-def summary(claim: ClaimRows) -> dict[str, str | int | float]:
-    """A claim in at most five entries, for a terminal: the verdict, and the number of the part that decides it."""
-    parts = claim.parts
-    replicated = sum(part["verdict"] == criteria.REPLICATED for part in parts)
-    row = next((part for part in parts if part["verdict"] == claim.whole["verdict"]), claim.whole)
-    found: dict[str, str | int | float] = {"verdict": claim.whole["verdict"], "parts": f"{replicated} of {len(parts)}"}
-    number, n = row["statistic"], row["n"]
-    return {**found, "such as": row["id"], "value": "none" if number is None else number, "n": n}
