@@ -1,7 +1,7 @@
 """The study's core: a gate stands after a layer and puts an estimate in place of the error gradient that arrives.
 
 Forward it is the identity. Backward it keeps the gradient that arrives and sends down what its estimator says
-instead. No gate is backprop. Where gates are stacked, the gradient that arrives at one has passed through the
+instead. A network without gates is trained by backprop. Where gates are stacked, the gradient that arrives at one has passed through the
 estimate of the next: it *is* the bootstrapped target of Jaderberg et al. (arXiv 1608.05343, section 2), and one
 backward pass does everything. Every method of the study is a gate with another estimator (claim C17): they differ in
 what they wait for.
@@ -11,7 +11,7 @@ what they wait for.
     above     the gradient at the next linear map's output: there when the backward pass has come that far
     arrived   the gradient that comes down to the gate: the same, one multiplication later
 
-Scale. The gradient of a mean loss is O(1/n) in the batch size n. An estimator speaks of the gradient of one sample's
+Scale. The gradient of a mean loss is O(1/n) in the batch size n. An estimator predicts the gradient of one sample's
 loss, `n * delta`, which does not depend on n: the gate multiplies what arrives by n and divides what it sends down.
 """
 
