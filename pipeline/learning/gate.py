@@ -1,10 +1,10 @@
 """The study's core: a gate stands after a layer and puts an estimate in place of the error gradient that arrives.
 
 Forward it is the identity. Backward it keeps the gradient that arrives and sends down what its estimator says
-instead. A network without gates is trained by backprop. Where gates are stacked, the gradient that arrives at one has passed through the
-estimate of the next: it *is* the bootstrapped target of Jaderberg et al. (arXiv 1608.05343, section 2), and one
-backward pass does everything. Every method of the study is a gate with another estimator (claim C17): they differ in
-what they wait for.
+instead. A network without gates is trained by backprop. Where gates are stacked, the gradient that arrives at one has
+passed through the estimate of the next: it *is* the bootstrapped target of Jaderberg et al. (arXiv 1608.05343, section
+2), and one backward pass does everything. Every method of the study is a gate with another estimator (claim C17): they
+differ in what they wait for.
 
     h, y      the layer's output and the targets: there as soon as the layer has run
     error     dL/dp at the network's output: there when the forward pass is done
