@@ -18,6 +18,8 @@ def faults(study: Study) -> Iterator[str]:
         yield from _text(path, method.label, LONGEST_LABEL)
         if method.label.startswith("_"):
             yield f"{path}: found {method.label!r}, which begins with an underscore; legends leave such labels out"
+        if "$" in method.label:
+            yield f"{path}: found {method.label!r}, whose $ figures would read as the start of a formula"
         if method.label in seen:
             yield f"{path}: found {method.label!r}, which is the label of methods.{seen[method.label]} too"
         seen.setdefault(method.label, name)
