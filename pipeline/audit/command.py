@@ -15,7 +15,7 @@ from pipeline.audit.files import FileChecks
 from pipeline.audit.findings import Audit, Finding, by_stage
 from pipeline.results import paths
 from pipeline.study import arguments
-from pipeline.study.load import CONFIGS, NOT_STUDIES
+from pipeline.study.load import configured
 from pipeline.study.plan import Plan
 from pipeline.verdicts.claims import load_claims
 
@@ -62,7 +62,7 @@ def plans(asked: Sequence[str] | None) -> list[Plan]:
 
 def with_results() -> list[str]:
     """Every study that has both results and a config."""
-    known = {path.stem for path in CONFIGS.glob("*.yaml")} - set(NOT_STUDIES)
+    known = configured()
     return sorted(path.name for path in paths.RESULTS.glob("*") if path.is_dir() and path.name in known)
 
 

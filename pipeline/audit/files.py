@@ -11,8 +11,7 @@ from pipeline import members
 from pipeline.audit import code_versions, dvc_lock
 from pipeline.audit.code_versions import Origin
 from pipeline.audit.findings import Finding
-from pipeline.audit.run_reasons import FINGERPRINT
-from pipeline.results import paths, provenance, snakemake_records, store, timing
+from pipeline.results import fingerprint, paths, provenance, snakemake_records, store, timing
 from pipeline.results.fingerprint import digest
 from pipeline.results.snakemake_records import Record
 from pipeline.study.jobs import Job
@@ -236,7 +235,7 @@ class FileChecks:
 
     def _parameters(self, job: Job, path: str, record: Record, *, without: Iterable[str]) -> Iterator[Finding]:
         """The record has the job's present settings and code, if the file itself doesn't say otherwise (`without`)."""
-        codes = {each for each in record.params if FINGERPRINT.fullmatch(each.strip("'"))}
+        codes = {each for each in record.params if fingerprint.PATTERN.fullmatch(each.strip("'"))}
         settings = set(record.params) - codes
         if settings != {repr(job.settings)} and "settings" not in without:
             yield Finding(path, "parameters", _short([repr(job.settings)]), _short(settings), self.again)

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.members import nearest
+from pipeline.results import fingerprint
 from pipeline.study.jobs import STAGES
+from pipeline.study.load import configured
 
 LOGS = Path(".snakemake/log")
 BEGUN = re.compile(r"^SNAKEMAKE$", re.MULTILINE)  # only calls that may run jobs log this head
@@ -41,7 +43,6 @@ ORDER = (CODE, *PHRASES.values())
 PART = re.compile(rf"(?:^|; )({'|'.join(map(re.escape, PHRASES))})(?:: |(?=;|$))")
 EXCLUSIVE = re.compile(r"before: (.*) now: (.*)", re.DOTALL)
 NONE = "<nothing exclusive>"
-FINGERPRINT = re.compile(r"[0-9a-f]{16}")  # of code; the hash of a whole study's settings is shorter
 NAMED = 3  # changes or files that a reason names
 SHOWN = 10  # jobs listed under a reason
 WIDEST = 40  # characters of a value
@@ -86,10 +87,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def studies(root: Path) -> list[str]:
     """The studies that have a config or a run on record."""
-    from pipeline.study.load import CONFIGS, NOT_STUDIES  # imported late: it takes longer than reading the logs
-
-    configured = {path.stem for path in (root / CONFIGS).glob("*.yaml")} - set(NOT_STUDIES)
-    return sorted(configured | {_study(log) for log in _logs(root)})
+    return sorted({*configured(root)} | {_study(log) for log in _logs(root)})
 
 
 def lines(found: Sequence[tuple[str, list[str]]] | None, shown: int | None) -> Iterator[str]:
@@ -229,7 +227,7 @@ def _literals(text: str) -> list[Any]:
 
 
 def _is_fingerprint(value: Any) -> bool:
-    return isinstance(value, str) and FINGERPRINT.fullmatch(value) is not None
+    return isinstance(value, str) and fingerprint.PATTERN.fullmatch(value) is not None
 
 
 def _difference(before: Sequence[Any], now: Sequence[Any]) -> str:

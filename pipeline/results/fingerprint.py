@@ -4,12 +4,14 @@ import ast
 import functools
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 ROOT = Path(__file__).parents[2]
+PATTERN = re.compile(r"[0-9a-f]{16}")  # of a fingerprint; the hash of settings is shorter
 
 
 def fingerprint(*modules: str, without: frozenset[str] = frozenset()) -> str:

@@ -1,9 +1,8 @@
-"""Extract the activations of one trained network, layer by layer, at the study's fixed points."""
+"""Extract the activations of one trained network, layer by layer, at the study's fixed points. It needs no GPU."""
 
 from collections.abc import Sequence
 
 from pipeline import random_streams
-from pipeline.machine import gpu
 from pipeline.results import paths, provenance, store
 from pipeline.study import arguments
 from pipeline.study.plan import ALL_STEPS
@@ -12,7 +11,6 @@ from pipeline.study.plan import ALL_STEPS
 def main(argv: Sequence[str] | None = None) -> None:
     """Extract a run's activations at its last checkpoint, or at all of them, and write them to one file."""
     plan, job = arguments.of_stage("represent", __doc__, argv)
-    gpu.reserve()
     from pipeline.runs import build
     from pipeline.runs.extract import choose, extract_run
 

@@ -117,6 +117,7 @@ class Stage:
         code: the modules whose code decides the result, below `pipeline`.
         settings: what else decides it.
         resources: what a job asks of a machine.
+        gpus: how many GPUs each of its jobs asks for.
         stamped: whether the outputs carry a provenance.
         seed: of a training.
     """
@@ -128,6 +129,7 @@ class Stage:
     code: Callable[..., Iterable[str]]
     settings: Callable[..., Settings]
     resources: Callable[..., Resources | None] = lambda plan, *_: None
+    gpus: int = 0
     stamped: bool = False
     seed: Callable[..., int | None] = lambda plan, *_: None
 
@@ -259,6 +261,7 @@ STAGES: Mapping[str, Stage] = {
         code=lambda plan, cell: of_members(plan.cells[cell][0]),
         settings=_tune_settings,
         resources=lambda plan, cell: resources.of_tuning(plan.cells[cell][0], plan.study.tuning),
+        gpus=resources.GPUS,
         stamped=True,
     ),
     "train": Stage(
@@ -273,6 +276,7 @@ STAGES: Mapping[str, Stage] = {
         code=lambda plan, run: of_members(plan.runs[run]),
         settings=lambda plan, run: without_labels(plan.runs[run]),
         resources=lambda plan, run: resources.of_training(plan.runs[run]),
+        gpus=resources.GPUS,
         stamped=True,
         seed=lambda plan, run: plan.runs[run].seed,
     ),

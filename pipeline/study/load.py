@@ -45,6 +45,11 @@ def chosen(config: Mapping[str, Any]) -> str:
     return name
 
 
+def configured(root: Path = Path()) -> list[str]:
+    """The names of all studies that have a config, sorted."""
+    return sorted(path.stem for path in (root / CONFIGS).glob("*.yaml") if path.stem not in NOT_STUDIES)
+
+
 def load_study(name: str, root: Path = Path()) -> Study:
     """The study `configs/<name>.yaml`, checked as a whole.
 
@@ -52,7 +57,7 @@ def load_study(name: str, root: Path = Path()) -> Study:
         ConfigError: listing every fault: the key's path, what was found, what was expected.
     """
     folder = root / CONFIGS
-    known = sorted(path.stem for path in folder.glob("*.yaml") if path.stem not in NOT_STUDIES)
+    known = configured(root)
     if name not in known:
         raise ConfigError(f"no study {name!r} ({members.nearest(name, known)}); studies are files in {CONFIGS}/")
     if not NAME.fullmatch(name):

@@ -44,14 +44,10 @@ class Resources:
     Attributes:
         megabytes: memory.
         minutes: time limit; a further attempt also resumes from the checkpoint of the one before.
-        gpus: number of GPUs.
-        threads: number of threads; the bits of a result must not depend on the number of cores.
     """
 
     megabytes: int
     minutes: int
-    gpus: int = 0
-    threads: int = THREADS
 
     def at(self, attempt: int) -> "Resources":
         """What the job requests at an attempt, counted from 1."""
@@ -60,13 +56,13 @@ class Resources:
 
 def of_training(run: Run) -> Resources:
     """The resources of one training."""
-    return Resources(megabytes(run), minutes(train_seconds(run)), GPUS)
+    return Resources(megabytes(run), minutes(train_seconds(run)))
 
 
 def of_tuning(run: Run, tuning: Tuning | None) -> Resources:
     """The resources of the trials of a cell, given one of its runs."""
     assert tuning is not None
-    return Resources(megabytes(run), minutes(tune_seconds(run, tuning)), GPUS)
+    return Resources(megabytes(run), minutes(tune_seconds(run, tuning)))
 
 
 def of_extraction(run: Run) -> Resources:

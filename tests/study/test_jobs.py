@@ -56,6 +56,19 @@ def test_settings_are_json_and_their_hash_tells_them_apart(plan):
     assert plan.job("summarise").settings_hash == plan.settings_hash()
 
 
+def test_a_stage_that_trains_asks_for_a_gpu_and_no_other(root):
+    assert {rule for rule, stage in STAGES.items() if stage.gpus} == {"tune", "train"}
+    for rule in STAGES:
+        path = root / "pipeline" / "stages" / f"{rule}.py"
+        assert ("gpu.reserve()" in path.read_text()) == bool(STAGES[rule].gpus), rule
+
+
+def test_a_rule_that_requests_memory_and_time_has_them_stated(plan, root):
+    text = "".join(path.read_text() for path in (root / "workflow" / "rules").glob("*.smk"))
+    asking = set(re.findall(r"requests\(\"(\w+)\"\)", text))
+    assert asking == {job.rule for job in plan.jobs() if job.resources} != set()
+
+
 def test_a_job_is_built_once(plan):
     run = next(iter(plan.runs))
     assert plan.job("train", run=run) is plan.job("train", run=run)

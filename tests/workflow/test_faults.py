@@ -357,15 +357,21 @@ def workflow(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def stale(workflow):
-    """Start two Snakemakes in the folder and kill the first: exit code and output of the second, which is refused."""
+    """Start two Snakemakes in the folder and kill the first: exit code and output of the second, which is refused.
+
+    The first is halted in the middle of its run, so that it is still there however fast the machine is.
+    """
     first = small_study.snakemake(workflow, TRAINED, **OFTEN)
     checkpoint, deadline = workflow / "resume" / STUDY / f"{LONG}.safetensors", time.monotonic() + LONGEST_WAIT
     while not checkpoint.exists() and first.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    second = small_study.ended(small_study.snakemake(workflow, TRAINED))
-    assert first.poll() is None, "the first Snakemake must still be running"
-    os.killpg(first.pid, signal.SIGKILL)
-    first.communicate()
+        time.sleep(0.01)
+    try:
+        os.killpg(first.pid, signal.SIGSTOP)
+        second = small_study.ended(small_study.snakemake(workflow, TRAINED))
+        assert first.poll() is None, "the first Snakemake must still be running"
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)
+        first.communicate()
     return second
 
 

@@ -22,7 +22,7 @@ from pipeline.study.errors import ConfigError
 from pipeline.study.jobs import STAGES
 from pipeline.study.load import chosen
 from pipeline.study.plan import Plan
-from pipeline.study.resources import GPUS, MANUFACTURER, THREADS
+from pipeline.study.resources import MANUFACTURER, THREADS
 
 # Only a run that isn't a dry run asks SLURM, and before jobs are planned: what earlier jobs finish counts as done.
 if workflow.is_main_process:
@@ -106,8 +106,10 @@ def parameters(rule):
 
 
 def requests(rule):
-    """What a job asks of the machine; each further attempt asks for more."""
+    """What a job asks of the machine; each further attempt asks for more memory and time."""
+    gpus = STAGES[rule].gpus
     return {
+        **({"gpu": gpus, "gpu_manufacturer": MANUFACTURER} if gpus else {}),
         "mem_mb": lambda wildcards, attempt: job(rule, wildcards)
         .resources.at(attempt)
         .megabytes,
@@ -115,11 +117,6 @@ def requests(rule):
         .resources.at(attempt)
         .minutes,
     }
-
-
-def devices():
-    """A job that trains asks for a GPU."""
-    return {"gpu": GPUS, "gpu_manufacturer": MANUFACTURER}
 
 
 def figure_category(wildcards):

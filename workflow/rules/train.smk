@@ -12,7 +12,6 @@ rule train:
     threads: THREADS
     resources:
         **requests("train"),
-        **devices(),
     params:
         **parameters("train"),
     shell:

@@ -12,7 +12,6 @@ rule tune:
     threads: THREADS
     resources:
         **requests("tune"),
-        **devices(),
     params:
         **parameters("tune"),
     shell:
