@@ -1,6 +1,28 @@
 # `make` and `make help` list the targets and install nothing; every other target runs `setup` first if needed.
 # `help` prints the comments that begin with two hashes.
 SHELL := /bin/bash
+.SHELLFLAGS := -p -c
+
+# Recipes start without the variables that change what a command means. Those that change make itself have done so
+# already, and are refused.
+UNSET :=
+KEEP :=
+-include pipeline/environment.list
+unexport $(filter-out $(KEEP),$(filter $(UNSET),$(.VARIABLES)))
+ifneq ($(MAKEFILES),)
+$(error Found MAKEFILES=$(MAKEFILES), which can change every target: start make without it)
+endif
+REFUSED := $(foreach option,e i t,$(findstring $(option),$(filter-out --%,$(firstword -$(MAKEFLAGS)))))
+ifneq ($(strip $(REFUSED)),)
+$(error Found the option -$(firstword $(REFUSED)) of make, which hides errors or changes what is done: \
+  start make without it, in MAKEFLAGS too)
+endif
+ifneq ($(filter-out help,$(MAKECMDGOALS)),)
+ifeq ($(wildcard tools/setup.sh),)
+$(error Found no project in $(CURDIR): start make in the project's folder, or with make -C FOLDER)
+endif
+endif
+
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 STAMP := .venv/.made-from-lock
 SITES := .venv/sites/.made-from-lock
@@ -28,8 +50,8 @@ help:                           ## list the targets and variables
 setup: $(STAMP)                 ## install the environment into .venv from the lock files, checked by hash
                                 ## under ten minutes, 2.5 GB, network; several GB more with torch's CUDA build
 
-# If TORCH names a build, setup runs each time, to check which build is installed.
-$(STAMP): $(wildcard requirements*.lock) tools/setup.sh tools/torch.sh $(if $(TORCH),always)
+# If TORCH names a build or PYTHON an interpreter, setup runs each time, to check which one is installed.
+$(STAMP): $(wildcard requirements*.lock) tools/setup.sh tools/torch.sh $(if $(TORCH)$(PYTHON),always)
 	bash tools/setup.sh
 
 reproduce: setup                ## run the default study: every figure, every table, the report

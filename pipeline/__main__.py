@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline import environment
 from pipeline.members import nearest
 
 PACKAGE = Path(__file__).parent
@@ -64,4 +65,5 @@ def _summary(path: Path) -> str:
 
 
 if __name__ == "__main__":
+    environment.clean()
     main()

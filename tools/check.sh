@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Format, lint, types, imports and generated files, for `make check`, the pre-commit hooks and CI. It changes nothing.
+. "$(command dirname "$0")/environment.sh" || exit
 set -uo pipefail
 cd "$(dirname "$0")/.."
+PATH="$PWD/.venv/bin:$PATH"
 failed=()
 run() {
   echo "== $*"

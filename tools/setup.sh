@@ -1,22 +1,40 @@
 #!/usr/bin/env bash
 # Creates .venv from the lock files. PYTHON selects the interpreter (>= 3.11), TORCH the build of torch (cpu or cuda).
+. "$(command dirname "$0")/environment.sh" || exit
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+fits() {
+  "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+version() {
+  "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])'
+}
+
 pick() {
-  for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11 python; do
-    if [ -n "$candidate" ] && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-      echo "$candidate"
-      return
-    fi
+  if [ -n "${PYTHON:-}" ]; then
+    fits "$PYTHON" && echo "$PYTHON" && return
+    echo "PYTHON is $PYTHON, which is not a Python 3.11 or newer" >&2
+    return 1
+  fi
+  for candidate in python3 python3.13 python3.12 python3.11 python; do
+    fits "$candidate" && echo "$candidate" && return
   done
   echo "found no Python 3.11 or newer on PATH: install one, or name it with PYTHON=/path/to/python make setup" >&2
   return 1
 }
 
 python=$(pick)
+if [ -x .venv/bin/python ] && [ -n "${PYTHON:-}" ] && [ "$(version .venv/bin/python)" != "$(version "$python")" ]; then
+  echo "PYTHON is Python $(version "$python"), but .venv has Python $(version .venv/bin/python):" \
+    "remove .venv and call make setup again" >&2
+  exit 1
+fi
 rm -f .venv/.made-from-lock
-[ -x .venv/bin/python ] || "$python" -m venv .venv
+if ! [ -x .venv/bin/python ]; then
+  "$python" -m venv .venv || { rm -rf .venv && exit 1; }
+fi
 # The hash of every package is checked. Bytecode is compiled once here, not at each start of a job.
 uv=$(grep --only-matching '^uv==[^ ]*' requirements.lock)
 hashes=$(sed -n '/^uv==/,/^[^ ]/p' requirements.lock | grep --only-matching 'sha256:[0-9a-f]*' | sed 's/^/--hash=/')

@@ -5,6 +5,7 @@
 # which need nothing else. TORCH=cpu and TORCH=cuda select a build; by default it is the CPU build if there is no GPU.
 # An installed torch of the right version is kept, whatever its origin, unless TORCH asks for another build: that is an
 # error.
+. "$(command dirname "$0")/environment.sh" || exit
 set -euo pipefail
 cd "$(dirname "$0")/.."
 environment=$1

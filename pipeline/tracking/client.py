@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from pipeline import environment
 from pipeline.results.secrets import scrub
 
 PROJECT = "synthetic-gradients"
@@ -184,6 +185,7 @@ def start(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env=environment.cleaned(os.environ),
             start_new_session=True,
         )
     except OSError as error:

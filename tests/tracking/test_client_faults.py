@@ -26,9 +26,15 @@ def impostor(tmp_path, monkeypatch):
     """A function that puts a package named wandb before the real one on the path."""
 
     def make(code):
-        (tmp_path / "impostor" / "wandb").mkdir(parents=True)
-        (tmp_path / "impostor" / "wandb" / "__init__.py").write_text("import os, signal, sys, time\n" + code)
-        monkeypatch.setenv("PYTHONPATH", str(tmp_path / "impostor"))
+        folder = tmp_path / "impostor"
+        (folder / "wandb").mkdir(parents=True)
+        (folder / "wandb" / "__init__.py").write_text("import os, signal, sys, time\n" + code)
+        worker = folder / "worker.py"
+        worker.write_text(
+            f"import runpy, sys\nsys.path.insert(0, {str(folder)!r})\n"
+            f"runpy.run_path({str(client.WORKER)!r}, run_name='__main__')"
+        )
+        monkeypatch.setattr(client, "WORKER", worker)
 
     return make
 

@@ -14,6 +14,11 @@ measuring.BENCHMARK_INTERVAL_SHORT = 4
 shell.prefix(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; ')
 sys.path.insert(0, str(workflow.basedir))
 
+from pipeline import environment
+
+# Jobs inherit Snakemake's environment: without the variables that change what a command means.
+environment.clean()
+
 from pipeline.audit import code_versions
 from pipeline.datasets.shared.unpack import unpack
 from pipeline.machine import slurm
