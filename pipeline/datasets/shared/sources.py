@@ -39,7 +39,7 @@ class LocalCopy:
     folders: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{LOCAL}={os.environ[LOCAL]}" if LOCAL in os.environ else LOCAL
+        return f"{LOCAL}={os.environ[LOCAL]}" if os.environ.get(LOCAL) else LOCAL
 
     def read(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, io.BufferedReader]]:
         """Yield every file with one of the usual spellings of a wanted name."""
