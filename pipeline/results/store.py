@@ -54,10 +54,17 @@ def atomic(path: str | Path) -> Iterator[Path]:
             yield partial
             with partial.open("rb+") as file:
                 os.fsync(file.fileno())
-            partial.chmod(0o644)  # mkstemp's 0600 would keep a shared results folder from its group
+            partial.chmod(0o666 & ~_umask())  # mkstemp's 0600 would keep a shared results folder from its group
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """The permissions that the user takes from every new file."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 @contextlib.contextmanager
