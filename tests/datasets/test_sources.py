@@ -60,6 +60,23 @@ def test_an_error_lists_every_source_with_its_reason(tmp_path, monkeypatch):
     assert listing(tmp_path / "root") == []
 
 
+@pytest.mark.parametrize("proxy", ["http://.bad:3128", "nonsense://x", "http://[::1"])
+def test_a_proxy_that_no_library_can_read_is_a_reason_and_the_next_source_is_asked(tmp_path, monkeypatch, proxy):
+    """urllib raises UnicodeError or ValueError for such a proxy, which no list of errors foresaw."""
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, proxy)
+    monkeypatch.delenv("no_proxy", raising=False)
+    for name, body in CONTENT.items():
+        (tmp_path / "copy").mkdir(exist_ok=True)
+        (tmp_path / "copy" / name).write_bytes(body)
+    monkeypatch.setenv("PIPELINE_DATA", str(tmp_path / "copy"))
+    away = sources.Mirror("https://mirror.invalid/mnist", answer_within=5)
+    with pytest.raises(download.DownloadError, match=r"https://mirror\.invalid/mnist: "):
+        download.fetch(tmp_path / "nothing", FILES, (away,))
+    download.fetch(tmp_path / "root", FILES, (away, LOCAL))
+    assert complete(tmp_path / "root")
+
+
 # --- a mirror: a real server
 
 

@@ -2,10 +2,7 @@
 
 import gzip
 import hashlib
-import http.client
 import lzma
-import tarfile
-import zlib
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
@@ -16,8 +13,6 @@ from pipeline.results import store
 MAX_BYTES = 64 << 20  # of one decompressed file; MNIST's largest has 47 MB
 BLOCK = 1 << 20
 OPENERS = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\x00": lzma.open}  # by the first bytes of a compressed file
-# Errors in reading from a source. Any other error is a bug and is not caught.
-READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, http.client.HTTPException)
 
 
 class DownloadError(RuntimeError):
@@ -76,7 +71,11 @@ def fetch(root: Path, files: tuple[tuple[str, str], ...], sources: tuple[Source,
 
 
 def take(source: Source, root: Path, missing: dict[str, str]) -> tuple[list[str], list[str]]:
-    """Take the `missing` files from one source and remove them from there; the names found, and the faults."""
+    """Take the `missing` files from one source and remove them from there; the names found, and the faults.
+
+    Whatever is raised while a source is read is a fault of that source, foreseen or not: the next one is then asked.
+    Only a full disk is raised, since another source would not help.
+    """
     got, faults, offered = [], [], set()
     try:
         for name, content in source.read(tuple(missing)):
@@ -87,14 +86,14 @@ def take(source: Source, root: Path, missing: dict[str, str]) -> tuple[list[str]
                 _keep(content, root / name, missing[name])
             except store.FullDiskError:
                 raise
-            except (DownloadError, *READ_ERRORS) as error:
+            except Exception as error:
                 faults.append(f"{source}: {name}: {_say(error)}")
             else:
                 got.append(name)
                 del missing[name]
-    except store.FullDiskError:  # another source would not help
+    except store.FullDiskError:
         raise
-    except READ_ERRORS as error:
+    except Exception as error:
         faults.append(f"{source}: {_say(error)}")
     else:
         faults += [f"{source}: {name}: not found there" for name in missing if name not in offered]
@@ -118,5 +117,9 @@ def _keep(content: BufferedReader, path: Path, expected: str) -> None:
             raise DownloadError(f"found sha256 {digest.hexdigest()} ({size} bytes), expected {expected}")
 
 
-def _say(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def _say(error: Exception) -> str:
+    """One line: the message of an error of the machine or of ours, which says enough; before any other, its kind."""
+    said, kind = " ".join(str(error).split()), type(error).__name__
+    if not said:
+        return kind
+    return said if isinstance(error, (OSError, RuntimeError)) else f"{kind}: {said}"
