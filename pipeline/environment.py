@@ -1,6 +1,9 @@
 """The environment of what the project starts: without the variables that change what a command means."""
 
+import contextlib
 import functools
+import importlib
+import importlib.util
 import os
 import re
 from collections.abc import Mapping
@@ -24,6 +27,25 @@ def cleaned(variables: Mapping[str, str]) -> dict[str, str]:
         for name, value in variables.items()
         if (kept.fullmatch(name) or not unset.fullmatch(name)) and (value or not name.startswith(READ_HERE))
     }
+
+
+def import_matplotlib() -> None:
+    """Import matplotlib with its own settings, without reading the user's settings files and styles.
+
+    It reads them while it is imported, and ends with an error if one of them isn't UTF-8. It looks for settings in the
+    working folder first; its own have the same name.
+    """
+    found = importlib.util.find_spec("matplotlib")
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("matplotlib is not installed")
+    with contextlib.chdir(Path(found.origin).with_name("mpl-data")):
+        matplotlib = importlib.import_module("matplotlib")
+    user_s = matplotlib.get_configdir
+    matplotlib.get_configdir = matplotlib.get_data_path
+    try:
+        importlib.import_module("matplotlib.style")
+    finally:
+        matplotlib.get_configdir = user_s
 
 
 @functools.cache

@@ -15,10 +15,8 @@ COLOURS = 256  # of the PNG: a figure has a few dozen, and shades of them
 def main(argv: Sequence[str] | None = None) -> None:
     """Draw one figure from the tables that it reads, and write it in its three forms."""
     plan, job = arguments.of_stage("draw", __doc__, argv)
-    import matplotlib as mpl
-    import matplotlib.pyplot as plt
-
     from pipeline.figures.shared import svg
+    from pipeline.figures.shared.isolation import BACKENDS, isolated
     from pipeline.figures.shared.style import RC, Style
 
     name = job.name
@@ -27,16 +25,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     how: Any = job.settings
     # The salt makes the ids inside an SVG the same every time, and different between figures.
     look: dict[Any, Any] = {**RC, "svg.hashsalt": name}
-    with mpl.rc_context(look):
+    with isolated(look):
         figure, shown = module.draw(read, style=Style(how["methods"]), **how["settings"])
         for ending, stamp in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
             with store.atomic(job.named_outputs[ending]) as partial:
-                figure.savefig(partial, format=ending, metadata=stamp)
+                figure.savefig(partial, format=ending, backend=BACKENDS[ending], metadata=stamp)
                 if ending == "png":
                     _reduce(partial)
                 else:
                     partial.write_text(svg.compact(partial.read_text(encoding="utf-8")), encoding="utf-8")
-        plt.close(figure)
     text = shown.to_csv(index=False, lineterminator="\n", float_format=DIGITS)
     store.write_bytes(job.named_outputs["csv"], text.encode())
     print(f"{name}: {len(shown)} numbers")

@@ -39,6 +39,7 @@ PLUMBING = frozenset(
     for name in (
         "datasets.shared.download",
         "datasets.shared.sources",
+        "environment",
         "machine",
         "members",
         "results.fingerprint",

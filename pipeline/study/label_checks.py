@@ -4,6 +4,7 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline import environment
 from pipeline.study.schema import Study
 
 LONGEST_LABEL = 60  # characters; a legend gets wider than its figure
@@ -46,7 +47,8 @@ def _text(path: str, text: str, longest: int) -> Iterator[str]:
 @functools.cache
 def glyphs() -> frozenset[int]:
     """The characters of the font that figures use, DejaVu Sans as it comes with matplotlib."""
-    import matplotlib  # only a text with characters beyond ASCII needs it
+    environment.import_matplotlib()  # only a text with characters beyond ASCII needs it
+    import matplotlib
     from matplotlib.ft2font import FT2Font
 
     font = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
