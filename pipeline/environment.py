@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import importlib
 import importlib.util
 import os
 import re
@@ -39,11 +38,11 @@ def import_matplotlib() -> None:
     if found is None or found.origin is None:
         raise ModuleNotFoundError("matplotlib is not installed")
     with contextlib.chdir(Path(found.origin).with_name("mpl-data")):
-        matplotlib = importlib.import_module("matplotlib")
+        import matplotlib
     user_s = matplotlib.get_configdir
     matplotlib.get_configdir = matplotlib.get_data_path
     try:
-        importlib.import_module("matplotlib.style")
+        import matplotlib.style
     finally:
         matplotlib.get_configdir = user_s
 

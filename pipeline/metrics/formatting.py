@@ -2,6 +2,7 @@
 
 import math
 import re
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ COUNTED = {"hidden": "hidden layer", "layers": "layer"}  # `hidden20` is a numbe
 NUMBERED = ("dimension", "layer", "rate", "seed", "step", "width")  # `layer7` is the number of one layer
 FULL_STOP = re.compile(r"(?<!\d)\.|\.(?!\d)")  # but not the point in `0.5`
 BACKTICKS = re.compile(r"`{1,2}([^`]+)`{1,2}")  # code in a docstring
+SIGN = re.compile(rf"[{re.escape(string.punctuation)}]")
 NUMBER = re.compile(r"(\d+(?:\.\d+)?)")
 MISSING = "\N{EN DASH}"
 DIGITS = 4
@@ -118,3 +120,16 @@ def first_sentence(text: str) -> str:
 def paragraphs(text: str) -> list[str]:
     """The paragraphs of a text, each on one line; blank lines separate them."""
     return [" ".join(part.split()) for part in re.split(r"\n\s*\n", text) if part.strip()]
+
+
+def restructured(text: str) -> str:
+    """A text in reStructuredText that shows it as it stands, with what is between backticks as code."""
+    return "\n\n".join(_restructured(paragraph) for paragraph in paragraphs(text))
+
+
+def _restructured(paragraph: str) -> str:
+    """One paragraph: a backslash before each sign, so that none starts a mark, a list or a link."""
+    parts = BACKTICKS.split(paragraph)
+    parts[::2] = [SIGN.sub(r"\\\g<0>", part) for part in parts[::2]]
+    parts[1::2] = [rf"\ ``{code.strip()}``\ " if code.strip() else "" for code in parts[1::2]]
+    return "".join(parts)

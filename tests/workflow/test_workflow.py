@@ -200,4 +200,6 @@ def test_snakemakes_own_report(place, first):
     assert "Learning" in page
     caption = (place / "workflow" / "report" / "phase_portrait.rst").read_text()
     assert caption.split("\n")[0][:40] in page
+    assert "problematic" not in page
+    assert "system-message" not in page
     assert (place / "report.html").stat().st_size > 1_000_000

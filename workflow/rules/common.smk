@@ -22,6 +22,7 @@ environment.clean()
 from pipeline.audit import code_versions
 from pipeline.datasets.shared.unpack import unpack
 from pipeline.machine import slurm
+from pipeline.metrics import formatting
 from pipeline.results import leftovers, paths, snakemake_records, store
 from pipeline.study.errors import ConfigError
 from pipeline.study.jobs import STAGES
@@ -45,7 +46,9 @@ except ConfigError as error:
     raise WorkflowError(f"The study can't be run, nothing was started.\n{error}")
 
 # Snakemake's report fills caption.jinja from here: a caption's path may have no wildcard.
-config["captions"] = {name: PLAN.caption(name) for name in PLAN.study.figures}
+config["captions"] = {
+    name: formatting.restructured(PLAN.caption(name)) for name in PLAN.study.figures
+}
 
 # Data and Snakemake's records that came with pulled results must be in place before jobs are planned: otherwise all
 # results would look stale. Both are put there once.

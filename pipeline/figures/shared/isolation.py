@@ -1,7 +1,7 @@
 """Draw with the project's settings and the fonts that come with matplotlib, whatever the user has."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ BACKENDS = {"svg": "svg", "png": "agg"}  # by format
 
 
 @contextlib.contextmanager
-def isolated(settings: Mapping[str, Any]) -> Iterator[None]:
+def isolated(settings: dict[Any, Any]) -> Iterator[None]:
     """Matplotlib's defaults with these settings instead of the user's.
 
     Afterwards the settings are as before, and figures that were made in between are closed.
