@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline import environment
+from pipeline import environment, errors
 from pipeline.members import nearest
 
 PACKAGE = Path(__file__).parent
@@ -24,10 +24,11 @@ VERBS = {
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run one verb, or list them.
+    """Run one verb, or list them. What the user or the machine did wrong is told in a sentence, without a traceback.
 
     Raises:
-        SystemExit: for an unknown verb, with the nearest one.
+        SystemExit: for an unknown verb, with the nearest one; after any other such error with exit code 1, or the
+            verb's own `REFUSED` where 1 means something else.
     """
     verb, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if verb in {"-h", "--help"}:
@@ -37,7 +38,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     if verb not in known:
         sys.exit(f"python -m pipeline: no verb {verb!r} ({nearest(verb, sorted(known))})")
     sys.argv[0] = f"python -m pipeline {verb}"
-    importlib.import_module(known[verb]).main(rest)
+    module = importlib.import_module(known[verb])
+    try:
+        module.main(rest)
+    except Exception as error:
+        said = errors.sentence(error)
+        if said is None:
+            raise
+        print(said, file=sys.stderr)
+        sys.exit(getattr(module, "REFUSED", 1))
 
 
 def modules() -> dict[str, str]:

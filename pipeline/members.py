@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Annotated, Any, Literal, get_origin
 
 from pipeline import settings_types
+from pipeline.errors import ExplainedError
 
 PACKAGE = Path(__file__).parent
 FAMILIES = ("analyses", "datasets", "estimators", "figures", "measures")
@@ -24,7 +25,7 @@ GIVEN = ("above", "generator", "style")
 UNKNOWN = object()
 
 
-class UnknownNameError(ValueError):
+class UnknownNameError(ExplainedError, ValueError):
     """A name that isn't valid; the message gives the nearest valid one."""
 
 

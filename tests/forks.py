@@ -73,7 +73,9 @@ class Forks:
         log = Path(place, "said.txt")
         before = log.stat().st_size if log.exists() else 0
         code = self.wait(self.start(place, stage, *words, **how))
-        return code, log.read_bytes()[before:].decode()
+        said = log.read_bytes()[before:].decode()
+        assert code < 0 or "Traceback" not in said, said  # a traceback is for bugs, and for a signal
+        return code, said
 
     def __enter__(self):
         return self
@@ -112,7 +114,9 @@ def become(wanted):
         os.setuid(NOBODY)
     if "die" in wanted:
         _die(*wanted["die"])
-    importlib.import_module(f"pipeline.stages.{wanted['stage']}").main(wanted["words"])
+    from pipeline import __main__ as commands
+
+    commands.main([wanted["stage"], *wanted["words"]])
     sys.stdout.flush()
     os._exit(0)  # a normal exit with all these imports takes longer than many jobs; errors end as usual
 

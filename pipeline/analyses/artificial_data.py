@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from pipeline.errors import SettingError
 from pipeline.settings_types import Count, Distinct, Natural, Positive, Several, TwoOrMore
 from pipeline.theory.optima import CONVERGED, optimum
 
@@ -63,13 +64,13 @@ def analyse(
         to the paper's exception.
 
     Raises:
-        ValueError: if `steps` or `rates` differ in length from `hidden`, or the width is below the number of outputs.
+        SettingError: if `steps` or `rates` differ in length from `hidden`, or the width is below the number of outputs.
     """
     # Imported here because it needs torch, which takes 3 s.
     from pipeline.analyses.shared import artificial_data_training as artificial
 
     if not len(hidden) == len(steps) == len(rates) or width < artificial.CLASSES:
-        raise ValueError(
+        raise SettingError(
             f"found hidden {hidden}, steps {steps}, rates {rates}, width {width}; expected one number of steps and one "
             f"rate for each of hidden, and a width of at least {artificial.CLASSES}, the outputs"
         )

@@ -13,13 +13,14 @@ from pipeline.audit import code_versions, recompute
 from pipeline.audit.code_versions import all_outdated, commits, listed, mixtures
 from pipeline.audit.files import FileChecks
 from pipeline.audit.findings import Audit, Finding, by_stage
+from pipeline.errors import ExplainedError
 from pipeline.results import paths
 from pipeline.study import arguments
 from pipeline.study.load import configured
 from pipeline.study.plan import Plan
 from pipeline.verdicts.claims import load_claims
 
-FINDINGS = 1  # exit code
+FINDINGS, REFUSED = 1, 2  # exit codes; the second is that of an error
 # Of results that another version of the code made, these say the same for every file of a stage.
 OF_ALL_FILES = {"command": "code", "parameters": "settings", "code": "code", "settings": "settings"}
 
@@ -32,10 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     asked = parser.parse_args(argv)
-    try:
-        audits = [audit_plan(plan) for plan in plans(asked.study)]
-    except ValueError as error:  # ConfigError is one
-        parser.error(str(error))
+    audits = [audit_plan(plan) for plan in plans(asked.study)]
     if asked.json:
         print(json.dumps({each.study: each.plain() for each in audits}, indent=1, sort_keys=True, ensure_ascii=False))
     else:
@@ -48,12 +46,12 @@ def plans(asked: Sequence[str] | None) -> list[Plan]:
 
     Raises:
         ConfigError: for an unknown study, with the nearest name, and for a faulty config.
-        ValueError: if there are no results.
+        ExplainedError: if there are no results.
     """
     found = [Plan.load(name) for name in dict.fromkeys(asked or with_results())]
     missing = [str(paths.results(plan.name)) for plan in found if not paths.results(plan.name).is_dir()]
     if missing or not found:
-        raise ValueError(
+        raise ExplainedError(
             f"found no {' and no '.join(missing) or 'results of any study'}, expected the results of a study; make "
             f"them with `{code_versions.command(found[0].name if found else 'NAME')}`"
         )

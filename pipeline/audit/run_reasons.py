@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline.members import nearest
 from pipeline.results import fingerprint
+from pipeline.study.errors import ConfigError
 from pipeline.study.jobs import STAGES
 from pipeline.study.load import configured
 
@@ -81,7 +82,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if asked.study:
         known = studies(Path())
         if asked.study not in known:
-            parser.error(f"no study {asked.study!r} ({nearest(asked.study, known)}); studies are files in configs/")
+            hint = nearest(asked.study, known)
+            raise ConfigError(f"no study {asked.study!r} ({hint}); studies are files in configs/")
     print("\n".join(lines(last_run(Path(), asked.study), None if asked.all else SHOWN)))
 
 

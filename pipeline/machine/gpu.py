@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import IO
 
+from pipeline.errors import SettingError
+
 DEVICES = "PIPELINE_GPUS"  # device names, such as `0,1`
 JOBS = "PIPELINE_JOBS_PER_GPU"
 FOLDER = "PIPELINE_LEASES"  # the folder of the locks, the same for all jobs of a machine
@@ -27,7 +29,7 @@ def reserve() -> str | None:
     Call it before CUDA starts. It does nothing and returns None if the variable isn't set.
 
     Raises:
-        ValueError: if a variable has an invalid value.
+        SettingError: if a variable has an invalid value.
     """
     devices = _devices()
     if not devices:
@@ -52,12 +54,12 @@ def _devices() -> list[str]:
     text = os.environ.get(DEVICES, "")
     devices = [part.strip() for part in text.split(",") if part.strip()]
     if not all(part.isalnum() or part.replace("-", "").isalnum() for part in devices):
-        raise ValueError(f"{DEVICES}: found {text!r}, expected device names separated by commas, such as 0,1")
+        raise SettingError(f"{DEVICES}: found {text!r}, expected device names separated by commas, such as 0,1")
     return devices
 
 
 def _jobs() -> int:
     text = os.environ.get(JOBS) or "1"
     if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"{JOBS}: found {text!r}, expected a number of jobs, at least 1")
+        raise SettingError(f"{JOBS}: found {text!r}, expected a number of jobs, at least 1")
     return int(text)

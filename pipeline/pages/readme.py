@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import members
+from pipeline.errors import ExplainedError
 from pipeline.metrics import formatting
 from pipeline.pages import rule_graph
 from pipeline.pages.report_model import Grid
@@ -94,12 +95,12 @@ def fill(text: str, name: str, content: str) -> str:
     """Put `content` between the marks of the part `name` of a text.
 
     Raises:
-        ValueError: if the text doesn't have the part exactly once.
+        ExplainedError: if the text doesn't have the part exactly once.
     """
     begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
     found = re.findall(f"{re.escape(begin)}.*?{re.escape(end)}", text, re.DOTALL)
     if len(found) != 1:
-        raise ValueError(f"{README}: expected the part {begin} … {end} once, found it {len(found)} times")
+        raise ExplainedError(f"{README}: expected the part {begin} … {end} once, found it {len(found)} times")
     return text.replace(found[0], f"{begin}\n{content}\n{end}")
 
 
@@ -223,6 +224,12 @@ def workflow() -> str:
     """The diagram of the workflow's rules.
 
     Raises:
-        RuntimeError: with Snakemake's message, if it fails.
+        ConfigError: if the study's config is faulty.
+        SnakemakeError: with Snakemake's message, if it fails otherwise.
     """
-    return f"```mermaid\n{rule_graph.mermaid(rule_graph.parse(rule_graph.ask()))}\n```"
+    try:
+        graph = rule_graph.parse(rule_graph.ask())
+    except rule_graph.SnakemakeError:
+        load_study(STUDY)  # a faulty config has the clearer message
+        raise
+    return f"```mermaid\n{rule_graph.mermaid(graph)}\n```"

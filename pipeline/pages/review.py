@@ -24,7 +24,6 @@ from pipeline.pages.evidence import Results
 from pipeline.pages.review_model import ClaimSection, Picture, RunRow, StageRow
 from pipeline.results import paths, provenance, secrets, store, timing
 from pipeline.study import arguments
-from pipeline.study.errors import ConfigError
 from pipeline.study.plan import Plan
 from pipeline.verdicts import published
 from pipeline.verdicts.claim_rows import ClaimRows, by_claim
@@ -43,17 +42,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = arguments.parser(__doc__)
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     asked = parser.parse_args(argv)
-    try:
-        plan = Plan.load(asked.study)
-        content = review(
-            plan,
-            rulegraph(plan.name),
-            audited=audit_of(plan.name),
-            compared=compare_with_published(plan.name),
-            reasons=run_reasons.last_run(Path(), plan.name),
-        )
-    except ConfigError as error:
-        parser.error(str(error))
+    plan = Plan.load(asked.study)
+    content = review(
+        plan,
+        rulegraph(plan.name),
+        audited=audit_of(plan.name),
+        compared=compare_with_published(plan.name),
+        reasons=run_reasons.last_run(Path(), plan.name),
+    )
     path = paths.review(plan.name)
     store.write_bytes(path, render.review(content).encode())
     address = path.resolve().as_uri()
@@ -110,7 +106,7 @@ def rulegraph(study: str) -> str | None:
     """Snakemake's diagram of the workflow's rules; None, and a warning on stderr, if Snakemake fails."""
     try:
         return rule_graph.ask(study)
-    except RuntimeError as error:
+    except rule_graph.SnakemakeError as error:
         print(f"warning: the page has no drawing of the workflow: {secrets.scrub(str(error))}", file=sys.stderr)
         return None
 

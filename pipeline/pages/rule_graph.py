@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import networkx as nx
 
+from pipeline.errors import ExplainedError
+
 RULEGRAPH = ("reproduce", "all", "--rulegraph", "mermaid-js")
 SECONDS = 120  # Snakemake may take to answer
 NODE = re.compile(r"^\s*(id\d+)\[(.+?)\]\s*$", re.MULTILINE)
@@ -23,6 +25,10 @@ ACROSS, DOWN = 12, 26  # between boxes
 NARROW = 10  # width of the place of an arrow that crosses a row
 
 Place = str | tuple[str, int]  # a rule, or where the arrows of a rule cross a row
+
+
+class SnakemakeError(ExplainedError, RuntimeError):
+    """Snakemake failed; the message has its own."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +58,14 @@ def ask(study: str | None = None) -> str:
         study: the name of a study; None for the default one.
 
     Raises:
-        RuntimeError: with Snakemake's message, if it fails or takes too long.
+        SnakemakeError: with Snakemake's message, if it fails or takes too long.
     """
     command = [sys.executable, "-m", "snakemake", *RULEGRAPH, *(["--config", f"study={study}"] if study else [])]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=True)
     except (OSError, subprocess.SubprocessError) as error:
         said = error.stderr if isinstance(error, subprocess.CalledProcessError) else str(error)
-        raise RuntimeError(f"`snakemake {' '.join(RULEGRAPH)}` failed:\n{said.strip()}") from None
+        raise SnakemakeError(f"`snakemake {' '.join(RULEGRAPH)}` failed:\n{said.strip()}") from None
     return done.stdout
 
 

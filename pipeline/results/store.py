@@ -21,13 +21,19 @@ import pyarrow.parquet as pq
 import safetensors
 import safetensors.numpy
 
+from pipeline import errors
+
 PROVENANCE = "provenance"
 CHECKSUMS = "sha256"
 ABOUT = "about"
 
 
-class DamagedFileError(RuntimeError):
+class DamagedFileError(errors.ExplainedError, RuntimeError):
     """A file is truncated, was altered, or is of another kind."""
+
+
+class MissingFileError(errors.ExplainedError, FileNotFoundError):
+    """A file that is read isn't there."""
 
 
 class FullDiskError(OSError):
@@ -122,10 +128,8 @@ def read_json(path: str | Path) -> Any:
     Raises:
         DamagedFileError: if it isn't JSON.
     """
-    try:
+    with _naming_damage(path, "JSON"):
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DamagedFileError(f"{path}: expected JSON, found {error}; {_MEND}") from None
 
 
 def write_table(path: str | Path, table: pd.DataFrame, provenance: Mapping[str, Any]) -> None:
@@ -235,8 +239,10 @@ def _naming_damage(path: str | Path, kind: str) -> Iterator[None]:
     """Turn a reader's error about a damaged file into one that names the file and says what to do."""
     try:
         yield
-    except (DamagedFileError, KeyError, FileNotFoundError, PermissionError):
+    except (DamagedFileError, KeyError, PermissionError):
         raise
+    except FileNotFoundError:
+        raise MissingFileError(f"{path}: no such file; run the workflow, which makes what is missing") from None
     except (safetensors.SafetensorError, pa.ArrowException, OSError, ValueError) as error:
         raise DamagedFileError(f"{path}: expected {kind}, found {error}; {_MEND}") from None
 
@@ -250,7 +256,7 @@ def _full_disk_named(path: Path) -> Iterator[None]:
         number = _full(error)
         if number is None:
             raise
-        raise FullDiskError(number, _FULL[number], str(path)) from None
+        raise FullDiskError(number, errors.REMEDIES[number], str(path)) from None
 
 
 def _full(error: Exception) -> int | None:
@@ -259,10 +265,7 @@ def _full(error: Exception) -> int | None:
     return next((number for number in numbers if number in _FULL), None)
 
 
-_FULL = {
-    errno.ENOSPC: "no space left on the device; make room and run the same command again",
-    errno.EDQUOT: "the disk quota is used up; make room and run the same command again",
-}
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def _about(file: Any) -> dict[str, Any]:

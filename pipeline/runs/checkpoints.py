@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from numpy import ndarray
 
+from pipeline.errors import SettingError
 from pipeline.results import store
 
 SECONDS = 60.0
@@ -43,7 +44,7 @@ class Checkpoints:
             seconds: between two checkpoints; by default PIPELINE_CHECKPOINT_SECONDS, or a minute if it isn't set.
 
         Raises:
-            ValueError: if that variable is not a number.
+            SettingError: if that variable is not a number.
         """
         self.path, self.origin = path, origin
         self.previous, self.coming = (path.with_name(f"{path.stem}.{age}{path.suffix}") for age in ("previous", "next"))
@@ -118,7 +119,7 @@ def _seconds() -> float:
     try:
         return float(given) if given else SECONDS
     except ValueError:
-        raise ValueError(f"{SECONDS_VARIABLE}: found {given!r}, expected a number of seconds") from None
+        raise SettingError(f"{SECONDS_VARIABLE}: found {given!r}, expected a number of seconds") from None
 
 
 def _free(path: Path) -> Path:

@@ -9,7 +9,6 @@ import io
 import json
 import os
 import subprocess
-import sys
 import tarfile
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -20,10 +19,10 @@ from typing import Any
 
 import yaml
 
+from pipeline.errors import ExplainedError
 from pipeline.results import paths, provenance, secrets, store
 from pipeline.sharing import crate
 from pipeline.study import arguments
-from pipeline.study.errors import ConfigError
 from pipeline.study.plan import Plan
 
 DIST = Path("dist")
@@ -32,10 +31,9 @@ ACCOUNT = ("published.json", "wandb_report.json")  # written by `publish`: they 
 CITATION, PROJECT, PROVENANCE, ZENODO = "CITATION.cff", "pyproject.toml", "PROVENANCE.json", ".zenodo.json"
 PLAIN, EXECUTABLE = "100644", "100755"  # git's file modes
 SHORT = 12  # characters of a commit's hash
-REFUSED = 2  # exit code
 
 
-class ArchiveError(RuntimeError):
+class ArchiveError(ExplainedError, RuntimeError):
     """The archive can't be made."""
 
 
@@ -60,16 +58,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write the archive below `dist/` and print its path, size and checksum.
 
     Raises:
-        SystemExit: with exit code 2 and the reason, if the archive can't be made.
+        ArchiveError: as `make`.
     """
     parser = arguments.parser(__doc__)
     parser.add_argument("--allow-dirty", action="store_true", help="archive even if files differ from the commit")
     given = parser.parse_args(argv)
-    try:
-        print(make(given.study, allow_dirty=given.allow_dirty))
-    except (ArchiveError, ConfigError, store.DamagedFileError, OSError, ValueError) as error:
-        print(f"archive {given.study}: {error}", file=sys.stderr)
-        raise SystemExit(REFUSED) from None
+    print(make(given.study, allow_dirty=given.allow_dirty))
 
 
 def make(study: str, *, allow_dirty: bool = False) -> str:

@@ -6,7 +6,6 @@ job; `prepare` too takes packed data before it asks any other source.
 
 import hashlib
 import lzma
-import sys
 from pathlib import Path
 
 from pipeline import members
@@ -21,7 +20,9 @@ def main(argv: list[str] | None = None) -> None:
     """Pack the data files that aren't packed yet, then the records, and print a line for each.
 
     Raises:
-        SystemExit: with exit code 1 and the reason, if a file is missing or has another checksum than expected.
+        UnknownNameError: for an unknown data set, with the nearest name.
+        DamagedFileError: if a file has another checksum than expected.
+        FileNotFoundError: if a file is missing.
     """
     parser = arguments.parser(__doc__)
     parser.add_argument(
@@ -29,12 +30,9 @@ def main(argv: list[str] | None = None) -> None:
     )
     wanted = parser.parse_args(argv)
     dataset = wanted.dataset
-    try:
-        for name, expected in members.constants("datasets", dataset)["FILES"]:
-            print(pack_file(paths.data(dataset) / name, paths.packed(dataset) / f"{name}{ENDING}", expected))
-        print(snakemake_records.pack(wanted.study))
-    except (members.UnknownNameError, store.DamagedFileError, OSError, ValueError) as error:
-        sys.exit(f"pack {dataset}: {error}")
+    for name, expected in members.constants("datasets", dataset)["FILES"]:
+        print(pack_file(paths.data(dataset) / name, paths.packed(dataset) / f"{name}{ENDING}", expected))
+    print(snakemake_records.pack(wanted.study))
 
 
 def pack_file(source: Path, target: Path, expected: str) -> str:

@@ -3,8 +3,6 @@
 import argparse
 from collections.abc import Sequence
 
-from pipeline.members import UnknownNameError
-from pipeline.study.errors import ConfigError
 from pipeline.study.jobs import STAGES, Job
 from pipeline.study.plan import Plan
 
@@ -38,14 +36,12 @@ def of_stage(rule: str, about: str | None, argv: Sequence[str] | None) -> tuple[
         argv: the words of the command line.
 
     Raises:
-        SystemExit: with exit code 2 for a faulty config, an unknown study or an unknown job, with the nearest names.
+        ConfigError: for a faulty config and an unknown study, with the nearest name.
+        UnknownNameError: for an unknown job, with the nearest name.
     """
     words = parser(about)
     for name in STAGES[rule].wildcards:
         words.add_argument(f"--{name}", required=True, help=WILDCARDS[name])
     asked = vars(words.parse_args(argv))
-    try:
-        plan = Plan.load(asked.pop("study"))
-        return plan, plan.job(rule, **asked)
-    except (ConfigError, UnknownNameError) as error:
-        words.error(str(error))
+    plan = Plan.load(asked.pop("study"))
+    return plan, plan.job(rule, **asked)

@@ -9,9 +9,10 @@ import pydantic
 from pydantic import BaseModel
 
 from pipeline import members
+from pipeline.errors import ExplainedError
 
 
-class ConfigError(ValueError):
+class ConfigError(ExplainedError, ValueError):
     """A config that can't be used; the message lists every fault with its path and what to do."""
 
 

@@ -40,6 +40,7 @@ PLUMBING = frozenset(
         "datasets.shared.download",
         "datasets.shared.sources",
         "environment",
+        "errors",
         "machine",
         "members",
         "results.fingerprint",

@@ -10,7 +10,7 @@ from typing import Any, Self
 from pipeline import members
 from pipeline.results import paths
 from pipeline.results.fingerprint import digest
-from pipeline.study import jobs, sweeps
+from pipeline.study import jobs, strict_yaml, sweeps
 from pipeline.study.jobs import STAGES, Job
 from pipeline.study.labels import kind
 from pipeline.study.load import load_study
@@ -119,7 +119,7 @@ class Plan:
     def caption(self, figure: str, root: Path = Path()) -> str:
         """A figure's caption, with the note of its entry at the end; empty if it has none."""
         path, note = self.caption_file(figure, root), self.study.figures[figure].note
-        parts = [path.read_text(encoding="utf-8") if path.is_file() else "", note]
+        parts = [strict_yaml.text(path) if path.is_file() else "", note]
         return "\n\n".join(part.strip() for part in parts if part)
 
     def title(self, figure: str) -> str:

@@ -33,26 +33,34 @@ def read(path: Path) -> Any:
     Raises:
         ConfigError: if it isn't UTF-8 or isn't YAML; the path, the place and what to do are told.
     """
+    return parse(text(path), source=str(path))
+
+
+def text(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        ConfigError: if it isn't UTF-8; the path, the place and what to do are told.
+    """
     content = path.read_bytes()
     try:
-        text = content.decode("utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise ConfigError(
             f"{path}: found byte 0x{content[error.start]:02x} in line {line}, expected text in UTF-8: save the file as "
             "UTF-8"
         ) from None
-    return parse(text, source=str(path))
 
 
-def parse(text: str, *, source: str) -> Any:
+def parse(written: str, *, source: str) -> Any:
     """The content of YAML text; `source` is named in errors.
 
     Raises:
         ConfigError: as `read`.
     """
     try:
-        return yaml.load(text, Loader=StrictLoader)  # noqa: S506 (a SafeLoader)
+        return yaml.load(written, Loader=StrictLoader)  # noqa: S506 (a SafeLoader)
     except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as error:
         # The last four come from values under an explicit tag such as `!!int x`, and from endless nesting.
         raise ConfigError(f"{source}: not YAML: {error}") from None

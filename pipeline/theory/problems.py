@@ -9,6 +9,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from pipeline.errors import SettingError
 from pipeline.theory import models as linear
 
 
@@ -26,13 +27,14 @@ class Model:
         """Check that the SG's layer exists and that the model can express the least-squares solution.
 
         Raises:
-            ValueError: if either check fails.
+            ValueError: if the first check fails.
+            SettingError: if the second one does.
         """
         if not 1 <= self.after <= self.hidden + 1:
             raise ValueError(f"an SG after layer {self.after}: expected 1 to {self.hidden + 1}")
         rank = min(self.inputs + 1, self.outputs)
         if self.hidden and self.width < rank:
-            raise ValueError(
+            raise SettingError(
                 f"hidden layers of {self.width} units can't express least squares from {self.inputs} inputs to "
                 f"{self.outputs} outputs: expected a width of at least {rank}"
             )

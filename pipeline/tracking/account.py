@@ -8,11 +8,13 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.errors import ExplainedError
+
 PROBE_SECONDS = 3
 SERVER_SECONDS = 20  # for a single answer of the server
 
 
-class PublishError(RuntimeError):
+class PublishError(ExplainedError, RuntimeError):
     """The study can't be published."""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.errors import ExplainedError
 from pipeline.metrics import formatting
 from pipeline.metrics.formatting import BACKTICKS
 from pipeline.verdicts import claim_rows
@@ -17,7 +18,7 @@ LONGEST_TITLE = 128  # characters; the library refuses more
 TRAININGS, RESULTS = "trainings", "figures and headline numbers"
 
 
-class NotInstalledError(RuntimeError):
+class NotInstalledError(ExplainedError, RuntimeError):
     """The package that builds W&B Reports isn't installed."""
 
 

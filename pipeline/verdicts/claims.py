@@ -7,6 +7,7 @@ import pydantic
 import yaml
 from pydantic import AfterValidator, Field
 
+from pipeline.study import strict_yaml
 from pipeline.study.errors import ConfigError, explain
 from pipeline.study.schema import Strict
 from pipeline.verdicts.criteria import Criterion
@@ -83,7 +84,7 @@ def load_claims(path: Path = PATH) -> Ledger:
         ConfigError: naming every fault, including ids that occur twice.
     """
     try:
-        ledger = Ledger.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")), strict=False)
+        ledger = Ledger.model_validate(yaml.safe_load(strict_yaml.text(path)), strict=False)
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not YAML: {error}") from None
     except pydantic.ValidationError as error:

@@ -13,19 +13,19 @@ from typing import Any
 
 from tabulate import tabulate
 
+from pipeline.errors import ExplainedError
 from pipeline.metrics import formatting
 from pipeline.results import paths, provenance, store
 from pipeline.study import arguments
-from pipeline.study.errors import ConfigError
 from pipeline.study.plan import Plan
 from pipeline.verdicts import published
 from pipeline.verdicts.published import ComparedClaim, Comparison, Published
 
 SHOWN = 40  # numbers on the terminal; `--json` lists all
-DIFFERENT, IMPOSSIBLE = 1, 2  # exit codes
+DIFFERENT, REFUSED = 1, 2  # exit codes; the second is that of an error
 
 
-class NothingToCompareError(RuntimeError):
+class NothingToCompareError(ExplainedError, RuntimeError):
     """Results or published values are missing or have other settings; the message says what to do."""
 
 
@@ -43,19 +43,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--publish", action="store_true", help="make this run's values the published ones")
     parser.add_argument("--json", action="store_true", help="print the whole comparison as JSON")
     asked = parser.parse_args(argv)
-    try:
-        plan = Plan.load(asked.study)
-        metrics, verdicts = run(paths.metrics(plan.name), paths.verdicts(plan.name))
-        _expect(metrics[store.PROVENANCE]["settings"], plan, paths.metrics(plan.name))
-        if asked.publish:
-            print(publish(metrics, verdicts))
-            return
-        reference, source = known(plan.name, asked.against)
-        _expect(reference.settings, plan, source)
-        compared = published.compare_results(reference, metrics, verdicts)
-    except (NothingToCompareError, store.DamagedFileError, ConfigError, ValueError) as error:
-        print(error, file=sys.stderr)
-        sys.exit(IMPOSSIBLE)
+    plan = Plan.load(asked.study)
+    metrics, verdicts = run(paths.metrics(plan.name), paths.verdicts(plan.name))
+    _expect(metrics[store.PROVENANCE]["settings"], plan, paths.metrics(plan.name))
+    if asked.publish:
+        print(publish(metrics, verdicts))
+        return
+    reference, source = known(plan.name, asked.against)
+    _expect(reference.settings, plan, source)
+    compared = published.compare_results(reference, metrics, verdicts)
     print(as_json(compared) if asked.json else "\n".join(lines(compared, reference, source)))
     sys.exit(DIFFERENT if compared.off or compared.changed else 0)
 

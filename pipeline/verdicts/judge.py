@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from pipeline.errors import SettingError
 from pipeline.metrics.summary import finite
 from pipeline.verdicts import criteria
 from pipeline.verdicts.claims import Claim, Part
@@ -110,7 +111,7 @@ def _measured(part: Part, metrics: Mapping[str, Any]) -> tuple[Found, list[str]]
     try:
         return criteria.measured(*([[]] if missing else [numbers[name] for name in names])), missing
     except ValueError as error:
-        raise ValueError(f"{part.id}: {error}") from None
+        raise SettingError(f"{part.id}: {error}") from None
 
 
 def _known(figure: str | None, figures: Collection[str]) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 import pydantic
 from scipy import stats as distributions
 
+from pipeline.errors import ExplainedError
 from pipeline.metrics import intervals
 from pipeline.metrics.summary import finite
 from pipeline.results import paths, store
@@ -93,7 +94,7 @@ class Comparison:
         return [claim for claim in self.claims if claim.ruling == DIFFERS]
 
 
-class OtherSettingsError(ValueError):
+class OtherSettingsError(ExplainedError, ValueError):
     """The published values were made with other settings than the results; `settings` is their hash."""
 
     def __init__(self, settings: str) -> None:

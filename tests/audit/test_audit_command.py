@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline import __main__ as commands
 from pipeline.audit import command
 from pipeline.results import paths, snakemake_records, store
 from pipeline.study.plan import Plan
@@ -135,7 +136,7 @@ def test_code_that_only_snakemakes_record_states_is_found_where_the_file_has_no_
 def test_wrong_arguments_exit_with_2(tmp_path, monkeypatch, capsys, arguments):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as end:
-        command.main(arguments)
+        commands.main(["audit", *arguments])
     assert end.value.code == 2
     assert str(tmp_path) not in capsys.readouterr().err
 
@@ -144,7 +145,7 @@ def test_a_study_without_results_is_refused_with_the_command_that_makes_them(roo
     shutil.copytree(root / "configs", tmp_path / "configs")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as end:
-        command.main(["--study", "smoke"])
+        commands.main(["audit", "--study", "smoke"])
     assert end.value.code == 2
     assert "make them with `snakemake reproduce all --config study=smoke`" in capsys.readouterr().err
 
@@ -168,7 +169,7 @@ print(code, sorted({"torch", "matplotlib", "sklearn"} & set(sys.modules)))
         (["audit", "--help"], 0, "name of the study"),
         (["why", "--help"], 0, "name of the study"),
         (["audit", "--study", "smook"], 2, "no study 'smook' (did you mean 'smoke'?)"),
-        (["why", "--study", "smook"], 2, "no study 'smook' (did you mean 'smoke'?)"),
+        (["why", "--study", "smook"], 1, "no study 'smook' (did you mean 'smoke'?)"),
         (["audit", "--study", "faulty"], 2, "configs/faulty.yaml: titel: unknown key (did you mean 'title'?)"),
     ],
 )

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from pipeline.audit import run_reasons
+from pipeline.study.errors import ConfigError
 
 SNAKEFILE = """
 def settings(wildcards):
@@ -196,6 +197,5 @@ def test_the_command(log, tmp_path, monkeypatch, capsys):
     log(job("Forced execution"))
     run_reasons.main(["--study", "small"])
     assert capsys.readouterr().out == "train r0: forced\n"
-    with pytest.raises(SystemExit):
+    with pytest.raises(ConfigError, match="did you mean 'small'"):
         run_reasons.main(["--study", "smal"])
-    assert "did you mean 'small'?" in capsys.readouterr().err

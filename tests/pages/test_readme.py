@@ -5,6 +5,7 @@ import re
 import pytest
 import yaml
 
+from pipeline.errors import ExplainedError
 from pipeline.metrics import formatting
 from pipeline.pages import readme
 from pipeline.results import paths, store
@@ -170,7 +171,9 @@ def test_the_figure_has_its_words(results):
 
 @pytest.mark.parametrize("text", ["nothing here", EMPTY + EMPTY])
 def test_a_part_must_be_there_once(text):
-    with pytest.raises(ValueError, match=r"expected the part <!-- begin times --> … <!-- end times --> once, found it"):
+    with pytest.raises(
+        ExplainedError, match=r"expected the part <!-- begin times --> … <!-- end times --> once, found it"
+    ):
         readme.fill(text, "times", "x")
 
 

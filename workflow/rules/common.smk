@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 from snakemake import benchmark as measuring
-from snakemake.exceptions import WorkflowError
 
 # Seconds between two looks at a young job. Every look reads all of its memory maps: at Snakemake's half second that
 # takes a fifth of a core. A job's CPU time is that of the last look, and so a lower bound.
@@ -14,7 +13,7 @@ measuring.BENCHMARK_INTERVAL_SHORT = 4
 shell.prefix(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; ')
 sys.path.insert(0, str(workflow.basedir))
 
-from pipeline import environment
+from pipeline import environment, errors
 
 # Jobs inherit Snakemake's environment: without the variables that change what a command means.
 environment.clean()
@@ -24,7 +23,6 @@ from pipeline.datasets.shared.unpack import unpack
 from pipeline.machine import slurm
 from pipeline.metrics import formatting
 from pipeline.results import leftovers, paths, snakemake_records, store
-from pipeline.study.errors import ConfigError
 from pipeline.study.jobs import STAGES
 from pipeline.study.load import chosen
 from pipeline.study.plan import Plan
@@ -35,19 +33,20 @@ if workflow.is_main_process:
     slurm.wait(sys.argv[1:])
 
 if Path.cwd() != Path(workflow.basedir).resolve():
-    raise WorkflowError(
+    sys.exit(  # of an exception, Snakemake would show the lines of code too
         f"Found the working folder {Path.cwd()}, expected the project's own, where results, data and logs belong: "
         f"start Snakemake there (cd {shlex.quote(str(workflow.basedir))})"
     )
 try:
     STUDY = chosen(config)
     PLAN = Plan.load(STUDY)
-except ConfigError as error:
-    raise WorkflowError(f"The study can't be run, nothing was started.\n{error}")
+    captions = {name: PLAN.caption(name) for name in PLAN.study.figures}
+except (errors.ExplainedError, OSError) as error:
+    sys.exit(f"The study can't be run, nothing was started.\n{errors.sentence(error)}")
 
 # Snakemake's report fills caption.jinja from here: a caption's path may have no wildcard.
 config["captions"] = {
-    name: formatting.restructured(PLAN.caption(name)) for name in PLAN.study.figures
+    name: formatting.restructured(caption) for name, caption in captions.items()
 }
 
 # Data and Snakemake's records that came with pulled results must be in place before jobs are planned: otherwise all
@@ -82,7 +81,11 @@ wildcard_constraints:
 
 
 def job(rule, wildcards):
-    return PLAN.job(rule, **{name: wildcards[name] for name in STAGES[rule].wildcards})
+    asked = {name: wildcards[name] for name in STAGES[rule].wildcards}
+    try:
+        return PLAN.job(rule, **asked)
+    except errors.ExplainedError as error:
+        sys.exit(str(error))
 
 
 def outputs(rule):

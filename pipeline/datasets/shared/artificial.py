@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from pipeline import random_streams
 from pipeline.datasets.shared.splits import Dataset, Points
+from pipeline.errors import SettingError
 
 CLASSES = 2
 TRAIN, TEST = 4000, 2000  # number of points: ours
@@ -30,10 +31,10 @@ def directions(count: int, *, inputs: int, generator: np.random.Generator) -> Fl
     """Random orthogonal unit vectors, one per column.
 
     Raises:
-        ValueError: if there are fewer inputs than directions.
+        SettingError: if there are fewer inputs than directions.
     """
     if inputs < count:
-        raise ValueError(f"inputs: found {inputs}, expected at least {count}, one for each direction of the classes")
+        raise SettingError(f"inputs: found {inputs}, expected at least {count}, one for each direction of the classes")
     return np.linalg.qr(generator.normal(size=(inputs, count))).Q
 
 

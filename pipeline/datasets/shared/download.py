@@ -8,6 +8,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Protocol
 
+from pipeline.errors import ExplainedError
 from pipeline.results import store
 
 MAX_BYTES = 64 << 20  # of one decompressed file; MNIST's largest has 47 MB
@@ -15,7 +16,7 @@ BLOCK = 1 << 20
 OPENERS = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\x00": lzma.open}  # by the first bytes of a compressed file
 
 
-class DownloadError(RuntimeError):
+class DownloadError(ExplainedError, RuntimeError):
     """Files could not be fetched; the message lists what was tried and what to do."""
 
 

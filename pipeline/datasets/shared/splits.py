@@ -8,6 +8,7 @@ from jaxtyping import Float32, Int, Int64, UInt8
 from numpy import ndarray
 
 from pipeline import random_streams
+from pipeline.errors import ExplainedError
 
 
 class Points(NamedTuple):
@@ -44,7 +45,7 @@ class Splits:
     classes: int
 
 
-class SplitError(ValueError):
+class SplitError(ExplainedError, ValueError):
     """More points are requested than exist."""
 
 
