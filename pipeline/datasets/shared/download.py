@@ -2,7 +2,10 @@
 
 import gzip
 import hashlib
+import http.client
 import lzma
+import tarfile
+import zlib
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
@@ -13,6 +16,9 @@ from pipeline.results import store
 
 MAX_BYTES = 64 << 20  # of one decompressed file; MNIST's largest has 47 MB
 BLOCK = 1 << 20
+# Errors in reading from a source; urllib raises ValueError, such as UnicodeError, for a proxy or address that makes no
+# sense. Any other error is a bug and is not caught.
+READ_ERRORS = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, tarfile.TarError, http.client.HTTPException)
 OPENERS = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\x00": lzma.open}  # by the first bytes of a compressed file
 
 
@@ -74,8 +80,7 @@ def fetch(root: Path, files: tuple[tuple[str, str], ...], sources: tuple[Source,
 def take(source: Source, root: Path, missing: dict[str, str]) -> tuple[list[str], list[str]]:
     """Take the `missing` files from one source and remove them from there; the names found, and the faults.
 
-    Whatever is raised while a source is read is a fault of that source, foreseen or not: the next one is then asked.
-    Only a full disk is raised, since another source would not help.
+    A fault of the source is listed, and the next one is asked. A full disk is raised: another source would not help.
     """
     got, faults, offered = [], [], set()
     try:
@@ -87,14 +92,14 @@ def take(source: Source, root: Path, missing: dict[str, str]) -> tuple[list[str]
                 _keep(content, root / name, missing[name])
             except store.FullDiskError:
                 raise
-            except Exception as error:
+            except (DownloadError, *READ_ERRORS) as error:
                 faults.append(f"{source}: {name}: {_say(error)}")
             else:
                 got.append(name)
                 del missing[name]
     except store.FullDiskError:
         raise
-    except Exception as error:
+    except READ_ERRORS as error:
         faults.append(f"{source}: {_say(error)}")
     else:
         faults += [f"{source}: {name}: not found there" for name in missing if name not in offered]
