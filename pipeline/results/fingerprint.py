@@ -1,10 +1,11 @@
-"""Hash the code that a stage runs; comments, docstrings and layout don't change the hash."""
+"""Hash the code that a stage runs; comments, docstrings and layout don't change the hash, nor does Python's version."""
 
 import ast
 import functools
 import hashlib
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from pydantic import BaseModel
 
 ROOT = Path(__file__).parents[2]
 PATTERN = re.compile(r"[0-9a-f]{16}")  # of a fingerprint; the hash of settings is shorter
+# Python 3.13 leaves empty fields out of a dump unless told otherwise.
+DUMP: dict[str, Any] = {"show_empty": True} if sys.version_info >= (3, 13) else {}
 
 
 def fingerprint(*modules: str, without: frozenset[str] = frozenset()) -> str:
@@ -51,17 +54,25 @@ def _path(module: str) -> Path:
 
 @functools.cache
 def _parse(module: str) -> ast.Module:
-    """A module's syntax tree without its docstrings."""
+    """A module's syntax tree without its docstrings, as Python 3.11 gives it."""
     tree = ast.parse(_path(module).read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [part for part in node.body if not _is_docstring(part)]
+        if not getattr(node, "type_params", True):  # since Python 3.12
+            del node.type_params  # pyright: ignore[reportAttributeAccessIssue]
+        if isinstance(node, ast.JoinedStr):  # early versions of Python 3.12 add empty texts to a format
+            node.values = [part for part in node.values if not _is_empty(part)]
     return tree
 
 
 @functools.cache
 def _tree_hash(module: str) -> str:
-    return hashlib.sha256(ast.dump(_parse(module)).encode()).hexdigest()
+    return hashlib.sha256(ast.dump(_parse(module), **DUMP).encode()).hexdigest()
+
+
+def _is_empty(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == ""
 
 
 def _is_docstring(node: ast.stmt) -> bool:
