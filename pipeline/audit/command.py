@@ -85,7 +85,8 @@ def audit_plan(plan: Plan) -> Audit:
     if outdated:
         findings = list(_simplified(findings, checks))
     kinds = {"command", "version", *(OF_ALL_FILES.values() if outdated else ())}
-    folded = by_stage(findings, checks.stages, kinds=kinds)
+    single = {rule for rule, count in plan.counts().items() if count == 1}
+    folded = by_stage(findings, checks.stages, kinds=kinds, single=single)
     return Audit(
         study=plan.name,
         findings=tuple(sorted(folded, key=lambda finding: (finding.kind, finding.file))),

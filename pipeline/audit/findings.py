@@ -71,17 +71,21 @@ class Audit:
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
 
-def by_stage(findings: Iterable[Finding], stages: Mapping[str, str], *, kinds: Collection[str]) -> list[Finding]:
-    """Findings of some kinds that say the same of several files of a stage, as one finding each.
+def by_stage(
+    findings: Iterable[Finding], stages: Mapping[str, str], *, kinds: Collection[str], single: Collection[str] = ()
+) -> list[Finding]:
+    """Findings that say the same of several files of a stage, as one finding each.
 
     Args:
         findings: of files.
         stages: the stage that makes each file.
         kinds: other kinds stay as they are.
+        single: stages of one job; their findings of every kind are put together.
     """
     groups: dict[object, list[Finding]] = {}
     for each in findings:
-        stage = stages.get(each.file) if each.kind in kinds else None
+        stage = stages.get(each.file)
+        stage = stage if each.kind in kinds or stage in single else None
         groups.setdefault((stage, each.kind, each.expected, each.found) if stage else each, []).append(each)
     return [_one(group, stages) for group in groups.values()]
 

@@ -12,7 +12,10 @@ from pipeline.audit.findings import Finding
 from pipeline.metrics.summary import summarise
 from pipeline.results import paths, store
 from pipeline.study.plan import Plan
+from pipeline.verdicts.chart import chart
+from pipeline.verdicts.claim_rows import by_claim
 from pipeline.verdicts.claims import load_claims
+from pipeline.verdicts.headline import headline
 from pipeline.verdicts.judge import judge_claim
 
 TOLERANCE = 1e-9  # relative: another machine's numpy may differ in a last digit
@@ -61,6 +64,15 @@ def verdicts(plan: Plan) -> Iterator[Finding]:
         yield _finding(plan.name, path, "all", "headline numbers and verdicts that fit the claims", str(error))
         return
     yield from _differences(plan.name, path, "", _plain({row["id"]: row for row in rows}), stated)
+    claimed = by_claim(rows)
+    for claim in claimed:
+        shown = paths.claim(plan.name, claim.whole["id"])
+        expected, found = _plain(headline(claim)), _content(shown)
+        if shown.is_file() and not same(expected, found):
+            yield _finding(plan.name, shown, "all", json.dumps(expected), json.dumps(found))
+    picture = paths.chart(plan.name)
+    if picture.is_file() and picture.read_text(encoding="utf-8", errors="replace") != chart(plan.name, claimed):
+        yield Finding(str(picture), "recomputed", "a picture of the verdicts", "another", _remake(plan.name, picture))
 
 
 def pages(plan: Plan) -> Iterator[Finding]:
@@ -113,11 +125,16 @@ def _remake(study: str, path: Path) -> str:
 
 def _entry(path: Path, key: str) -> Any:
     """An entry of a JSON file; None if the file is missing or damaged, which other checks report."""
+    content = _content(path)
+    return content.get(key) if isinstance(content, dict) else None
+
+
+def _content(path: Path) -> Any:
+    """The content of a JSON file; None if it is missing or damaged."""
     try:
-        content = store.read_json(path) if path.is_file() else {}
+        return store.read_json(path) if path.is_file() else None
     except store.DamagedFileError:
         return None
-    return content.get(key) if isinstance(content, dict) else None
 
 
 def _plain(content: Any) -> Any:

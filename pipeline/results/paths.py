@@ -91,6 +91,16 @@ def verdicts(study: str) -> Path:
     return results(study) / "verdicts.json"
 
 
+def chart(study: str) -> Path:
+    """The verdicts as a picture."""
+    return results(study) / "verdicts.svg"
+
+
+def claim(study: str, id: str) -> Path:
+    """One claim's verdict in a few columns, for `dvc metrics show`."""
+    return results(study) / "claims" / f"{id}.json"
+
+
 def timing(study: str) -> Path:
     """The folder of the times and memory that Snakemake measured for each job."""
     return results(study) / "timing"

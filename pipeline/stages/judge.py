@@ -7,15 +7,22 @@ from pipeline.study import arguments
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write a verdict on each claim and each of its parts."""
+    """Write a verdict on each claim and each of its parts, a picture of them, and each claim's few numbers."""
     plan, job = arguments.of_stage("judge", __doc__, argv)
+    from pipeline.verdicts.chart import chart
+    from pipeline.verdicts.claim_rows import by_claim
     from pipeline.verdicts.claims import load_claims
+    from pipeline.verdicts.headline import headline
     from pipeline.verdicts.judge import judge_claim
 
     claims = load_claims()
     metrics = store.read_json(paths.metrics(plan.name))["metrics"]
     figures, comparisons = plan.study.figures, claims.comparisons()
     rows = [row for claim in claims.claims for row in judge_claim(claim, metrics, figures, comparisons)]
+    grouped = by_claim(rows)
     store.write_json(job.named_outputs["verdicts"], rows)
+    store.write_bytes(job.named_outputs["chart"], chart(plan.name, grouped).encode())
+    for claim in grouped:
+        store.write_json(job.named_outputs[claim.whole["id"]], headline(claim))
     for row in rows:
         print(f"{row['id']}: {row['verdict']}")

@@ -5,6 +5,7 @@ that are asked of a cluster. A new stage is one entry in `STAGES`, one file in `
 """
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import members
 from pipeline.results import paths
 from pipeline.results.fingerprint import digest, fingerprint
-from pipeline.study import resources
+from pipeline.study import resources, strict_yaml
 from pipeline.study.labels import identity
 from pipeline.study.load import CONFIGS
 from pipeline.study.resources import Resources
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pipeline.study.plan import Plan
 
 CLAIMS = CONFIGS / "claims.yaml"
+CLAIM = re.compile(r"[CF]\d+")  # the id of a claim
 REPORT_TEMPLATE = Path("pipeline/pages/templates/report.html.j2")
 RAW = {
     "images": "train-images-idx3-ubyte",
@@ -229,6 +231,18 @@ def _drawings(plan: "Plan", *endings: str) -> list[Path]:
     return [paths.drawing(plan.name, figure, ending) for figure in plan.study.figures for ending in endings]
 
 
+def _claims() -> list[str]:
+    """The ids of the claims, each of which has a file; `judge` checks the rest of what is said of them.
+
+    Raises:
+        ConfigError: if their file isn't YAML.
+    """
+    content = strict_yaml.read(CLAIMS) if CLAIMS.is_file() else None
+    listed = content.get("claims") if isinstance(content, dict) else None
+    ids = [str(each.get("id")) for each in listed or [] if isinstance(each, dict)]
+    return [each for each in ids if CLAIM.fullmatch(each)]
+
+
 def _report_inputs(plan: "Plan") -> list[Path]:
     """Values to compare with are read only if some were published of the study."""
     study, published = plan.name, paths.published(plan.name)
@@ -322,7 +336,11 @@ STAGES: Mapping[str, Stage] = {
     "judge": Stage(
         wildcards=(),
         every=lambda _plan: [()],
-        outputs=lambda study: {"verdicts": paths.verdicts(study)},
+        outputs=lambda study: {
+            "verdicts": paths.verdicts(study),
+            "chart": paths.chart(study),
+            **{id: paths.claim(study, id) for id in _claims()},
+        },
         inputs=lambda plan: [paths.metrics(plan.name), CLAIMS],
         code=lambda _plan: [],
         settings=lambda plan: list(plan.study.figures),

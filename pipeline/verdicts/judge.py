@@ -9,7 +9,7 @@ from pipeline.verdicts import criteria
 from pipeline.verdicts.claims import Claim, Part
 from pipeline.verdicts.criteria import Found
 
-Row = dict[str, Any]
+Row = Mapping[str, Any]
 
 
 def judge_claim(claim: Claim, metrics: Mapping[str, Any], figures: Collection[str], comparisons: int) -> list[Row]:
@@ -34,7 +34,7 @@ def judge_claim(claim: Claim, metrics: Mapping[str, Any], figures: Collection[st
         "criterion": _criterion(parts),
         "verdict": criteria.overall([part["verdict"] for part in parts]),
         "evidence": _reason(claim, parts),
-        "figure": _decisive(parts)["figure"] if parts else _known(claim.figure, figures),
+        "figure": decisive(parts)["figure"] if parts else _known(claim.figure, figures),
         "departs": claim.departs,
         "needs": claim.needs,
     }
@@ -61,7 +61,7 @@ def _criterion(parts: Sequence[Row]) -> str:
     return f"all of its parts: {', '.join(part['id'] for part in parts)}"
 
 
-def _decisive(parts: Sequence[Row]) -> Row:
+def decisive(parts: Sequence[Row]) -> Row:
     """The deciding part: the first that was tested and isn't replicated, else the first untested, else the first."""
     missed = [part for part in parts if part["verdict"] != criteria.REPLICATED]
     tested = [part for part in missed if part["verdict"] != criteria.NOT_TESTED]
@@ -70,7 +70,7 @@ def _decisive(parts: Sequence[Row]) -> Row:
 
 def _reason(claim: Claim, parts: Sequence[Row]) -> str:
     """One sentence: the numbers of the deciding part, the tests of the algebra, and what a test would need."""
-    said = [f"{(part := _decisive(parts))['id']}, {part['evidence'].removesuffix('.')}"] if parts else []
+    said = [f"{(part := decisive(parts))['id']}, {part['evidence'].removesuffix('.')}"] if parts else []
     if not parts and not claim.needs:
         said.append("no analysis of this project measures it yet")
     if claim.needs and criteria.overall([part["verdict"] for part in parts]) == criteria.NOT_TESTED:

@@ -40,6 +40,7 @@ if Path.cwd() != Path(workflow.basedir).resolve():
 try:
     STUDY = chosen(config)
     PLAN = Plan.load(STUDY)
+    PLAN.job("judge")  # reads the list of claims, which names its outputs
     captions = {name: PLAN.caption(name) for name in PLAN.study.figures}
 except (errors.ExplainedError, OSError) as error:
     sys.exit(f"The study can't be run, nothing was started.\n{errors.sentence(error)}")
