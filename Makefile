@@ -91,7 +91,7 @@ check: setup                    ## check format, lint, types, imports and genera
                                 ## changes nothing
 	bash tools/check.sh
 
-document: setup                 ## fill in the generated parts of README
+document: setup                 ## fill in the generated parts of README, write fingerprints.yaml
                                 ## needs the results of the default study
 	python -m pipeline document
 

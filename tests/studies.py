@@ -22,7 +22,11 @@ COPIED = (
     "pipeline",
     "profiles",
     "workflow",
+    "README.md",
+    "fingerprints.yaml",
     "requirements.lock",
+    "requirements-torch.lock",
+    "requirements-torch-cpu.lock",
 )
 LOCAL = ("cache", "tmp", "config.local", "__pycache__")  # files of DVC and Python that are not committed
 LARGE = ("checkpoints", "represent")

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from pipeline.audit import code_versions, recompute
+from pipeline.audit import code_versions, fingerprints, recompute
 from pipeline.audit.code_versions import all_outdated, commits, listed, mixtures
 from pipeline.audit.files import FileChecks
 from pipeline.audit.findings import Audit, Finding, by_stage
@@ -79,6 +79,10 @@ def audit_plan(plan: Plan) -> Audit:
     checks = FileChecks(plan)
     outdated = all_outdated(checks.origins)
     findings = [*checks.findings(), *recompute.findings(plan), *_mixtures(checks)]
+    if fingerprints.PATH.is_file():
+        findings += fingerprints.findings(plan)
+    else:
+        checks.notes.append(f"{fingerprints.PATH} is not here and was not compared")
     # Snakemake's record of an output's settings says the same as the output itself.
     told = {finding.file for finding in findings if finding.kind == "settings"}
     findings = [finding for finding in findings if finding.kind != "parameters" or finding.file not in told]

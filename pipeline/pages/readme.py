@@ -1,4 +1,4 @@
-"""Fill in the generated parts of README.md.
+"""Fill in the generated parts of README.md, and write fingerprints.yaml.
 
 A part stands between `<!-- begin NAME -->` and `<!-- end NAME -->`. Parts whose results aren't there stay as they are.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import members
+from pipeline.audit import fingerprints
 from pipeline.errors import ExplainedError
 from pipeline.metrics import formatting
 from pipeline.pages import rule_graph
@@ -65,10 +66,15 @@ UNCHECKED = ("times",)  # times differ from run to run, which makes nothing out 
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Fill in every part; with `--check`, list the parts that are out of date and exit with 1 if there are any."""
+    """Fill in every part; with `--check`, list what is out of date and exit with 1 if there is anything.
+
+    Raises:
+        ConfigError: if the config of a study or the list of claims is faulty.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if a part is out of date")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if something is out of date")
     check = parser.parse_args(argv).check
+    hashes = fingerprints.text(fingerprints.present())
     text = before = README.read_text(encoding="utf-8")
     renewed = []
     parts = {"verdicts": verdicts, "findings": findings, "figure": figure, "times": times, "workflow": workflow}
@@ -81,11 +87,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     source, copy = paths.drawing(STUDY, FIGURE, "png"), PICTURES / f"{FIGURE}.png"
     if source.is_file() and not (copy.is_file() and copy.read_bytes() == source.read_bytes()):
         renewed.append(copy.as_posix())
+    if not (fingerprints.PATH.is_file() and fingerprints.PATH.read_text(encoding="utf-8") == hashes):
+        renewed.append(str(fingerprints.PATH))
     if check:
         stale = [name for name in renewed if name not in UNCHECKED]
         sys.exit(f"{README}: out of date: {', '.join(stale)}; run `make document`" if stale else 0)
     if copy.as_posix() in renewed:
         store.write_bytes(copy, source.read_bytes())
+    if str(fingerprints.PATH) in renewed:
+        store.write_bytes(fingerprints.PATH, hashes.encode())
     if text != before:
         store.write_bytes(README, text.encode())
     print(f"{README}: {', '.join(renewed) or 'nothing'} renewed")

@@ -1,6 +1,7 @@
 """README's generated parts: filled from results, reproducible, and reported when they are out of date."""
 
 import re
+import shutil
 
 import pytest
 import yaml
@@ -51,6 +52,7 @@ def place(root, tmp_path, monkeypatch):
     content["methods"]["one_sg"]["label"] = "one | SG"
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "study.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    shutil.copy(root / "configs" / "claims.yaml", tmp_path / "configs")
     return tmp_path
 
 
@@ -100,8 +102,8 @@ def check():
 
 def test_parts_follow_from_the_results_and_check_knows(results):
     picture, before = results / "docs" / f"{readme.FIGURE}.png", readme.README.read_bytes()
-    said = "README.md: out of date: findings, figure, workflow, docs/learning_curves.png; run `make document`"
-    assert check() == said
+    parts = "findings, figure, workflow, docs/learning_curves.png, fingerprints.yaml"
+    assert check() == f"README.md: out of date: {parts}; run `make document`"
     assert readme.README.read_bytes() == before
     assert not picture.exists()
     readme.main([])

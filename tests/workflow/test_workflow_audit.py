@@ -22,7 +22,10 @@ COPIED = (
     "profiles",
     "workflow",
     "published",
+    "fingerprints.yaml",
     "requirements.lock",
+    "requirements-torch.lock",
+    "requirements-torch-cpu.lock",
     ".snakemake",
     "results",
 )
@@ -148,7 +151,14 @@ def test_a_figures_setting_that_changed_after_the_run(place):
 def test_code_that_changed_after_the_run(place):
     path = place / "pipeline" / "analyses" / "norms.py"
     path.write_text(path.read_text() + "\nUNUSED = 1\n")
-    assert audited(place, code=1)[0] == {(str(RESULTS / "analyse" / "norms" / "runs.parquet"), "code")}
+    found, said = audited(place, code=1)
+    assert found == {
+        (str(RESULTS / "analyse" / "norms" / "runs.parquet"), "code"),
+        ("fingerprints.yaml", "fingerprint"),
+    }
+    (finding,) = [finding for finding in said["findings"] if finding["kind"] == "fingerprint"]
+    assert finding["found"] == "other hashes: studies.smoke.code.analyse"
+    assert finding["mend"] == "python -m pipeline document"
 
 
 def test_a_comment_that_changed_after_the_run_is_no_finding(place):
@@ -161,7 +171,7 @@ def test_a_lock_file_that_changed_after_the_run(place):
     path = place / "requirements.lock"
     path.write_text(path.read_text().replace("\nnumpy==", "\nnumpy==0.", 1))
     kinds = {kind for _, kind in audited(place, code=1)[0]}
-    assert kinds == {"changed", "version"}
+    assert kinds == {"changed", "version", "fingerprint"}
 
 
 def test_results_of_two_commits(place):
@@ -228,7 +238,8 @@ def test_outputs_without_a_record(place):
     for path in records.iterdir():
         if path.is_file() and json.loads(path.read_text())["rule"] == "judge":
             path.unlink()
-    assert audited(place, code=1)[0] == {(str(RESULTS / "verdicts.json"), "no record")}
+    found, said = audited(place, code=1)
+    assert found == {(f"{said['findings'][0]['count']} files of judge", "no record")}
     shutil.rmtree(records)
     assert audited(place, code=0)[0] == set(), "the records that came with the results are used"
     shutil.rmtree(records)
