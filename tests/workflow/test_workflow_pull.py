@@ -6,6 +6,7 @@ that folder. Each test continues from the state that the previous one left.
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -14,9 +15,11 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from studies import LARGE, call, commit, ran, snakemake
 
 from pipeline.results import store
+from pipeline.verdicts.claims import load_claims
 
 NO_NETWORK = {
     "http_proxy": "http://127.0.0.1:9",
@@ -24,6 +27,8 @@ NO_NETWORK = {
     "PIPELINE_DATA": "",
     "HOME": "/nonexistent",
 }
+# As `make document` does, without the parts of README.
+RENEW = "from pipeline.audit import fingerprints as f; f.PATH.write_text(f.text(f.present()), encoding='utf-8')"
 LIMIT = 40e6  # bytes of the remote inside the repository
 
 
@@ -42,8 +47,82 @@ def reviewer(author, tmp_path_factory):
     """A fresh clone that has pulled the results, with no account and no network."""
     folder = tmp_path_factory.mktemp("reviewer") / "clone"
     subprocess.run(["git", "clone", "-q", str(author), str(folder)], check=True)
-    call(folder, "dvc", "pull", "results", **NO_NETWORK)
+    said = call(folder, "dvc", "pull", "results", **NO_NETWORK)
+    assert re.fullmatch(r"\d+ files fetched and \d+ files added", said.splitlines()[-1]), said
+    assert "remote" not in said
     return folder
+
+
+CLEAN = "Data and pipelines are up to date."
+
+
+def status(place):
+    """What `dvc status results` says."""
+    return call(place, "dvc", "status", "results", **NO_NETWORK).strip()
+
+
+def test_dvc_says_that_nothing_changed_after_a_commit_and_after_a_pull(author, reviewer):
+    assert status(author) == CLEAN
+    assert status(reviewer) == CLEAN
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "named", "stages"),
+    [
+        ("pipeline/learning/gate.py", '"""', '"""Another text. ', [], []),
+        (
+            "pipeline/learning/gate.py",
+            "sum(dim=1).mean()",
+            "sum(dim=1).mean() * 2",
+            ["studies.smoke.code"],
+            ["analyse", "represent", "train", "tune"],
+        ),
+        ("pipeline/verdicts/criteria.py", "1 - intervals", "2 - intervals", ["studies.smoke.code"], ["judge"]),
+        ("pipeline/pages/report.py", "import ", "import this, ", [], []),
+        ("configs/smoke.yaml", 'title: "Smoke', 'title: "Another smoke', [], []),
+        ("configs/smoke.yaml", "network.shift: 1.0", "network.shift: 0.9", ["sweeps"], []),
+    ],
+)
+def test_dvc_calls_changed_only_what_decides_a_number(reviewer, file, old, new, named, stages):
+    """As soon as the hashes are renewed, which `make check` and the audit ask for."""
+    hashes = "fingerprints.yaml"
+    kept = {name: (reviewer / name).read_text() for name in (file, hashes)}
+    assert old in kept[file]
+    (reviewer / file).write_text(kept[file].replace(old, new, 1))
+    try:
+        call(reviewer, sys.executable, "-c", RENEW)
+        said = status(reviewer)
+        before, after = (
+            yaml.safe_load(text)["studies"]["smoke"]["code"] for text in (kept[hashes], (reviewer / hashes).read_text())
+        )
+    finally:
+        for name, text in kept.items():
+            (reviewer / name).write_text(text)
+    assert re.findall(r"modified: +(\S+)", said) == named, said
+    assert [stage for stage in before if before[stage] != after[stage]] == stages
+    assert (said == CLEAN) == (not named)
+
+
+def test_dvc_shows_a_row_for_each_claim(reviewer):
+    head, *rows = call(reviewer, "dvc", "metrics", "show").splitlines()
+    assert re.split(r"  +", head.strip()) == ["Path", "decided by", "n", "parts", "value", "verdict"]
+    ids = [claim.id for claim in load_claims().claims]
+    assert sorted(row.split()[0] for row in rows) == sorted(f"results/smoke/claims/{id}.json" for id in ids)
+    assert max(map(len, rows)) < 120
+
+
+def test_dvc_shows_learning_curves_and_verdicts_on_a_page_without_a_network(reviewer):
+    call(reviewer, "dvc", "plots", "show", **NO_NETWORK)
+    page = reviewer / "dvc_plots" / "index.html"
+    shown = re.findall(r'<img src="([^"]+)"', page.read_text())
+    assert sorted(Path(name).name for name in shown) == [
+        "workspace_results_smoke_draw_learning_curves.png",
+        "workspace_results_smoke_verdicts.svg",
+    ]
+    assert all((page.parent / name).stat().st_size > 0 for name in shown)
+    assert "http" not in page.read_text()
+    seen = subprocess.run(["git", "status", "--porcelain"], cwd=reviewer, capture_output=True, text=True, check=True)
+    assert seen.stdout == ""
 
 
 def test_the_published_remote_is_small_and_has_no_large_files(author):
@@ -157,9 +236,9 @@ def travel(author, folder, remote, *, settings=(), **variables):
     for place in (author, folder):
         if place is folder:
             subprocess.run(["git", "clone", "-q", str(author), str(folder)], check=True)
-        call(place, "dvc", "remote", "add", "--local", "--default", "--force", "mine", remote)
+        call(place, "dvc", "remote", "add", "--local", "--force", "large", remote)
         for key, value in settings:
-            call(place, "dvc", "remote", "modify", "--local", "mine", key, value)
+            call(place, "dvc", "remote", "modify", "--local", "large", key, value)
         call(place, "dvc", "push" if place is author else "pull", "large", **variables)
     assert large(folder) == large(author) != {}
 
@@ -241,11 +320,12 @@ def test_large_files_travel_through_ssh(author, tmp_path):
         travel(author, tmp_path / "clone", f"ssh://127.0.0.1{tmp_path}/shelf", settings=settings)
 
 
-def test_a_missing_remote_is_a_clear_error_and_loses_nothing(author, tmp_path):
+def test_a_missing_file_on_a_remote_is_a_clear_error_and_loses_nothing(author, tmp_path):
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(author), str(clone)], check=True)
     said = call(clone, "dvc", "pull", "large", fails=True)
-    assert "remote" in said
+    assert "Checkout failed for following targets:" in said
+    assert "results/smoke/checkpoints" in said
     shutil.rmtree(clone / "published" / "remote")
     said = call(clone, "dvc", "pull", "results", fails=True)
     assert "published" in said or "missing" in said.lower()
