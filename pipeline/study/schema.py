@@ -7,8 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pipeline import members
 from pipeline.results.paths import NAME
-from pipeline.settings_types import Count
-from pipeline.settings_types import Positive as Rate
+from pipeline.settings_types import Count, Natural, Number, Positive, Share
 
 
 def _name(text: str) -> str:
@@ -25,7 +24,6 @@ def _member(family: str) -> Callable[[str], str]:
 Name = Annotated[str, AfterValidator(_name)]
 Dataset = Annotated[str, AfterValidator(_member("datasets"))]
 Estimator = Annotated[str, AfterValidator(_member("estimators"))]
-Seed = Annotated[int, Field(ge=0)]
 
 
 class Strict(BaseModel):
@@ -47,7 +45,7 @@ class Data(Strict):
     train: Count | None
     validation: Count
     test: Count | None
-    split_seed: Seed
+    split_seed: Natural
 
 
 class Samples(Strict):
@@ -62,10 +60,10 @@ class Optimiser(Strict):
     """One optimiser; `drops` are steps at which the rate is multiplied by `drop_factor`."""
 
     name: Literal["adam", "sgd"]
-    rate: Rate
+    rate: Positive
     momentum: Annotated[float, Field(ge=0, lt=1)]
     drops: tuple[Count, ...]
-    drop_factor: Annotated[float, Field(gt=0, le=1)]
+    drop_factor: Share
 
 
 class NetworkSettings(Strict):
@@ -75,8 +73,8 @@ class NetworkSettings(Strict):
     width: Count
     activation: Literal["relu", "sigmoid", "linear"]
     batch_norm: bool
-    shift: Annotated[float, Field(allow_inf_nan=False)]
-    gain: Rate
+    shift: Number
+    gain: Positive
 
 
 class Gates(Strict):
@@ -110,8 +108,8 @@ class Tuning(Strict):
     synthetic gradients alike; the rate with the lowest mean of `chosen_by` over `seeds` is taken.
     """
 
-    rates: tuple[Rate, ...]
-    seeds: tuple[Seed, ...]
+    rates: tuple[Positive, ...]
+    seeds: tuple[Natural, ...]
     steps: Count
     chosen_by: Literal["validation_loss"]
 
@@ -140,7 +138,7 @@ class Sweep(Strict):
     """All combinations of methods, seeds and varied settings; with `tuned`, each at the rate that tuning chose."""
 
     methods: Literal["all"] | tuple[Name, ...]
-    seeds: tuple[Seed, ...]
+    seeds: tuple[Natural, ...]
     tuned: bool = False
     set: dict[str, Any]
     vary: dict[str, tuple[Any, ...]]
@@ -180,7 +178,7 @@ class Run(Strict):
     name: str
     sweep: Name
     method: Name
-    seed: Seed
+    seed: Natural
     tuned: bool = False
     varied: dict[str, Any]
     data: Data

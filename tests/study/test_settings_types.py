@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 import yaml
+from annotated import constraints, parts
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline import members, settings_types
@@ -20,13 +21,6 @@ SETTINGS = {
     if (found := members.settings(family, name))
 }
 BOUNDED = [member for member in SETTINGS if member[0] in CHOSEN]
-
-
-def parts(kind):
-    """A type and all types that it is built from."""
-    yield kind
-    for part in get_args(kind) if get_origin(kind) is not Literal else ():
-        yield from parts(part)
 
 
 @pytest.mark.parametrize(("family", "name"), SETTINGS, ids="-".join)
@@ -53,16 +47,6 @@ def test_every_number_of_a_config_has_a_bound(family, name):
             part for part in parts(read.type) if get_origin(part) is Annotated and get_args(part)[0] in (int, float)
         ]
         assert len(bare) == len(bound), f"{setting}: a type of pipeline/settings_types.py says which values make sense"
-
-
-def constraints(kind):
-    """What bounds an annotated type, by name."""
-    found = {}
-    for extra in get_args(kind)[1:]:
-        for one in getattr(extra, "metadata", [extra]):
-            found |= {name: getattr(one, name) for name in one.__slots__ if hasattr(one, name)}
-            found |= getattr(one, "__dict__", {})
-    return found
 
 
 def wrong(kind):
