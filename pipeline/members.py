@@ -90,6 +90,12 @@ def settings(family: str, name: str) -> dict[str, Setting]:
     return {p.arg: _setting(p, default) for p, default in parameters if p.arg not in GIVEN}
 
 
+def parameters(family: str, name: str, function: str) -> list[str]:
+    """The names of the parameters of a member's function, without those in `GIVEN`; none if it has no such function."""
+    found = [n.args for n in _tree(family, name).body if isinstance(n, ast.FunctionDef) and n.name == function]
+    return [each.arg for args in found for each in (*args.args, *args.kwonlyargs) if each.arg not in GIVEN]
+
+
 def _tree(family: str, name: str) -> ast.Module:
     return _parse(PACKAGE / family / f"{require(family, name)}.py")
 

@@ -12,21 +12,25 @@ T = TypeVar("T")
 
 
 def _each_once(values: Sequence[T]) -> Sequence[T]:
-    if len(set(values)) != len(values):
+    if any(value in values[:place] for place, value in enumerate(values)):
         raise ValueError("expected each value once")
     return values
 
 
-Count = Annotated[int, Field(ge=1)]
-TwoOrMore = Annotated[int, Field(ge=2)]
-Natural = Annotated[int, Field(ge=0)]
+LONGEST = 2**63 - 1  # the largest whole number that tables can hold
+LARGEST = 3.4028234663852886e38  # the largest number in single precision, in which networks are trained
 
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-ConditionNumber = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=LONGEST)]
+TwoOrMore = Annotated[int, Field(ge=2, le=LONGEST)]
+Natural = Annotated[int, Field(ge=0, le=LONGEST)]
+
+Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+Positive = Annotated[float, Field(gt=0, le=LARGEST)]
+NotNegative = Annotated[float, Field(ge=0, le=LARGEST)]
+ConditionNumber = Annotated[float, Field(ge=1, le=LARGEST)]
 Share = Annotated[float, Field(gt=0, le=1)]
 
+Pair = Annotated[Sequence[T], Field(min_length=2, max_length=2)]
 One = Annotated[Sequence[T], Field(min_length=1, max_length=1)]
 Several = Annotated[Sequence[T], Field(min_length=1)]
 Distinct = Annotated[Sequence[T], Field(min_length=1), AfterValidator(_each_once)]

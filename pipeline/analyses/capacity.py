@@ -20,6 +20,7 @@ from pipeline.settings_types import Count, Distinct, Natural, Positive, TwoOrMor
 SCOPE = "study"
 READS = None
 CLAIMS = ("C4",)
+BOUNDS = (("below_the_output", "depths"),)
 FITTED = 0.99  # accuracy at which the labels count as fitted; ours
 PLACES = ("one", "every")  # placement of gates: one in the middle, or one after every hidden layer
 FROZEN = "frozen"

@@ -21,7 +21,7 @@ import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
 
-from pipeline.settings_types import Count, Distinct, Number, Positive
+from pipeline.settings_types import Count, Distinct, Number, Pair, Positive, TwoOrMore
 
 SCOPE = "study"
 READS = None
@@ -57,8 +57,8 @@ def analyse(
     *,
     generator: np.random.Generator,
     window: Positive = 2.0,
-    cells: Count = 100,
-    starts: Distinct[tuple[Number, Number]] = ((1.3, 0.4), (0.7, 1.8), (-1.1, 1.5), (-1.6, -0.6), (0.4, -1.7)),
+    cells: TwoOrMore = 100,
+    starts: Distinct[Pair[Number]] = ((1.3, 0.4), (0.7, 1.8), (-1.1, 1.5), (-1.6, -0.6), (0.4, -1.7)),
     rate: Positive = 0.01,
     steps: Count = 400,
 ) -> pd.DataFrame:

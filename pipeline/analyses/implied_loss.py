@@ -27,6 +27,7 @@ from pipeline.settings_types import Count, Distinct, One, Positive, Share, TwoOr
 SCOPE = "study"
 READS = None
 CLAIMS = ("C9", "C10")
+BOUNDS = (("drawn_with", "side", "labels"), ("declared", "estimators", "IMPLIED_LOSS", "quadratic in h"))
 COLUMNS = ["loss", "labels", "seed", "layer", "step", "quantity", "value", "x1", "x2"]
 MOST = 2**31  # seeds of networks are below this
 EDGE = 0.2  # share of all steps that counts as "early" or "late"

@@ -13,6 +13,7 @@ from pipeline.settings_types import Count, Natural
 LABEL = "unconditioned SG"
 LEARNED = True
 WAITS_FOR = ("h",)
+NORMALISED = "layers"  # the setting that says how many layers have batch normalisation
 IMPLIED_LOSS = "none in general: it need not be the gradient of anything"
 
 

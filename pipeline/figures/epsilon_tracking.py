@@ -68,7 +68,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
         _curves(line[-1], pick(part, layer=0), SHARES)
         line[-1].set(ylim=(-SLIGHT, 1 + SLIGHT), title="share of steps")
         line[-1].yaxis.set_major_formatter(PercentFormatter(1))
-        line[0].set_ylabel(f"{textwrap.fill(method, LABEL_LETTERS)}\n{title}\nnorm / (loss / weight)")
+        line[0 if layers else -1].set_ylabel(f"{textwrap.fill(method, LABEL_LETTERS)}\n{title}\nnorm / (loss / weight)")
     _finish(axes)
     legend(figure, style, columns=3)
     return figure, shown
@@ -93,9 +93,9 @@ def _shares(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _chosen(layers: pd.Series) -> list[int]:
-    """The lowest, the middle and the highest gate."""
+    """The lowest, the middle and the highest gate; none if all norms are zero."""
     there = sorted(set(layers) - {0})
-    return sorted({there[0], there[len(there) // 2], there[-1]})
+    return sorted({there[0], there[len(there) // 2], there[-1]}) if there else []
 
 
 def _limits(part: pd.DataFrame) -> tuple[float, float]:

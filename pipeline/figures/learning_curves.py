@@ -79,8 +79,8 @@ def _finish(axes: np.ndarray, shown: pd.DataFrame) -> None:
     """Set scales, ticks and labels."""
     losses = shown.loc[(shown["quantity"] == "train_loss") & (shown["mean"] > 0), "mean"]
     accuracies = shown.loc[shown["quantity"] == "validation_accuracy", "mean"].dropna()
-    axes[0, 0].set_yscale("log")
-    if len(losses):
+    if len(losses):  # a logarithmic axis can't show zero alone
+        axes[0, 0].set_yscale("log")
         axes[0, 0].set_ylim(losses.min() / MARGIN, losses.max() * MARGIN)
     if len(accuracies):
         wrong = 1 - float(np.quantile(accuracies, EARLY))

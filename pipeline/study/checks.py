@@ -1,16 +1,11 @@
 """Faults that no single key of a study shows: unknown names, settings that don't fit each other, empty selections."""
 
-import functools
-import json
 from typing import Any
-
-import pydantic
-from pydantic import BaseModel, ConfigDict
 
 from pipeline import members
 from pipeline.results.fingerprint import digest
-from pipeline.study import label_checks, run_checks, sweeps
-from pipeline.study.errors import ConfigError, explain
+from pipeline.study import label_checks, member_checks, run_checks, sweeps
+from pipeline.study.errors import ConfigError
 from pipeline.study.schema import Analysis, Run, Study, Sweep
 
 LONGEST_NAME = 120  # characters: two runs' names and an ending have to fit into a file's name, of 255 at most
@@ -20,7 +15,7 @@ def faults(study: Study) -> list[str]:
     """Everything that is wrong with a study, a line each; the key's path comes first."""
     found = []
     for name, method in study.methods.items():
-        found += _misfits("estimators", method.estimator, method.settings, f"methods.{name}.settings")
+        found += member_checks.misfits("estimators", method.estimator, method.settings, f"methods.{name}.settings")
         for sweep in () if method.sweeps == "all" else method.sweeps:
             if sweep not in study.sweeps:
                 hint = members.nearest(sweep, [*study.sweeps])
@@ -127,7 +122,7 @@ def _data_faults(runs: dict[str, Run]) -> list[str]:
     """Settings that don't fit the data set of a run, each named once."""
     sets = {digest([run.data.dataset, run.data.settings]): run.data for run in runs.values()}
     return [
-        fault for data in sets.values() for fault in _misfits("datasets", data.dataset, data.settings, "data.settings")
+        fault for data in sets.values() for fault in member_checks.misfits("datasets", data.dataset, data.settings, "data.settings")
     ]
 
 
@@ -139,7 +134,7 @@ def _analysis_faults(study: Study, runs: list[Run]) -> list[str]:
         except members.UnknownNameError as error:
             found.append(f"analyses.{name}: {error}")
             continue
-        found += _misfits("analyses", entry.analysis or name, entry.settings, f"analyses.{name}.settings")
+        found += member_checks.misfits("analyses", entry.analysis or name, entry.settings, f"analyses.{name}.settings")
         if declared["SCOPE"] == "study":
             continue
         if not entry.sweeps:
@@ -182,7 +177,7 @@ def _figure_faults(study: Study) -> list[str]:
         except members.UnknownNameError as error:
             found.append(f"figures.{name}: {error}")
             continue
-        found += _misfits("figures", entry.figure or name, entry.settings, f"figures.{name}.settings")
+        found += member_checks.misfits("figures", entry.figure or name, entry.settings, f"figures.{name}.settings")
         reads = list(declared["READS"])
         found += [
             f"figures.{name}.tables: {asked!r} is none of what it reads ({members.nearest(asked, reads)})"
@@ -201,28 +196,3 @@ def _figure_faults(study: Study) -> list[str]:
             if entry_name in study.analyses and (other := study.analyses[entry_name].analysis or entry_name) != asked
         ]
     return found
-
-
-def _misfits(family: str, member: str, settings: dict[str, Any], where: str) -> list[str]:
-    """Check a member's settings against what its function takes."""
-    model = _model(family, member)
-    try:
-        model.model_validate_json(json.dumps(settings))
-    except pydantic.ValidationError as error:
-        return [explain(error, where, valid=sorted(model.model_fields))]
-    names = [(family, name) for family in members.FAMILIES for name in settings.get(family, [])]
-    found = []
-    for family_named, name in names:
-        try:
-            members.require(family_named, name)
-        except members.UnknownNameError as error:
-            found.append(f"{where}.{family_named}: {error}")
-    return found
-
-
-@functools.cache
-def _model(family: str, member: str) -> type[BaseModel]:
-    """What a member's function takes, as a model; made once, for many entries of a study have one member."""
-    declared = members.settings(family, member)
-    fields: dict[str, Any] = {name: (s.type, ... if s.required else None) for name, s in declared.items()}
-    return pydantic.create_model("Settings", __config__=ConfigDict(extra="forbid", strict=True), **fields)

@@ -3,7 +3,8 @@
 import difflib
 import json
 import re
-from typing import Annotated, Any, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import pydantic
 from pydantic import BaseModel
@@ -18,8 +19,9 @@ class ConfigError(ExplainedError, ValueError):
 
 def explain(
     error: pydantic.ValidationError,
-    source: str,
+    before: str,
     *,
+    content: Any = None,
     model: type[BaseModel] | None = None,
     valid: list[str] | None = None,
 ) -> str:
@@ -27,26 +29,39 @@ def explain(
 
     Args:
         error: what pydantic found.
-        source: where the settings stand, named first on every line.
+        before: what each line begins with, such as `configs/study.yaml: `; the path of the key follows at once.
+        content: the settings, to leave out the parts of a path that pydantic adds for alternatives.
         model: of the settings, to find the valid keys at a place.
         valid: the valid keys themselves, where there is no such model.
     """
     lines = []
     for fault in error.errors():
-        path = ".".join(str(part) for part in fault["loc"]) or "the file"
+        path = ".".join(map(str, _place(fault, content))) or "the file"
         found = json.dumps(fault["input"], default=str)
         found = found if len(found) <= 80 else found[:77] + "…"
         if fault["type"] == "extra_forbidden":
             keys = valid or _keys_at(model, fault["loc"][:-1])
-            lines.append(f"{source}: {path}: unknown key ({members.nearest(str(fault['loc'][-1]), keys)})")
+            lines.append(f"{before}{path}: unknown key ({members.nearest(str(fault['loc'][-1]), keys)})")
         elif fault["type"] == "missing":
-            lines.append(f"{source}: {path}: missing; every study has the same keys, see configs/README.md")
+            lines.append(f"{before}{path}: missing; every study has the same keys, see configs/README.md")
         else:
             said = fault["msg"].removeprefix("Value error, ")
             close = difflib.get_close_matches(str(fault["input"]), re.findall(r"'(\w+)'", said), n=1)
             hint = f" (did you mean {close[0]!r}?)" if close and fault["type"] == "literal_error" else ""
-            lines.append(f"{source}: {path}: found {found}: {said}{hint}")
+            lines.append(f"{before}{path}: found {found}: {said}{hint}")
     return "\n".join(lines)
+
+
+def _place(fault: Any, content: Any) -> list[int | str]:
+    """The place of a fault as keys of the settings: pydantic's own has the types of alternatives in between."""
+    if content is None:
+        return list(fault["loc"])
+    found, place = [], content
+    for part in fault["loc"]:
+        if (isinstance(place, dict) and part in place) or (isinstance(place, list | tuple) and isinstance(part, int)):
+            place = place[part]
+            found.append(part)
+    return [*found, fault["loc"][-1]] if fault["type"] == "missing" else found
 
 
 def _keys_at(model: type[BaseModel] | None, path: tuple[int | str, ...]) -> list[str]:
@@ -55,6 +70,9 @@ def _keys_at(model: type[BaseModel] | None, path: tuple[int | str, ...]) -> list
     for part in path:
         while get_origin(place) is Annotated:
             place = get_args(place)[0]
+        if get_origin(place) in (Union, UnionType):  # pydantic names the alternative
+            place = next((each for each in get_args(place) if getattr(each, "__name__", "") == part), None)
+            continue
         if get_origin(place) is dict:
             place = get_args(place)[1]
         elif get_origin(place) is tuple:

@@ -86,7 +86,7 @@ def check(content: Any, *, source: str) -> Study:
     try:
         study = Study.model_validate_json(json.dumps(content))  # JSON's types: a list may become a tuple, no more
     except pydantic.ValidationError as error:
-        raise ConfigError(explain(error, source, model=Study)) from None
+        raise ConfigError(explain(error, f"{source}: ", content=content, model=Study)) from None
     except (TypeError, ValueError, RecursionError) as error:  # what JSON has no form for
         raise ConfigError(f"{source}: {error}; YAML sets, binary data and loops are not used here") from None
     faults = [f"{source}: {fault}" for fault in checks.faults(study)]

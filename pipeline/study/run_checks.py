@@ -91,15 +91,27 @@ def _batch(run: Run) -> Iterator[Fault]:
     training, points = run.training, training_points(run)
     if training.batch > points > 0:
         yield "training.batch", f"found {training.batch}, expected at most the training points, {points}"
-    if not (training.network.batch_norm and training.network.hidden):
+    if training.network.batch_norm and training.network.hidden:
+        normalised = "batch normalisation"
+    elif _estimator_normalises(run):
+        normalised = f"the batch normalisation of {run.estimator}"
+    else:
         return
     for name in ("batch", "log_points"):
         if getattr(training, name) < LEAST_FOR_BATCH_NORM:
             yield (
                 f"training.{name}",
-                f"found {getattr(training, name)}, expected at least {LEAST_FOR_BATCH_NORM} with batch normalisation: "
-                "one point alone has no variance",
+                f"found {getattr(training, name)}, expected at least {LEAST_FOR_BATCH_NORM} with {normalised}: one point "
+                "alone has no variance",
             )
+
+
+def _estimator_normalises(run: Run) -> bool:
+    """Whether a gate's estimator has layers with batch normalisation."""
+    setting = members.constants("estimators", run.estimator).get("NORMALISED")
+    if setting is None or run.placement == "none" or not run.training.network.hidden:
+        return False
+    return run.estimator_settings.get(setting, members.settings("estimators", run.estimator)[setting].default) > 0
 
 
 def _schedule(run: Run) -> Iterator[Fault]:

@@ -52,7 +52,7 @@ def unfold(study: Study, sweep: str) -> list[Run]:
             try:
                 runs.append(Run.model_validate_json(json.dumps(content)))
             except pydantic.ValidationError as error:
-                raise ConfigError(explain(error, where, model=Run)) from None
+                raise ConfigError(explain(error, f"{where}: ", content=content, model=Run)) from None
     return runs
 
 

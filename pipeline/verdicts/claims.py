@@ -88,7 +88,7 @@ def load_claims(path: Path = PATH) -> Ledger:
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not YAML: {error}") from None
     except pydantic.ValidationError as error:
-        raise ConfigError(explain(error, str(path), model=Ledger)) from None
+        raise ConfigError(explain(error, f"{path}: ", model=Ledger)) from None
     ids = [each.id for claim in ledger.claims for each in (claim, *claim.parts)]
     twice = sorted({id for id in ids if ids.count(id) > 1})
     strange = [part.id for claim in ledger.claims for part in claim.parts if part.id.partition(".")[0] != claim.id]

@@ -111,7 +111,7 @@ def read(source: Path) -> Published:
     try:
         return Published.model_validate(store.read_json(source), strict=False)
     except pydantic.ValidationError as error:
-        raise store.DamagedFileError(explain(error, str(source), model=Published)) from None
+        raise store.DamagedFileError(explain(error, f"{source}: ", model=Published)) from None
 
 
 def write(values: Published) -> Path:

@@ -57,10 +57,10 @@ def wrong(kind):
         return [object] if kind is str else []
     base, bounds = get_args(kind)[0], constraints(kind)
     if base is int:
-        return [bounds["ge"] - 1, bounds["ge"] + 0.5, "many", True]
+        return [bounds["ge"] - 1, bounds["le"] + 1, bounds["ge"] + 0.5, "many", True]
     if base is float:
         under = [bounds["gt"]] if "gt" in bounds else [bounds["ge"] - 0.5] if "ge" in bounds else []
-        over = [bounds["le"] + 0.5] if "le" in bounds else []
+        over = [math.nextafter(bounds["le"], math.inf)] if "le" in bounds else []
         return [*under, *over, math.inf, math.nan, "much"]
     return [] if base is str else lists(base, bounds)
 
@@ -70,15 +70,16 @@ def lists(base, bounds):
     (item,) = get_args(base)
     good = right(item)
     short = [[]] if bounds.get("min_length") else []
-    repeated = [[good, good]] if "func" in bounds or "max_length" in bounds else []
-    return [*short, *repeated, "text", *([each] for each in wrong(item) if each is not object)]
+    repeated = [[good, good]] if "func" in bounds else []
+    long = [[good] * (bounds["max_length"] + 1)] if "max_length" in bounds else []
+    return [*short, *repeated, *long, "text", *([each] for each in wrong(item) if each is not object)]
 
 
 def right(kind):
     if get_origin(kind) is Literal:
         return get_args(kind)[0]
-    if get_origin(kind) is tuple:
-        return [right(part) for part in get_args(kind)]
+    if constraints(kind).get("min_length") == 2:  # a pair
+        return [right(get_args(get_args(kind)[0])[0])] * 2
     base = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     return {int: 3, float: 1.0, str: "linear_sg"}[base]
 
@@ -118,7 +119,7 @@ def test_a_config_with_a_value_out_of_range_is_refused_with_its_path(smoke, fami
         with pytest.raises(ConfigError) as caught:
             parse_study(yaml.safe_dump(study), source="x.yaml")
         for setting, value in settings.items():
-            assert f"{path}: {setting}" in str(caught.value), value
+            assert f"{path}.{setting}" in str(caught.value), value
 
 
 def test_the_reasons_can_be_understood(smoke):
@@ -127,8 +128,8 @@ def test_the_reasons_can_be_understood(smoke):
     with pytest.raises(ConfigError) as caught:
         parse_study(yaml.safe_dump(study), source="x.yaml")
     said = str(caught.value)
-    assert 'analyses.planted.settings: measures: found ["cca", "cca"]: expected each value once' in said
-    assert "analyses.planted.settings: permutations: found -1: Input should be greater than or equal to 1" in said
+    assert 'analyses.planted.settings.measures: found ["cca", "cca"]: expected each value once' in said
+    assert "analyses.planted.settings.permutations: found -1: Input should be greater than or equal to 1" in said
 
 
 # --- reading annotations
