@@ -4,7 +4,7 @@ import math
 from types import NoneType, UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin
 
-WORDS = {int: ["many", True, 1.5], float: ["much", True], bool: ["yes", 1], str: [3, None]}
+WORDS = {int: ["many", True, 1.5], float: ["much", True], bool: ["yes", 1], str: [3]}
 NO_CHOICE = "nosuch"
 
 
