@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from annotated import NO_CHOICE, alternatives, constraints, is_none, parts, plain, sides
 from hypothesis import strategies as st
@@ -22,9 +22,7 @@ SEEDS = (0, 1, 2, 7, 2**31, 2**63 - 1)
 LABELS = ("one", "Two lines", "Ω_3", "x" * 60, "<b>&amp;", "100 %")
 TITLES = ("A study", "t", "Ω" * 120, "a `b` *c")
 LOCAL = [
-    name
-    for name in members.members("datasets")
-    if not members.constants("datasets", name)["FILES"] or name == "digits"
+    name for name in members.members("datasets") if not members.constants("datasets", name)["FILES"] or name == "digits"
 ]
 TUNED = "trials"
 EVERY = "*"  # in a path: any key or place
@@ -132,17 +130,21 @@ def studies(draw, *, analysis=None, figure=None, estimator=None, dataset=None, t
     wanted = [analysis] if analysis else draw(st.lists(st.sampled_from(members.members("analyses")), max_size=1))
     pictures = [figure] if figure else draw(st.lists(st.sampled_from(members.members("figures")), max_size=1))
     wanted += [each for name in pictures for each in members.constants("figures", name)["READS"]]
-    tuned = tuned or any(members.constants("analyses", name)["READS"] == TUNED for name in wanted) or draw(st.booleans())
+    tuned = (
+        tuned or any(members.constants("analyses", name)["READS"] == TUNED for name in wanted) or draw(st.booleans())
+    )
     methods = draw(several_methods(hidden, sequential=sequential, estimator=estimator))
     varied = draw(st.sampled_from([{}, {}, {"network.hidden": [hidden, hidden + 1]}, {"network.width": [1]}, "any"]))
     if varied == "any":
         path = draw(st.sampled_from(FREE))
         varied = {path: draw(st.lists(values(KINDS[path]), min_size=1, max_size=2, unique_by=json.dumps))}
     given = {"methods": st.sampled_from(["all", "all", list(methods)]), "set": free_settings(), "always": ("tuned",)}
-    sweeps = {"s": draw(mapping(schema.Sweep, seeds=seeds(), tuned=st.just(False), vary=st.just(varied), **given))}
+    sweeps = {"s": draw(mapping(schema.Sweep, seeds=seeds(SEEDS), tuned=st.just(False), vary=st.just(varied), **given))}
     if tuned:
         sweeps["t"] = draw(
-            mapping(schema.Sweep, seeds=seeds(), tuned=st.just(True), vary=st.just(varied), **given).filter(rates_free)
+            mapping(schema.Sweep, seeds=seeds(SEEDS), tuned=st.just(True), vary=st.just(varied), **given).filter(
+                rates_free
+            )
         )
     entries, drawn = {}, {}
     for name in dict.fromkeys(wanted):
@@ -170,9 +172,9 @@ def at_once(estimator):
     return set(members.constants("estimators", estimator)["WAITS_FOR"]) <= {"h", "y"}
 
 
-def seeds():
+def seeds(known):
     """Seeds of a sweep."""
-    return st.lists(st.sampled_from(SEEDS), min_size=1, max_size=2, unique=True)
+    return st.lists(st.sampled_from(known), min_size=1, max_size=2, unique=True)
 
 
 def rates_free(sweep):
@@ -199,7 +201,9 @@ def trainings(draw, hidden, *, sequential):
     return draw(
         mapping(
             schema.Training,
-            network=mapping(schema.NetworkSettings, hidden=st.just(hidden), width=st.integers(1, 4), batch_norm=st.just(batch_norm)),
+            network=mapping(
+                schema.NetworkSettings, hidden=st.just(hidden), width=st.integers(1, 4), batch_norm=st.just(batch_norm)
+            ),
             batch=st.integers(least, 4),
             steps=st.just(steps),
             optimiser=optimisers(steps),
@@ -256,8 +260,10 @@ def analysis_entry(draw, name, sweeps, methods):
     entry: dict[str, Any] = {"settings": draw(fitting)}
     if declared["SCOPE"] == "study":
         return entry | draw(st.sampled_from([{}, {"sweep": None, "where": {}}]))
-    entry["sweep"] = "t" if declared["READS"] == TUNED else draw(st.sampled_from([*sweeps, sweeps]))
-    return entry | draw(st.sampled_from([{}, {}, {"where": {"method": methods[:1]}}, {"where": {"method": methods[0]}}]))
+    entry["sweep"] = "t" if declared["READS"] == TUNED else draw(st.sampled_from([*sweeps, [sweeps[0]]]))
+    return entry | draw(
+        st.sampled_from([{}, {}, {"where": {"method": methods[:1]}}, {"where": {"method": methods[0]}}])
+    )
 
 
 @st.composite
@@ -302,7 +308,19 @@ def within_type(path, kind):
             yield path, one
 
 
-LINKED = {"update", "apply", "target", "name", "momentum", "hidden", "width", "batch", "steps", "log_every", "log_points"}
+LINKED = {
+    "update",
+    "apply",
+    "target",
+    "name",
+    "momentum",
+    "hidden",
+    "width",
+    "batch",
+    "steps",
+    "log_every",
+    "log_points",
+}
 LINKED |= {"checkpoints", "batch_norm"}
 KINDS = {
     ".".join(path): kind

@@ -21,7 +21,11 @@ from pipeline.theory.optima import CONVERGED, optimum
 SCOPE = "study"
 READS = None
 CLAIMS = ("C8",)
-BOUNDS = (("same_length", "hidden", "steps", "rates"), ("drawn_with", "samples", "inputs"), ("below_the_output", "hidden"))
+BOUNDS = (
+    ("same_length", "hidden", "steps", "rates"),
+    ("drawn_with", "samples", "inputs"),
+    ("below_the_output", "hidden"),
+)
 LOSSES = ("mse", "cross_entropy")
 COLUMNS = ["dataset", "inputs", "hidden", "loss", "method", "seed", "final", "optimum", "start"]
 LEAST, MOST = 1e-12, 1e6  # bounds of a gap under a logarithm; a diverged training counts as `MOST`

@@ -29,7 +29,7 @@ from pipeline.theory.problems import Model, require_positive
 SCOPE = "study"
 READS = None
 CLAIMS = ("C6", "C7")
-BOUNDS = (("at_least", "width", "outputs"),)
+BOUNDS = (("at_least", "width", "outputs"), ("told_apart", "sg_rates"))
 
 
 def analyse(

@@ -17,6 +17,7 @@ from pipeline.settings_types import DistinctOrNone, Positive
 SCOPE = "runs"
 READS = "history"
 CLAIMS = ("C11", "C12", "C18")
+BOUNDS = (("told_apart", "reach"),)
 FINAL = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
 COST = "update_flops"
 SEEN = "samples"

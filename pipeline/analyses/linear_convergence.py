@@ -17,6 +17,7 @@ from pipeline.theory.problems import Model, require_positive
 SCOPE = "study"
 READS = None
 CLAIMS = ("C5", "C7")
+BOUNDS = (("told_apart", "sg_rates"),)
 
 
 def analyse(

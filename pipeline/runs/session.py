@@ -66,8 +66,15 @@ class Session:
                 print(f"{self.run.name}: step {trainer.step}/{wanted.steps}, batch loss {value:.4f}", flush=True)
             after_step()
         else:
-            self.status = "finished"
+            self.status, self.message = self._outcome()
         bar.close()
+
+    def _outcome(self) -> tuple[str, str | None]:
+        """How a training ended that came to its last step: the last update may be the one that diverges."""
+        lost = [name for name, value in self.final().items() if value is None]
+        if "test_loss" in self.final() and not lost:
+            return "finished", None
+        return "diverged", f"diverged at step {self.trainer.step}: {lost[0] if lost else 'test_loss'} is not finite"
 
     def _update(self, x: Tensor, y: Tensor) -> float:
         """One update; returns the batch's loss before it.
@@ -111,7 +118,7 @@ class Session:
         self.watch(step, numbers)
 
     def _measure(self) -> dict[str, float]:
-        """The numbers of the whole network at this step; those of the test part at the last step only."""
+        """The numbers of the whole network at this step; at the last, those of the test part too if all are finite."""
         step, wanted = self.trainer.step, self.run.training
         found = {"samples": float(step * wanted.batch)}
         found |= self._evaluate("train", self.x[self.shown], self.y[self.shown], self.labels[self.shown])
@@ -120,7 +127,9 @@ class Session:
             found["batch_loss"] = sum(self.losses) / len(self.losses)
             self.losses.clear()
         if step == wanted.steps:
-            found |= self._evaluate("test", *self._tensors(self.data.test))
+            tested = self._evaluate("test", *self._tensors(self.data.test))
+            if all(map(math.isfinite, (found | tested).values())):
+                found |= tested
         return found
 
     def _evaluate(self, part: str, x: Tensor, y: Tensor, labels: Tensor) -> dict[str, float]:

@@ -4,9 +4,9 @@ from typing import Any
 
 from pipeline import members
 from pipeline.results.fingerprint import digest
-from pipeline.study import label_checks, member_checks, run_checks, sweeps
+from pipeline.study import analysis_checks, label_checks, member_checks, run_checks, sweeps
 from pipeline.study.errors import ConfigError
-from pipeline.study.schema import Analysis, Run, Study, Sweep
+from pipeline.study.schema import Run, Study, Sweep
 
 LONGEST_NAME = 120  # characters: two runs' names and an ending have to fit into a file's name, of 255 at most
 
@@ -28,6 +28,8 @@ def faults(study: Study) -> list[str]:
         found += [f"sweeps.{name}.vary.{key}: an empty list gives no runs" for key, v in sweep.vary.items() if not v]
         if len(set(sweep.seeds)) != len(sweep.seeds) or not sweep.seeds:
             found.append(f"sweeps.{name}.seeds: expected at least one, each once; found {list(sweep.seeds)}")
+        if not (sweeps.joining(study, name) if sweep.methods == "all" else sweep.methods):
+            found.append(f"sweeps.{name}.methods: found {_listed(sweep)}, expected at least one method: it has no runs")
         if sweep.methods != "all" and len(set(sweep.methods)) != len(sweep.methods):
             found.append(f"sweeps.{name}.methods: expected each once; found {list(sweep.methods)}")
         found += _rates_faults(name, sweep)
@@ -42,9 +44,13 @@ def faults(study: Study) -> list[str]:
     return (
         _name_faults(study, runs)
         + (_data_faults(runs) or _run_faults(study, list(runs.values())))
-        + _analysis_faults(study, list(runs.values()))
+        + list(analysis_checks.faults(study, list(runs.values())))
         + _figure_faults(study)
     )
+
+
+def _listed(sweep: Sweep) -> str:
+    return "all, which none joins" if sweep.methods == "all" else "none"
 
 
 def _rates_faults(name: str, sweep: Sweep) -> list[str]:
@@ -122,51 +128,10 @@ def _data_faults(runs: dict[str, Run]) -> list[str]:
     """Settings that don't fit the data set of a run, each named once."""
     sets = {digest([run.data.dataset, run.data.settings]): run.data for run in runs.values()}
     return [
-        fault for data in sets.values() for fault in member_checks.misfits("datasets", data.dataset, data.settings, "data.settings")
+        fault
+        for data in sets.values()
+        for fault in member_checks.misfits("datasets", data.dataset, data.settings, "data.settings")
     ]
-
-
-def _analysis_faults(study: Study, runs: list[Run]) -> list[str]:
-    found = []
-    for name, entry in study.analyses.items():
-        try:
-            declared = members.constants("analyses", entry.analysis or name)
-        except members.UnknownNameError as error:
-            found.append(f"analyses.{name}: {error}")
-            continue
-        found += member_checks.misfits("analyses", entry.analysis or name, entry.settings, f"analyses.{name}.settings")
-        if declared["SCOPE"] == "study":
-            continue
-        if not entry.sweeps:
-            found.append(f"analyses.{name}.sweep: found none; expected the sweep (or sweeps) whose runs are analysed")
-            continue
-        unknown = [sweep for sweep in entry.sweeps if sweep not in study.sweeps]
-        for sweep in unknown:
-            found.append(f"analyses.{name}.sweep: no sweep {sweep!r} ({members.nearest(sweep, [*study.sweeps])})")
-        if unknown:
-            continue
-        chosen = sweeps.select(runs, entry)
-        if len(set(entry.sweeps)) != len(entry.sweeps):
-            found.append(f"analyses.{name}.sweep: expected each sweep once; found {list(entry.sweeps)}")
-        if not chosen:
-            keys = ["method", "seed", *dict.fromkeys(key for each in entry.sweeps for key in study.sweeps[each].vary)]
-            found.append(f"analyses.{name}.where: {entry.where} selects no run; keys are {', '.join(keys)}")
-        else:
-            found += _where_faults(name, entry, chosen)
-        if declared["READS"] == "trials" and not all(run.tuned for run in chosen):
-            found.append(f"analyses.{name}.sweep: {entry.sweep} has runs at a given rate; expected tuned sweeps only")
-    return found
-
-
-def _where_faults(name: str, entry: Analysis, chosen: list[Run]) -> list[str]:
-    """Values of a selection that no run has: a typing error in one of several would stay unseen."""
-    found = []
-    for key, value in entry.where.items():
-        there = [{"method": run.method, "seed": run.seed, **run.varied}.get(key) for run in chosen]
-        strange = [each for each in (value if isinstance(value, list) else [value]) if each not in there]
-        if strange:
-            found.append(f"analyses.{name}.where.{key}: found {strange}, which no run of its sweeps has")
-    return found
 
 
 def _figure_faults(study: Study) -> list[str]:

@@ -70,6 +70,14 @@ def same_length(chosen: Mapping[str, Any], first: str, *others: str) -> Iterator
             yield other, f"found {found}, expected {len(expected)} values, one for each of {first}, {expected}"
 
 
+def told_apart(chosen: Mapping[str, Any], setting: str) -> Iterator[Fault]:
+    """Numbers stay different in the names of metrics, which have six digits of them."""
+    names = [f"{value:g}" for value in chosen[setting]]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        yield setting, f"found {list(chosen[setting])}, expected numbers that differ in six digits: {twice[0]} is two"
+
+
 def drawn_with(chosen: Mapping[str, Any], *parameters: str) -> Iterator[Fault]:
     """Each data set has a function `draw` with these parameters, and can be drawn with what is chosen for them."""
     able = [
@@ -125,11 +133,12 @@ def below_the_output(chosen: Mapping[str, Any], depths: str) -> Iterator[Fault]:
         if "above" in members.constants("estimators", name)["WAITS_FOR"]:
             yield (
                 "estimators",
-                f"found {name!r} with {depths} {list(chosen[depths])}, expected no 0: it waits for the layer above, which "
-                "a gate on the output doesn't have",
+                f"found {name!r} with {depths} {list(chosen[depths])}, expected no 0: it waits for the layer above, "
+                "which a gate on the output doesn't have",
             )
 
 
 RULES: Mapping[str, Callable[..., Iterator[Fault]]] = {
-    rule.__name__: rule for rule in (at_least, same_length, drawn_with, declared, fixed_among, below_the_output)
+    rule.__name__: rule
+    for rule in (at_least, same_length, told_apart, drawn_with, declared, fixed_among, below_the_output)
 }

@@ -101,8 +101,8 @@ def _batch(run: Run) -> Iterator[Fault]:
         if getattr(training, name) < LEAST_FOR_BATCH_NORM:
             yield (
                 f"training.{name}",
-                f"found {getattr(training, name)}, expected at least {LEAST_FOR_BATCH_NORM} with {normalised}: one point "
-                "alone has no variance",
+                f"found {getattr(training, name)}, expected at least {LEAST_FOR_BATCH_NORM} with {normalised}: one "
+                "point alone has no variance",
             )
 
 

@@ -70,6 +70,10 @@ def _mapping(loader: StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     """A mapping; of a repeated key YAML would keep the last value, which hides a mistake."""
     keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
     for key in keys:
+        if not isinstance(key, str):
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key {key!r} is no text: put it in quotes", node.start_mark
+            )
         if keys.count(key) > 1:
             raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", node.start_mark)
     return loader.construct_mapping(node, deep=True)

@@ -114,6 +114,15 @@ def test_divergence_is_a_verdict(run, data):
     assert max(activations.model_steps(one.models)) < 30
 
 
+def test_a_run_whose_last_update_diverges_has_not_finished(run, data):
+    wanted = run("backprop", network__batch_norm=False, optimiser__name="sgd", optimiser__rate=1e38)
+    short = wanted.training.model_copy(update={"steps": 1, "log_every": 1, "checkpoints": 2})
+    one = finished(wanted.model_copy(update={"training": short}), data)
+    assert (one.status, one.message) == ("diverged", "diverged at step 1: train_loss is not finite")
+    assert "test_loss" not in one.final()
+    assert activations.model_steps(one.models) == [0, 1]
+
+
 def test_points_are_balanced_ordered_and_apart(data):
     samples = Samples(rdm=30, cca=60, probe=90)
     points = choose(data, samples, 0)

@@ -47,6 +47,7 @@ def accepted(settings):
     return parse_study(yaml.safe_dump(settings), source="x")
 
 
+ARTIFICIAL, IDENTITIES = "analyses.artificial_data.settings.", "analyses.identities.settings.estimators: "
 BOUNDS = [  # path, the last value that fits, the first that doesn't, where the message begins
     ("training__batch", 2, 1, "training.batch: found 1, expected at least 2 with batch normalisation"),
     ("training__log_points", 2, 1, "training.log_points: found 1, expected at least 2 with batch normalisation"),
@@ -78,6 +79,29 @@ BOUNDS = [  # path, the last value that fits, the first that doesn't, where the 
     ("sweeps__depth__seeds", [0], [], "sweeps.depth.seeds: expected at least one, each once; found []"),
     ("sweeps__depth__seeds", [0, 1], [0, 0], "sweeps.depth.seeds: expected at least one, each once; found [0, 0]"),
     ("sweeps__depth__seeds", [0], [-1], "sweeps.depth.seeds.0: found -1"),
+    ("sweeps__depth__seeds", [2**63 - 1], [2**63], "sweeps.depth.seeds.0: found 9223372036854775808"),
+    ("training__optimiser__rate", 3.4e38, 3.5e38, "training.optimiser.rate: found 3.5e+38"),
+    ("training__network__shift", -3.4e38, -3.5e38, "training.network.shift: found -3.5e+38"),
+    ("analyses__capacity__sweep", None, "depth", "analyses.capacity.sweep: found ['depth'], expected nothing: capacity reads"),
+    ("analyses__capacity__where", {}, {"seed": 0}, "analyses.capacity.where: found {'seed': 0}, expected nothing"),
+    ("analyses__norms__sweep", ["depth"], ["depth", "shift"], "analyses.norms.sweep: the runs depth-backprop-hidden4-s0 and shift"),
+    ("analyses__artificial_data__settings__steps", [80, 40], [80], ARTIFICIAL + "steps: found [80], expected 2 values, one for"),
+    ("analyses__artificial_data__settings__rates", [0.1, 0.2], [0.1], ARTIFICIAL + "rates: found [0.1], expected 2 values"),
+    ("analyses__artificial_data__settings__inputs", [2], [1], ARTIFICIAL + "inputs: found 1 for the data set 'xor': "),
+    ("analyses__artificial_data__settings__datasets", ["xor"], ["digits"], ARTIFICIAL + "datasets: found 'digits', expected a"),
+    ("analyses__artificial_data__settings__datasets", ["xor"], ["xro"], ARTIFICIAL + "datasets: no 'xro' in pipeline/datasets/"),
+    ("analyses__artificial_data__settings__estimators", ["kickback"], ["feedback_alignment"], ARTIFICIAL + "estimators: found 'fe"),
+    ("analyses__capacity__settings__estimators", ["kickback"], ["feedback_alignment"], "analyses.capacity.settings.estimators: "),
+    ("analyses__deep_linear_convergence__settings__width", 3, 2, "analyses.deep_linear_convergence.settings.width: found 2, expec"),
+    ("analyses__deep_linear_convergence__settings__sg_rates", [0.1], [0.1, 0.1 + 1e-9], "analyses.deep_linear_convergence.setti"),
+    ("analyses__linear_convergence__settings__sg_rates", [0.1], [0.1, 0.1 + 1e-9], "analyses.linear_convergence.settings.sg_ra"),
+    ("analyses__learning__settings__reach", [0.1, 0.100001], [0.1, 0.1000001], "analyses.learning.settings.reach: found [0.1,"),
+    ("analyses__counter_example__settings__cells", 2, 1, "analyses.counter_example.settings.cells: found 1"),
+    ("analyses__counter_example__settings__starts", [[1.0, 0.0]], [[1.0]], "analyses.counter_example.settings.starts.0: found [1.0]"),
+    ("analyses__identities__settings__estimators", ["kickback"], ["linear_sg"], IDENTITIES + "found ['linear_sg'], expected at least"),
+    ("analyses__identities__settings__estimators", ["kickback"], ["kickback", "backprop"], IDENTITIES + "found 'backprop', expected"),
+    ("analyses__implied_loss__settings__datasets", ["grid"], ["xor"], "analyses.implied_loss.settings.datasets: found 'xor', expec"),
+    ("analyses__implied_loss__settings__estimators", ["linear_sg"], ["sigmoid_sg"], "analyses.implied_loss.settings.estimators: "),
 ]  # fmt: skip
 
 
@@ -101,6 +125,19 @@ def test_a_batch_of_one_is_fine_without_batch_normalisation(smoke):
     settings = changed(only(smoke, "backprop"), training__batch=1, training__log_points=1)
     settings["training"]["network"]["batch_norm"] = False
     accepted(settings)
+
+
+@pytest.mark.parametrize(("layers", "fits"), [(0, True), (1, False)])
+def test_a_batch_of_one_is_too_small_for_a_deep_sg_with_batch_normalisation(smoke, layers, fits):
+    settings = changed(only(smoke, "every_deep_sg"), training__batch=1, training__log_points=1)
+    settings["training"]["network"]["batch_norm"] = False
+    settings["methods"]["every_deep_sg"]["settings"]["layers"] = layers
+    if fits:
+        accepted(settings)
+    else:
+        assert "training.batch: found 1, expected at least 2 with the batch normalisation of mlp_sg" in refused(
+            settings
+        )
 
 
 def test_the_validation_part_leaves_points_to_learn_from(smoke):
@@ -187,6 +224,50 @@ def test_an_analysis_of_runs_names_its_sweep_once(smoke):
     assert "analyses.norms.sweep: found none" in refused(settings)
     settings["analyses"]["norms"]["sweep"] = ["depth", "depth"]
     assert "analyses.norms.sweep: expected each sweep once" in refused(settings)
+
+
+def test_an_analysis_has_each_training_once(smoke):
+    settings = copy.deepcopy(smoke)
+    settings["sweeps"]["again"] = settings["sweeps"]["depth_more"]
+    for method in settings["methods"].values():
+        method["sweeps"] = [*method["sweeps"], "again"] if "depth_more" in method["sweeps"] else method["sweeps"]
+    accepted(settings)
+    settings["analyses"]["norms"]["sweep"] = ["depth_more", "again"]
+    assert "the runs again-backprop-hidden4-s2 and depth_more-backprop-hidden4-s2 are the same training" in refused(
+        settings
+    )
+
+
+def test_networks_are_compared_at_the_same_points(smoke):
+    settings = copy.deepcopy(smoke)
+    settings["methods"]["one_sg"]["set"] = {"data.train": 1000}
+    accepted(settings)
+    settings["methods"]["one_sg"]["set"] = {"data.split_seed": 1}
+    assert (
+        "analyses.similarity.sweep: the runs depth-backprop-hidden4-s0 and depth-one_sg-hidden4-s0 differ in data.split_"
+        in (refused(settings))
+    )
+
+
+def test_a_sweep_has_runs(smoke):
+    settings = only(smoke, "backprop")
+    settings["sweeps"]["depth"]["methods"] = []
+    assert "sweeps.depth.methods: found none, expected at least one method" in refused(settings)
+    settings["methods"]["backprop"]["sweeps"], settings["sweeps"]["depth"]["methods"] = [], "all"
+    assert "sweeps.depth.methods: found all, which none joins, expected at least one method" in refused(settings)
+
+
+def test_alternatives_of_a_type_are_no_part_of_a_path(smoke):
+    settings = only(smoke, "one_sg")
+    settings["methods"]["one_sg"]["placement"] = {"evry": 2}
+    assert "x: methods.one_sg.placement.evry: unknown key (did you mean 'every'?)" in refused(settings)
+    settings["methods"]["one_sg"]["placement"] = "evry"
+    assert 'x: methods.one_sg.placement: found "evry"' in refused(settings)
+
+
+def test_every_line_names_the_file(smoke):
+    settings = changed(smoke, analyses__capacity__settings={"seeds": 0, "width": 0})
+    assert [line.partition(":")[0] for line in refused(settings).splitlines()] == ["x", "x"]
 
 
 def test_a_figure_draws_tables_of_the_analysis_that_it_asks_for(smoke):

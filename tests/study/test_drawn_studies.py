@@ -41,7 +41,9 @@ STRICTER = {
     ("samples.cca", 2): "ten points for each unit",
     ("training.checkpoints", 1): "the start and the end",
 }
-NO_NUMBER_OF_POINTS = f"le {LONGEST}"  # a whole number that large is allowed for seeds, and where nothing else bounds it
+NO_NUMBER_OF_POINTS = (
+    f"le {LONGEST}"  # a whole number that large is allowed for seeds, and where nothing else bounds it
+)
 
 
 @pytest.fixture(autouse=True)
@@ -69,14 +71,15 @@ def one(strategy, number):
 
 def faults(study):
     """The paths that the error names, if a study is refused; each of them must be in the study."""
+    said = ""
     try:
         parse_study(text(study), source="x")
     except ConfigError as error:
-        found = list(drawn_studies.named_paths(str(error), "x"))
-        for path in found:
-            assert stands(study, path), f"{path} isn't in the study: {error}"
-        return found
-    return []
+        said = str(error)
+    found = list(drawn_studies.named_paths(said, "x"))
+    for path in found:
+        assert stands(study, path), f"{path} isn't in the study: {said}"
+    return found
 
 
 def stands(content, path):

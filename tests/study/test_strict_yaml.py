@@ -28,7 +28,18 @@ def test_not_a_number_is_one():
 
 @pytest.mark.parametrize(
     "text",
-    ["!!python/object/apply:os.getcwd []", "!!timestamp 2020", "a: 1\na: 2", "a: [", "\t- a", "!!int x", "? [1]\n: 2"],
+    [
+        "!!python/object/apply:os.getcwd []",
+        "!!timestamp 2020",
+        "a: 1\na: 2",
+        "a: [",
+        "\t- a",
+        "!!int x",
+        "? [1]\n: 2",
+        "1: a",
+        "true: a",
+        "a: {~: 1}",
+    ],
 )
 def test_what_is_no_plain_content_is_refused_with_its_source(text):
     with pytest.raises(ConfigError, match=r"^x: not YAML: "):
