@@ -26,6 +26,7 @@ from pipeline.settings_types import Count, Distinct, Number, Pair, Positive, Two
 SCOPE = "study"
 READS = None
 CLAIMS = ("C3",)
+BOUNDS = (("inside", "starts", "window"),)
 INPUTS = np.array([-2.0, -1.0, 1.0, 2.0])
 
 

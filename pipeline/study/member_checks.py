@@ -62,6 +62,13 @@ def at_least(chosen: Mapping[str, Any], setting: str, other: str) -> Iterator[Fa
         yield setting, f"found {chosen[setting]}, expected at least {other}, {chosen[other]}"
 
 
+def inside(chosen: Mapping[str, Any], setting: str, limit: str) -> Iterator[Fault]:
+    """Points have no coordinate beyond a limit on either side of zero."""
+    for point in chosen[setting]:
+        if max(map(abs, point)) > chosen[limit]:
+            yield setting, f"found {list(point)}, expected coordinates of at most {limit}, {chosen[limit]}, in size"
+
+
 def same_length(chosen: Mapping[str, Any], first: str, *others: str) -> Iterator[Fault]:
     """Lists have a value for each value of the first."""
     for other in others:
@@ -140,5 +147,5 @@ def below_the_output(chosen: Mapping[str, Any], depths: str) -> Iterator[Fault]:
 
 RULES: Mapping[str, Callable[..., Iterator[Fault]]] = {
     rule.__name__: rule
-    for rule in (at_least, same_length, told_apart, drawn_with, declared, fixed_among, below_the_output)
+    for rule in (at_least, inside, same_length, told_apart, drawn_with, declared, fixed_among, below_the_output)
 }

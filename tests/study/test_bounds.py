@@ -97,6 +97,7 @@ BOUNDS = [  # path, the last value that fits, the first that doesn't, where the 
     ("analyses__linear_convergence__settings__sg_rates", [0.1], [0.1, 0.1 + 1e-9], "analyses.linear_convergence.settings.sg_ra"),
     ("analyses__learning__settings__reach", [0.1, 0.100001], [0.1, 0.1000001], "analyses.learning.settings.reach: found [0.1,"),
     ("analyses__counter_example__settings__cells", 2, 1, "analyses.counter_example.settings.cells: found 1"),
+    ("analyses__counter_example__settings__starts", [[2.0, -2.0]], [[0.0, -2.1]], "analyses.counter_example.settings.starts: fo"),
     ("analyses__counter_example__settings__starts", [[1.0, 0.0]], [[1.0]], "analyses.counter_example.settings.starts.0: found [1.0]"),
     ("analyses__identities__settings__estimators", ["kickback"], ["linear_sg"], IDENTITIES + "found ['linear_sg'], expected at least"),
     ("analyses__identities__settings__estimators", ["kickback"], ["kickback", "backprop"], IDENTITIES + "found 'backprop', expected"),

@@ -28,7 +28,7 @@ from pipeline.study.load import parse_study
 from pipeline.study.plan import Plan
 
 NAME = "drawn"
-SPOILED, BASES, RUNS = 120, 20, 30
+SPOILED, BASES, RUNS = 120, 20, 28
 LEAST_DRAWN, LEAST_RUN = 200, 25
 HOW = {"database": None, "deadline": None, "suppress_health_check": list(HealthCheck)}
 # Values that a key's type allows and that nothing accepts, since another setting always asks for more.

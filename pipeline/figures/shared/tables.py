@@ -22,7 +22,7 @@ def summarise(table: pd.DataFrame, by: list[str], value: str) -> pd.DataFrame:
     rows = []
     for group, part in table.groupby(by, sort=True):
         rows.append((*group, *interval(part[value].to_numpy(dtype=np.float64))))
-    return pd.DataFrame(rows, columns=[*by, *SUMMARY])
+    return pd.DataFrame(rows, columns=[*by, *SUMMARY]).astype(dict.fromkeys(SUMMARY[:-1], "float64"))  # if empty too
 
 
 def geometric(summary: pd.DataFrame) -> pd.DataFrame:
