@@ -82,6 +82,12 @@ def test_the_table_explains_exactly_the_keys_of_a_study(root):
         assert re.match(rf"({'|'.join(CHOSEN_BY)})\b", chosen_by), key
 
 
+def test_the_analyses_whose_settings_must_fit_each_other_are_listed(root):
+    found = table_rows((root / "configs" / "README.md").read_text(), "## Settings of an analysis")
+    bounded = [name for name in members.members("analyses") if "BOUNDS" in members.constants("analyses", name)]
+    assert [cells[0].strip("`") for cells in found] == bounded
+
+
 def test_a_key_with_a_few_valid_values_lists_them_all(root):
     found = {
         cells[0].strip("`"): cells[2]
