@@ -6,8 +6,9 @@ import pandas as pd
 import yaml
 
 from pipeline.pages import render, review
-from pipeline.results import paths, store
+from pipeline.results import paths, run_summaries, store
 from pipeline.results.fingerprint import digest
+from pipeline.study.jobs import run_settings
 from pipeline.study.plan import Plan
 from pipeline.tracking import client, reader
 from pipeline.verdicts.claims import PATH, load_claims
@@ -56,23 +57,25 @@ def make(root, place):
     return plan
 
 
-def ended(plan, run, **more):
-    """Write the results of a run."""
-    job = plan.job("train", run=run)
+def ended(plan, run, *, settings=None, **more):
+    """Write the results of a run beside those of the other runs of its block; its summary."""
+    block = plan.block(run)
+    path, history = paths.summary(NAME, block), paths.history(NAME, block)
     origin = {
-        "settings": job.settings_hash, "code": job.code, "inputs": {"run": run},
-        "commit": "0123456789abcdef", "dirty": False, "hardware": {"cpu": "A CPU", "cores": 2, "gpu": None}, **more,
+        "code": plan.job("train", block=block).code, "inputs": {"block": block}, "commit": "0123456789abcdef",
+        "dirty": False, "hardware": {"cpu": "A CPU", "cores": 2, "gpu": None}, **more,
     }  # fmt: skip
-    summary = {
-        "run": run, "status": "diverged" if run == DIVERGED else "finished", "step": 40, "message": None,
-        "final": {"test_accuracy": 0.75, "train_loss": 0.25}, "provenance": origin,
+    runs = dict(store.read_json(path)["runs"]) if path.is_file() else {}
+    runs[run] = {
+        "settings": settings or run_settings(plan.runs[run]), "message": None, "step": 40,
+        "status": "diverged" if run == DIVERGED else "finished", "final": {"test_accuracy": 0.75, "train_loss": 0.25},
     }  # fmt: skip
-    store.write_json(paths.summary(NAME, run), summary)
-    table = pd.DataFrame({"step": [0, 20, 40], "layer": 0, "quantity": "train_loss", "value": [1.0, 0.5, 0.25]})
-    store.write_table(paths.history(NAME, run), table, origin)
-    timed = paths.results(NAME) / "timing" / "train" / f"{run}.tsv"
-    store.write_bytes(timed, f"{HEAD}90\t-\t300\t1\t1\t1\t0\t0\t9\t3600\n".encode())
-    return summary
+    store.write_json(path, run_summaries.content(block, runs, origin))
+    losses = {"step": [0, 20, 40], "layer": 0, "quantity": "train_loss", "value": [1.0, 0.5, 0.25]}
+    store.write_table(history, pd.concat(pd.DataFrame({"run": name, **losses}) for name in runs), origin)
+    timed, seconds = paths.results(NAME) / "timing" / "train" / f"{block}.tsv", 90 * len(plan.blocks[block])
+    store.write_bytes(timed, f"{HEAD}{seconds}\t-\t300\t1\t1\t1\t0\t0\t9\t3600\n".encode())
+    return {**run_summaries.read(path)[run], "run": run}
 
 
 def record(summary, **numbers):

@@ -9,7 +9,7 @@ def stopped(session, step):
     """Train for `step` updates and return the state that a checkpoint would have there."""
 
     def end():
-        if session.trainer.step == step:
+        if session.stack.step == step:
             raise StopError
 
     try:

@@ -12,20 +12,22 @@ import yaml
 ROOT = Path(__file__).parent.parent
 STUDY = "small"
 RUN = "depth-one_sg-s0"
-DEEP = "deep-one_sg-s0"
-SHORT = "short-one_sg-s0"
-LONG = "long-one_sg-s0"
-WIDE = "wide-one_sg-s0"
-DIGITS = "digits-one_sg-s0"
+# Blocks of runs, which a job trains
+BLOCK = "depth-one_sg-b0"  # of RUN
+DEEP = "deep-one_sg-b0"
+SHORT = "short-one_sg-b0"
+LONG = "long-one_sg-b0"
+WIDE = "wide-one_sg-b0"
+DIGITS = "digits-one_sg-b0"
 CELL = "tuned-one_sg"
 PAIR = "depth-backprop-s0--depth-one_sg-s0"
 METHODS = ("backprop", "one_sg")
 TREE = ("Snakefile", "pipeline", "profiles", "workflow")
-# Jobs of each stage, in the order of the workflow; RUN is the last training and the last extraction.
+# Jobs of each stage, in the order of the workflow; that of RUN is the last training and the last extraction.
 JOBS = (
     ("tune", "--cell", CELL),
-    ("train", "--run", "depth-backprop-s0"),
-    ("train", "--run", RUN),
+    ("train", "--block", "depth-backprop-b0"),
+    ("train", "--block", BLOCK),
     ("represent", "--run", "depth-backprop-s0"),
     ("represent", "--run", RUN),
     ("analyse", "--analysis", "learning", "--job", "runs"),
@@ -57,7 +59,7 @@ def content():
     made["sweeps"] = {
         "depth": {"methods": "all", "seeds": [0], "set": {}, "vary": {}},
         "tuned": {**one, "set": {"steps": 10, **steady}, "tuned": True},
-        "deep": {**one, "set": {"network.hidden": 20, "network.width": 16, "steps": 30}},
+        "deep": {**one, "seeds": [0, 1, 2], "set": {"network.hidden": 20, "network.width": 16, "steps": 30}},
         "short": {**one, "set": {"steps": 3, "log_every": 3, **steady}},
         "long": {**one, "set": {"steps": 600, "log_every": 100}},
         "digits": {**one, "set": {"data.dataset": "digits", "data.settings": {}, "steps": 10, **steady}},

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.results import provenance, store
+from pipeline.results import paths, provenance, store
 from pipeline.study.jobs import Job
 from pipeline.study.plan import Plan
 
@@ -103,13 +103,37 @@ def older(plan: Plan) -> list[str]:
     found = [_origin(job, path) for job in quick for path in job.outputs if path.suffix == ".json" and path.is_file()]
     stale = [origin for origin in found if origin.outdated]
     if not stale:
-        return []
+        return old_layout(plan)
     trainings = sum(origin.job.rule == "train" for origin in stale)
     return [
+        *old_layout(plan),
         f"Results of study {plan.name!r} were made by another version of the code ({listed(commits(stale))}): "
-        f"{trainings} of {len(plan.runs)} trainings and the jobs that follow from what changed will run again. {KEPT}; "
-        "nothing else is removed."
+        f"{trainings} of {len(plan.blocks)} blocks of trainings and the jobs that follow from what changed will run "
+        f"again. {KEPT}; nothing else is removed.",
     ]
+
+
+def old_layout(plan: Plan) -> list[str]:
+    """One sentence if there are trainings in a folder for each run, as earlier versions kept them; otherwise nothing.
+
+    They are no results of the present study: nothing reads them, and nothing removes them.
+    """
+    old = [path for run in plan.runs if run not in plan.blocks and (path := paths.summary(plan.name, run)).is_file()]
+    if not old:
+        return []
+    made = listed({provenance.describe_commit(_old_provenance(path)) or "an earlier version" for path in old})
+    return [
+        f"Found {len(old)} trainings of study {plan.name!r} in a folder for each run, such as {old[0].parent}: the "
+        f"layout of earlier versions ({made}). This version keeps one for each block of runs and does not read them; "
+        "check out that commit to use them."
+    ]
+
+
+def _old_provenance(path: Path) -> dict[str, Any]:
+    try:
+        return store.provenance_of(path)
+    except (store.DamagedFileError, OSError):
+        return {}
 
 
 def command(study: str) -> str:

@@ -94,7 +94,7 @@ def audit_plan(plan: Plan) -> Audit:
     return Audit(
         study=plan.name,
         findings=tuple(sorted(folded, key=lambda finding: (finding.kind, finding.file))),
-        notes=(*checks.notes, *_commits(checks)),
+        notes=(*checks.notes, *_commits(checks), *code_versions.old_layout(plan)),
         counts=checks.counts,
         notice=code_versions.notice(plan.name, checks.origins, jobs=len(checks.jobs)) if outdated else None,
     )

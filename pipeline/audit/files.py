@@ -93,8 +93,8 @@ class FileChecks:
             "settings": job.settings_hash,
             "code": job.code,
         }
-        if job.seed is not None:
-            expected["seed"] = job.seed
+        if job.seeds:
+            expected["seeds"] = list(job.seeds)
         found = {kind: origin.provenance.get(kind, NONE) for kind in expected}
         return {kind: (expected[kind], found[kind]) for kind in expected if expected[kind] != found[kind]}
 

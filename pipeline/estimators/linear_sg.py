@@ -22,7 +22,7 @@ class LinearSG(nn.Module):
 
     def forward(self, h: Float[Tensor, "n units"], y: Float[Tensor, "n classes"]) -> Float[Tensor, "n units"]:
         """The estimate of each sample's error gradient."""
-        return torch.addmm(torch.addmm(self.c, h, self.A), y, self.B)
+        return h @ self.A + (y @ self.B + self.c)
 
 
 def build(units: int, classes: int, *, above: int, generator: torch.Generator) -> nn.Module:

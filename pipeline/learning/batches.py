@@ -1,5 +1,7 @@
 """Which training samples make the batch of each step: a new random order every epoch."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Int
 from numpy import ndarray
@@ -33,3 +35,8 @@ class Batches:
             self._epoch = epoch
             self._order = random_streams.numpy_stream("order", self.seed, epoch).permutation(self.samples)
         return self._order[position * self.batch : (position + 1) * self.batch]
+
+
+def of_runs(batches: Sequence[Batches], step: int) -> Int[ndarray, "runs batch"]:
+    """The samples of several runs' next batches."""
+    return np.stack([each.indices(step) for each in batches])

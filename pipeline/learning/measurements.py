@@ -1,6 +1,7 @@
 """What is measured during a run: losses, accuracies, the quality of the estimates, the size of the weights."""
 
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -33,6 +34,7 @@ QUANTITIES = (
     "update_flops",
     "samples",
 )
+T = TypeVar("T")
 Rows = list[tuple[int, str, float]]  # layer (0: the whole network), quantity, value
 EVALUATION_BATCH = 1000
 MATRIX_PRODUCTS = frozenset({"aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm"})
@@ -95,7 +97,7 @@ def weights(network: Network, start: list[Tensor]) -> Rows:
     return rows
 
 
-def count_operations(update: Callable[[], float]) -> tuple[float, int]:
+def count_operations(update: Callable[[], T]) -> tuple[T, int]:
     """What `update` returns, and the operations of its matrix products: two for each multiply-add.
 
     torch's own counter, `FlopCounterMode`, agrees, but it imports a compiler, which takes longer than many runs. The
@@ -104,4 +106,19 @@ def count_operations(update: Callable[[], float]) -> tuple[float, int]:
     with torch.autograd.profiler.profile(with_flops=True) as profile:
         value = update()
     events = profile.kineto_results.events()  # pyright: ignore[reportOptionalMemberAccess]
-    return value, sum(event.flops() for event in events if event.name() in MATRIX_PRODUCTS)
+    products = [(each.start_ns(), each.end_ns(), each.flops()) for each in events if each.name() in MATRIX_PRODUCTS]
+    return value, _innermost(products)
+
+
+def _innermost(products: list[tuple[int, int, int]]) -> int:
+    """The operations of the products (start, end, operations) that have no other product within.
+
+    `torch.func.vmap` shows one sample's product around the batched one that is computed.
+    """
+    total, within = 0, 0
+    for start, end, operations in sorted(products, key=lambda each: (-each[0], each[1])):
+        # From the last start to the first: a product that ends after a later start has that one within.
+        if not within or end <= within:
+            total += operations
+        within = start
+    return total

@@ -4,11 +4,11 @@ torch's own classes import a compiler when first used, which takes 2 s in every 
 `torch.optim.adam.adam` and `torch.optim.sgd.sgd`, don't.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
@@ -26,7 +26,7 @@ class OptimiserSettings:
     drops: tuple[int, ...] = ()
     drop_factor: float = 0.1
 
-    def build(self, parameters: list[nn.Parameter]) -> "Optimiser":
+    def build(self, parameters: Sequence[Tensor]) -> "Optimiser":
         """The optimiser for `parameters`."""
         return Adam(parameters) if self.name == "adam" else SGD(parameters, self.momentum)
 
@@ -38,7 +38,7 @@ class OptimiserSettings:
 class Adam:
     """Adam (Kingma and Ba 2015), without weight decay."""
 
-    def __init__(self, parameters: list[nn.Parameter]) -> None:
+    def __init__(self, parameters: Sequence[Tensor]) -> None:
         """Start with all moments zero."""
         self.parameters = parameters
         self.moments: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
@@ -89,7 +89,7 @@ class Adam:
 class SGD:
     """Gradient descent, with momentum unless it is 0."""
 
-    def __init__(self, parameters: list[nn.Parameter], momentum: float) -> None:
+    def __init__(self, parameters: Sequence[Tensor], momentum: float) -> None:
         """Start with all velocities zero."""
         self.parameters, self.momentum = parameters, momentum
         self.velocities: dict[int, Tensor] = {}
@@ -127,7 +127,7 @@ class SGD:
             self.velocities[index] = velocity.to(self.parameters[index].device).clone()
 
 
-def _moving(parameters: list[nn.Parameter]) -> dict[int, Tensor]:
+def _moving(parameters: Sequence[Tensor]) -> dict[int, Tensor]:
     return {index: parameter for index, parameter in enumerate(parameters) if parameter.grad is not None}
 
 
@@ -136,7 +136,7 @@ def _gradient(parameter: Tensor) -> Tensor:
     return parameter.grad
 
 
-def _drop_gradients(parameters: list[nn.Parameter]) -> None:
+def _drop_gradients(parameters: Sequence[Tensor]) -> None:
     for parameter in parameters:
         parameter.grad = None
 

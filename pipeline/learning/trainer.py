@@ -83,24 +83,30 @@ class Trainer:
         """Everything that the next step depends on, apart from the data: the model and the optimisers' moments."""
         found = self.model()
         for number, optimiser in enumerate(self._all_optimisers()):
-            found |= {f"optimiser/{number}/{key}": _array(value) for key, value in optimiser.state().items()}
+            found |= {f"optimiser/{number}/{key}": to_array(value) for key, value in optimiser.state().items()}
         return found
 
     def model(self) -> dict[str, ndarray]:
         """The parameters and buffers of the network and of its gates."""
-        found = {f"{activations.NETWORK}{name}": _array(v) for name, v in self.network.state_dict().items()}
+        found = {f"{activations.NETWORK}{name}": to_array(v) for name, v in self.network.state_dict().items()}
         for layer, gate in self.gates.items():
-            found |= {f"{activations.gate(layer)}{name}": _array(v) for name, v in gate.estimator.state_dict().items()}
+            found |= {
+                f"{activations.gate(layer)}{name}": to_array(v) for name, v in gate.estimator.state_dict().items()
+            }
         return found
 
     def restore(self, state: Mapping[str, ndarray], step: int) -> None:
         """Continue from what `state` returned after `step` updates."""
-        load_model(self.network, state)
-        for layer, gate in self.gates.items():
-            gate.estimator.load_state_dict(_tensors(state, activations.gate(layer)))
+        self.load(state)
         for number, optimiser in enumerate(self._all_optimisers()):
-            optimiser.restore(_tensors(state, f"optimiser/{number}/"))
+            optimiser.restore(to_tensors(state, f"optimiser/{number}/"))
         self.step = step
+
+    def load(self, model: Mapping[str, ndarray]) -> None:
+        """Put what `model` returned into the network and its gates."""
+        load_model(self.network, model)
+        for layer, gate in self.gates.items():
+            gate.estimator.load_state_dict(to_tensors(model, activations.gate(layer)))
 
     def _all_optimisers(self) -> list[Optimiser]:
         return [*self.optimisers, *([self.gate_optimiser] if self.gate_optimiser else [])]
@@ -108,12 +114,14 @@ class Trainer:
 
 def load_model(network: Network, state: Mapping[str, ndarray]) -> None:
     """Put a checkpoint's parameters and buffers into a network of the same shape."""
-    network.load_state_dict(_tensors(state, activations.NETWORK))
+    network.load_state_dict(to_tensors(state, activations.NETWORK))
 
 
-def _array(value: Tensor) -> ndarray:
+def to_array(value: Tensor) -> ndarray:
+    """A copy of a tensor on any device."""
     return value.detach().cpu().numpy().copy()
 
 
-def _tensors(state: Mapping[str, ndarray], prefix: str) -> dict[str, Tensor]:
+def to_tensors(state: Mapping[str, ndarray], prefix: str) -> dict[str, Tensor]:
+    """Copies of the arrays whose names begin with `prefix`, by the rest of the name."""
     return {name: torch.from_numpy(np.array(array)) for name, array in activations.below(state, prefix).items()}

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.audit.code_versions import old_layout
 from pipeline.pages.evidence import DIVERGED, FINISHED, MISSING, Results, origin
 from pipeline.results import paths
 from pipeline.study.plan import Plan
@@ -71,7 +72,7 @@ def runs(found: Results) -> list[Check]:
     other = [run for run in every if run in found.summaries and not found.is_present(run)]
     there = len(every) - len(missing)
     return [
-        Check("Runs with a result", not missing, f"{there} of {len(every)}", missing),
+        Check("Runs with a result", not missing, f"{there} of {len(every)}", [*missing, *old_layout(found.plan)]),
         Check("Made with the present settings and code", not other, f"{there - len(other)} of {there} runs", other),
         Check("Runs that diverged", None, f"{len(diverged)}; no mean contains them" if diverged else "none", diverged),
     ]

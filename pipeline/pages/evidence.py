@@ -2,13 +2,14 @@
 
 import collections
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.results import paths, store, timing
+from pipeline.results import paths, run_summaries, store, timing
 from pipeline.study import schema
+from pipeline.study.jobs import run_settings
 from pipeline.study.plan import Plan
 from pipeline.tracking import reader, study_runs
 from pipeline.tracking.reader import OfflineRun
@@ -44,24 +45,33 @@ class Results:
 
     def is_present(self, run: str) -> bool:
         """Whether a run's result was made with the present settings and code."""
-        made, job = origin(self.summaries[run]), self.plan.job("train", run=run)
-        return (made.get("settings"), made.get("code")) == (job.settings_hash, job.code)
+        made, job = origin(self.summaries[run]), self.plan.job("train", block=self.plan.block(run))
+        return (made.get("settings"), made.get("code")) == (run_settings(self.plan.runs[run]), job.code)
 
     def seconds(self, run: str) -> float | None:
-        """The wall time of a training; None if it wasn't timed."""
-        path = self.plan.job("train", run=run).benchmark
+        """A run's share of the wall time of its block; None if that wasn't timed."""
+        block = self.plan.block(run)
+        path = self.plan.job("train", block=block).benchmark
         rows = timing.measured(path.read_text(encoding="utf-8")) if path.is_file() else []
-        return math.fsum(row["s"] for row in rows) if rows else None
+        return math.fsum(row["s"] for row in rows) / len(self.plan.blocks[block]) if rows else None
 
 
 def read(plan: Plan) -> Results:
     """Read the results that a study has so far."""
-    summaries = {run: found for run in plan.runs if (found := read_json(paths.summary(plan.name, run)))}
+    summaries = summaries_of(plan)
     ids = {run: id_ for run, found in summaries.items() if (id_ := tracked(found))}
     records, damaged = reader.newest(list(ids.values()), reader.folder())
     by_run = {run: records[id_] for run, id_ in ids.items() if id_ in records}
-    loss = {run: _loss(plan.name, run, by_run.get(run)) for run in summaries}
+    loss = _losses(plan, summaries, by_run)
     return Results(plan, summaries, ids, by_run, damaged, loss)
+
+
+def summaries_of(plan: Plan) -> dict[str, dict[str, Any]]:
+    """How each run of a study ended, by the run's name, in the order of the plan; without those that have no result."""
+    found = {}
+    for block in plan.blocks:
+        found |= run_summaries.read(paths.summary(plan.name, block))
+    return {run: found[run] for run in plan.runs if run in found}
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -82,16 +92,32 @@ def tracked(summary: Mapping[str, Any]) -> str | None:
     return study_runs.training_id(made)
 
 
-def _loss(study: str, run: str, record: OfflineRun | None) -> Sequence[tuple[int, float]]:
-    """A run's training loss as W&B recorded it, otherwise from the results."""
-    if record and LOSS in record.curves:
-        return record.curves[LOSS]
-    path = paths.history(study, run)
+def _losses(
+    plan: Plan, runs: Iterable[str], records: Mapping[str, OfflineRun]
+) -> dict[str, Sequence[tuple[int, float]]]:
+    """The runs' training losses as W&B recorded them, otherwise from the results."""
+    found, tables = {}, {}
+    for run in runs:
+        if run in records and LOSS in records[run].curves:
+            found[run] = records[run].curves[LOSS]
+            continue
+        block = plan.block(run)
+        if block not in tables:
+            tables[block] = _training_losses(paths.history(plan.name, block))
+        found[run] = tables[block].get(run, [])
+    return found
+
+
+def _training_losses(path: Path) -> dict[str, Sequence[tuple[int, float]]]:
+    """The training losses of a block's runs, by the run's name; empty if there is no history."""
     if not path.is_file():
-        return []
+        return {}
     table = store.read_table(path)
     table = table[(table["quantity"] == LOSS) & (table["layer"] == 0)]
-    return list(zip(table["step"].tolist(), table["value"].tolist(), strict=True))
+    return {
+        str(run): list(zip(rows["step"].tolist(), rows["value"].tolist(), strict=True))
+        for run, rows in table.groupby("run", sort=False)
+    }
 
 
 def analyses_by_claim(claims: Ledger) -> dict[str, list[str]]:

@@ -28,7 +28,7 @@ def gather(plan: Plan) -> report_model.Report:
     """Everything that the report shows of a study; for missing results the page says that they are missing."""
     name, study = plan.name, plan.study
     metrics = evidence.read_json(paths.metrics(name))
-    summaries = {run: found for run in plan.runs if (found := evidence.read_json(paths.summary(name, run)))}
+    summaries = evidence.summaries_of(plan)
     verdicts = store.read_json(judged) if (judged := paths.verdicts(name)).is_file() else []
     compared = methods_table.compare(metrics.get("metrics", {}), study.methods)
     return report_model.Report(
@@ -96,7 +96,7 @@ def _notices(plan: Plan, metrics: dict[str, Any], summaries: dict[str, Any]) -> 
             )
         case None:
             found.append("Of some results it is not known whether they were made with uncommitted changes.")
-    return found + code_versions.mixtures(code_versions.origins(plan.jobs()))
+    return found + code_versions.old_layout(plan) + code_versions.mixtures(code_versions.origins(plan.jobs()))
 
 
 def _costs(study: str) -> list[tuple[str, ...]]:

@@ -1,6 +1,6 @@
 """Checkpoint and activation files: the keys of their arrays, and how analyses read activations.
 
-Checkpoints: `step00000010/network/…` and `step00000010/gate/2/…`, the parameters and buffers of a model.
+Checkpoints: `RUN/step00000010/network/…` and `RUN/step00000010/gate/2/…`, the parameters and buffers of a run's model.
 Activations: `cca/step00000010/layer02`, a layer's activations at the points of a sample, and `cca/labels`, their
 classes.
 """
@@ -16,6 +16,11 @@ from numpy import ndarray
 NETWORK = "network/"  # the names of a network's own arrays begin with it
 
 
+def run_prefix(run: str) -> str:
+    """What the names of a run's arrays in the checkpoint file of its block begin with."""
+    return f"{run}/"
+
+
 def gate(layer: int) -> str:
     """What the names of the arrays of the gate after a layer begin with."""
     return f"gate/{layer}/"
@@ -27,7 +32,7 @@ def below(arrays: Mapping[str, ndarray], prefix: str) -> dict[str, ndarray]:
 
 
 def model_key(name: str, step: int) -> str:
-    """The name under which one array of a model is stored in a checkpoint file."""
+    """The name under which one array of a run's model is stored, below the run's own prefix."""
     return f"{_step(step)}/{name}"
 
 

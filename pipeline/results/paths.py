@@ -51,19 +51,19 @@ def choice(study: str, cell: str) -> Path:
     return results(study) / "tune" / f"{cell}.json"
 
 
-def history(study: str, run: str) -> Path:
-    """A run's history."""
-    return results(study) / "train" / run / "history.parquet"
+def history(study: str, block: str) -> Path:
+    """The histories of a block's runs, with a column `run`."""
+    return results(study) / "train" / block / "history.parquet"
 
 
-def checkpoints(study: str, run: str) -> Path:
-    """A run's models at its checkpoints; too large to be published with the repository."""
-    return results(study) / "checkpoints" / f"{run}.safetensors"
+def checkpoints(study: str, block: str) -> Path:
+    """The models of a block's runs at their checkpoints; too large to be published with the repository."""
+    return results(study) / "checkpoints" / f"{block}.safetensors"
 
 
-def summary(study: str, run: str) -> Path:
-    """How a run ended."""
-    return results(study) / "train" / run / "summary.json"
+def summary(study: str, block: str) -> Path:
+    """How each run of a block ended."""
+    return results(study) / "train" / block / "summary.json"
 
 
 def activations(study: str, run: str) -> Path:
@@ -126,6 +126,6 @@ def tracked(study: str) -> Path:
     return results(study) / "tracked.json"
 
 
-def resume(study: str, run: str) -> Path:
-    """The file from which an interrupted run resumes."""
-    return RESUME / study / f"{run}.safetensors"
+def resume(study: str, block: str) -> Path:
+    """The file from which an interrupted block resumes."""
+    return RESUME / study / f"{block}.safetensors"

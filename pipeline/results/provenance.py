@@ -33,7 +33,7 @@ class Stamped(Protocol):
     @property
     def inputs(self) -> tuple[Path, ...]: ...  # noqa: D102
     @property
-    def seed(self) -> int | None: ...  # noqa: D102
+    def seeds(self) -> tuple[int, ...]: ...  # noqa: D102
 
 
 def of(job: Stamped) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def of(job: Stamped) -> dict[str, Any]:
         "versions": versions(),
         "hardware": hardware(),
         **commit(),
-        **({} if job.seed is None else {"seed": job.seed}),
+        **({"seeds": list(job.seeds)} if job.seeds else {}),
     }
 
 

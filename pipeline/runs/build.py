@@ -1,5 +1,7 @@
 """Build data, networks and trainers from a run's settings."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -12,6 +14,7 @@ from pipeline.learning.gate import Gate
 from pipeline.learning.network import Network, Shape
 from pipeline.learning.optimisers import OptimiserSettings
 from pipeline.learning.placement import positions
+from pipeline.learning.stack import Separate, Stack, stacked
 from pipeline.learning.trainer import Trainer
 from pipeline.results import paths
 from pipeline.study.schema import Data, Run
@@ -79,3 +82,8 @@ def trainer(run: Run, data: splits.Splits, on: torch.device) -> Trainer:
         update=wanted.gates.update,
         target=wanted.gates.target,
     )
+
+
+def stack(run: Run, trainers: Sequence[Trainer]) -> Stack | Separate:
+    """The trainers of runs like `run`, which differ in no more than their seeds and rates, as one stack."""
+    return stacked(trainers, per_run=members.constants("estimators", run.estimator).get("PER_RUN", ""))

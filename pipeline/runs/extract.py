@@ -33,23 +33,25 @@ def choose(data: splits.Splits, samples: Samples, seed: int) -> dict[str, splits
 
 
 def extract_run(
-    network: Network, checkpoints: Path, points: Mapping[str, splits.Points], *, all_steps: bool
+    network: Network, checkpoints: Path, run: str, points: Mapping[str, splits.Points], *, all_steps: bool
 ) -> dict[str, ndarray]:
     """A run's activations and the labels of its points, by their keys.
 
     Args:
         network: of the run's shape; its weights are replaced.
-        checkpoints: the run's models, by training step.
+        checkpoints: the models of the run's block.
+        run: the run's name.
         points: by sample; `probe` is extracted at the last step only.
         all_steps: whether to extract at every step that has a model, or at the last one only.
     """
-    names = store.array_names(checkpoints)
+    prefix = activations.run_prefix(run)
+    names = [name.removeprefix(prefix) for name in store.array_names(checkpoints) if name.startswith(prefix)]
     steps = activations.model_steps(names)
     found = {activations.labels_key(sample): labels for sample, (_, labels) in points.items()}
     for step in steps if all_steps else steps[-1:]:
         keys = activations.network_keys(names, step)
-        model = store.read_arrays(checkpoints, keys)
-        load_model(network, {keys[key]: array for key, array in model.items()})
+        model = store.read_arrays(checkpoints, [prefix + key for key in keys])
+        load_model(network, {keys[key.removeprefix(prefix)]: array for key, array in model.items()})
         here = {sample: x for sample, (x, _) in points.items() if sample != "probe" or step == steps[-1]}
         found |= extract(network, here, step)
     return found

@@ -2,7 +2,8 @@
 
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,10 @@ from tqdm import tqdm
 
 from pipeline import random_streams
 from pipeline.datasets.shared import splits
-from pipeline.learning.batches import Batches
+from pipeline.learning.batches import Batches, of_runs
 from pipeline.learning.error_bound import batch_loss, inequality_terms
 from pipeline.learning.measurements import QUANTITIES, checkpoint_steps, count_operations, estimates, evaluate, weights
-from pipeline.learning.trainer import Trainer
+from pipeline.learning.network import Network
 from pipeline.results import activations
 from pipeline.runs import build
 from pipeline.study.schema import Run
@@ -25,152 +26,230 @@ DIAGNOSTIC_POINTS = 500
 PLAIN_LINES = 10  # progress lines in a log
 
 
-class Session:
-    """One run in progress: the trainer, the data on the device, and what has been recorded so far."""
+@dataclass
+class Record:
+    """What has been recorded of one run so far."""
 
-    def __init__(
-        self, run: Run, data: splits.Splits, on: torch.device, watch: Callable[[int, dict[str, float]], None]
-    ) -> None:
-        """Set up at step 0; `watch` is called with each recorded step and the numbers of the whole network there."""
-        self.run, self.data, self.on, self.watch = run, data, on, watch
-        self.trainer: Trainer = build.trainer(run, data, on)
-        self.x, self.y, self.labels = self._tensors(data.train)
-        self.validation = self._tensors(data.validation)
-        self.batches = Batches(len(self.x), batch=run.training.batch, seed=run.seed)
-        self.start = [weight.detach().clone() for weight in self.trainer.network.weights()]
-        points = random_streams.numpy_stream("evaluation points", run.data.split_seed).permutation(len(self.x))
-        self.shown = torch.from_numpy(points[: run.training.log_points]).to(on)
-        self.rows: list[tuple[int, int, str, float]] = []
-        self.models: dict[str, ndarray] = {}
-        self.losses: list[float] = []  # of the batches since the last record
-        self.status, self.message = "running", None
+    run: Run
+    rows: list[tuple[int, int, str, float]] = field(default_factory=list)  # step, layer, quantity, value
+    models: dict[str, ndarray] = field(default_factory=dict)
+    losses: list[float] = field(default_factory=list)  # of the batches since the last record
+    status: str = "running"
+    message: str | None = None
+    step: int = 0  # the last one, if it has ended
+    last: float = math.nan  # the newest batch loss
 
-    def train(self, after_step: Callable[[], None]) -> None:
-        """Train to the end, or until the loss is NaN or infinite; `after_step` is called when a step is recorded."""
-        wanted, trainer = self.run.training, self.trainer
-        kept = set(checkpoint_steps(wanted.steps, count=wanted.checkpoints))
-        if trainer.step == 0:
-            self._record(kept)
-        terminal = sys.stderr.isatty()
-        bar = tqdm(total=wanted.steps, initial=trainer.step, desc=self.run.name, disable=not terminal, unit="step")
-        while trainer.step < wanted.steps:
-            chosen = torch.from_numpy(self.batches.indices(trainer.step)).to(self.on)
-            value = self._update(self.x[chosen], self.y[chosen])
-            bar.update()
-            if not math.isfinite(value):
-                self.status, self.message = "diverged", f"diverged at step {trainer.step}: the batch loss was {value}"
-                break
-            self.losses.append(value)
-            self._record(kept)
-            if not terminal and trainer.step % max(1, wanted.steps // PLAIN_LINES) == 0:
-                print(f"{self.run.name}: step {trainer.step}/{wanted.steps}, batch loss {value:.4f}", flush=True)
-            after_step()
+    def end(self, status: str, step: int, message: str | None = None) -> None:
+        """End the run after the update that ended at `step`."""
+        self.status, self.step, self.message = status, step, message
+
+    def conclude(self, step: int) -> None:
+        """End the run at its last step. The last update may be the one that diverges."""
+        final = self.final()
+        lost = [name for name, value in final.items() if value is None]
+        if "test_loss" in final and not lost:
+            self.end("finished", step)
         else:
-            self.status, self.message = self._outcome()
-        bar.close()
+            self.end("diverged", step, f"diverged at step {step}: {lost[0] if lost else 'test_loss'} is not finite")
 
-    def _outcome(self) -> tuple[str, str | None]:
-        """How a training ended that came to its last step: the last update may be the one that diverges."""
-        lost = [name for name, value in self.final().items() if value is None]
-        if "test_loss" in self.final() and not lost:
-            return "finished", None
-        return "diverged", f"diverged at step {self.trainer.step}: {lost[0] if lost else 'test_loss'} is not finite"
-
-    def _update(self, x: Tensor, y: Tensor) -> float:
-        """One update; returns the batch's loss before it.
-
-        With `log_tracking`, every `log_every`-th update is also measured: how closely the gates track the true
-        gradient, and whether the batch's loss falls. These rows carry the step at which the update starts, and are
-        added after it, so a checkpoint never has them without the update.
-        """
-        trainer, step, wanted = self.trainer, self.trainer.step, self.run.training
-        if not wanted.log_tracking or step % wanted.log_every:
-            return self._count_first(x, y)
-        start = random_streams.torch_stream("power iteration", self.run.seed, step)
-        rows = inequality_terms(trainer.network, trainer.gates, x, y, wanted.loss, generator=start)
-        before = batch_loss(trainer.network, x, y, wanted.loss)
-        value = self._count_first(x, y)
-        falls = float(batch_loss(trainer.network, x, y, wanted.loss) < before)
-        self.rows += [(step, *row) for row in [*rows, (0, "tracking_falls", falls)]]
-        return value
-
-    def _count_first(self, x: Tensor, y: Tensor) -> float:
-        """One update; the operations of the first one are counted and recorded."""
-        if self.trainer.step > 0:
-            return self.trainer.update(x, y)
-        value, operations = count_operations(lambda: self.trainer.update(x, y))
-        self.rows.append((0, 0, "update_flops", float(operations)))
-        return value
-
-    def _record(self, kept: set[int]) -> None:
-        """Record what is due at this step: the model at steps in `kept`, and measurements there and when logging."""
-        step, wanted, trainer = self.trainer.step, self.run.training, self.trainer
-        if step in kept:
-            self.models |= {activations.model_key(name, step): array for name, array in trainer.model().items()}
-        if step % wanted.log_every and step not in kept:
-            return
-        numbers = self._measure()
-        self.rows += [(step, 0, name, value) for name, value in numbers.items()]
-        few = self.shown[:DIAGNOSTIC_POINTS]
-        by_layer = weights(trainer.network, self.start)
-        by_layer += estimates(trainer.network, trainer.gates, self.x[few], self.y[few], wanted.loss)
-        self.rows += [(step, *row) for row in by_layer]
-        self.watch(step, numbers)
-
-    def _measure(self) -> dict[str, float]:
-        """The numbers of the whole network at this step; at the last, those of the test part too if all are finite."""
-        step, wanted = self.trainer.step, self.run.training
-        found = {"samples": float(step * wanted.batch)}
-        found |= self._evaluate("train", self.x[self.shown], self.y[self.shown], self.labels[self.shown])
-        found |= self._evaluate("validation", *self.validation)
-        if self.losses:
-            found["batch_loss"] = sum(self.losses) / len(self.losses)
-            self.losses.clear()
-        if step == wanted.steps:
-            tested = self._evaluate("test", *self._tensors(self.data.test))
-            if all(map(math.isfinite, (found | tested).values())):
-                found |= tested
-        return found
-
-    def _evaluate(self, part: str, x: Tensor, y: Tensor, labels: Tensor) -> dict[str, float]:
-        loss, accuracy = evaluate(self.trainer.network, x, y, labels, self.run.training.loss)
-        return {f"{part}_loss": loss, f"{part}_accuracy": accuracy}
+    @property
+    def running(self) -> bool:
+        """Whether it has neither finished nor diverged."""
+        return self.status == "running"
 
     def history(self) -> pd.DataFrame:
         """Everything that was recorded: step, layer, quantity, value."""
         table = pd.DataFrame(self.rows, columns=["step", "layer", "quantity", "value"])
         return table.astype({"step": "int64", "layer": "int64", "quantity": "str", "value": "float64"})
 
+    def state(self) -> dict[str, ndarray]:
+        """All of it, as arrays."""
+        table, quantities = self.history(), [QUANTITIES.index(name) for _, _, name, _ in self.rows]
+        found = {f"model/{name}": array for name, array in self.models.items()}
+        found |= {f"history/{name}": table[name].to_numpy() for name in ("step", "layer", "value")}
+        found["history/quantity"] = np.array(quantities, dtype=np.int64)
+        found["losses"] = np.array(self.losses, dtype=np.float64)
+        if not self.running:
+            said = f"{self.status}\n{self.message or ''}"
+            found |= {"ended": np.array(self.step), "how": np.frombuffer(said.encode(), dtype=np.uint8)}
+        return found
+
+    def restore(self, state: Mapping[str, ndarray]) -> None:
+        """Continue from what `state` returned."""
+        self.models = activations.below(state, "model/")
+        columns = [state[f"history/{name}"].tolist() for name in ("step", "layer", "quantity", "value")]
+        self.rows = [
+            (step, layer, QUANTITIES[which], value) for step, layer, which, value in zip(*columns, strict=True)
+        ]
+        self.losses = state["losses"].tolist()
+        if "ended" in state:
+            status, _, message = state["how"].tobytes().decode().partition("\n")
+            self.end(status, int(state["ended"]), message or None)
+
     def final(self) -> dict[str, float | None]:
         """The last recorded numbers of the whole network; None for a number that is not finite."""
         last = {name: value for _, layer, name, value in self.rows if layer == 0 and name != "tracking_falls"}
         return {name: value if math.isfinite(value) else None for name, value in last.items()}
 
+
+class Session:
+    """Runs that differ only in their seeds, in progress side by side: a stack, the data, and a record of each run."""
+
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        data: splits.Splits,
+        on: torch.device,
+        watch: Callable[[str, int, dict[str, float]], None],
+    ) -> None:
+        """Set up at step 0; `watch` is called with a run's name, each recorded step and the whole network's numbers."""
+        self.data, self.on, self.watch, self.wanted = data, on, watch, runs[0].training
+        self.records = [Record(run) for run in runs]
+        self.trainers = [build.trainer(run, data, on) for run in runs]
+        self.starts = [[weight.detach().clone() for weight in each.network.weights()] for each in self.trainers]
+        self.stack = build.stack(runs[0], self.trainers)
+        self.x, self.y, self.labels = self._tensors(data.train)
+        self.validation = self._tensors(data.validation)
+        self.batches = [Batches(len(self.x), batch=self.wanted.batch, seed=run.seed) for run in runs]
+        points = random_streams.numpy_stream("evaluation points", runs[0].data.split_seed).permutation(len(self.x))
+        self.shown = torch.from_numpy(points[: self.wanted.log_points]).to(on)
+        self.pending: list[Tensor] = []  # the batches' losses that were not looked at yet, each (runs)
+
+    def train(self, after_step: Callable[[], None]) -> None:
+        """Train each run to the end, or until its loss is NaN or infinite; `after_step` is called after each step."""
+        wanted, stack = self.wanted, self.stack
+        kept = set(checkpoint_steps(wanted.steps, count=wanted.checkpoints))
+        if stack.step == 0:
+            self._record(kept)
+        terminal, name = sys.stderr.isatty(), self.records[0].run.name
+        bar = tqdm(total=wanted.steps, initial=stack.step, desc=name, disable=not terminal, unit="step")
+        while stack.step < wanted.steps and self.running():
+            chosen = torch.from_numpy(of_runs(self.batches, stack.step)).to(self.on)
+            self.pending.append(self._update(self.x[chosen], self.y[chosen]))
+            bar.update()
+            if stack.step in kept or stack.step % wanted.log_every == 0:
+                self._look()
+                self._record(kept)
+            if not terminal and stack.step % max(1, wanted.steps // PLAIN_LINES) == 0:
+                self._say()
+            after_step()
+        for number in self.running():
+            self.records[number].conclude(stack.step)
+        bar.close()
+
+    def running(self) -> list[int]:
+        """The numbers of the runs that have neither finished nor diverged."""
+        return [number for number, record in enumerate(self.records) if record.running]
+
+    def _look(self) -> None:
+        """Read the losses of the updates since the last look, and end the runs of which one is NaN or infinite.
+
+        Such a run is left as it is from then on. Nothing is recorded of it after the update at which it diverged,
+        however late that is found.
+        """
+        if not self.pending:
+            return
+        values, first = torch.stack(self.pending).cpu().double().numpy(), self.stack.step - len(self.pending) + 1
+        self.pending.clear()
+        for number in self.running():
+            record, found = self.records[number], values[:, number]
+            wrong = np.flatnonzero(~np.isfinite(found))
+            if len(wrong):
+                step = first + int(wrong[0])
+                record.end("diverged", step, f"diverged at step {step}: the batch loss was {found[wrong[0]]}")
+            else:
+                record.losses += found.tolist()
+                record.last = record.losses[-1]
+
+    def _say(self) -> None:
+        """A line for the log for each run in progress."""
+        self._look()
+        for record in (self.records[number] for number in self.running()):
+            step = f"step {self.stack.step}/{self.wanted.steps}"
+            print(f"{record.run.name}: {step}, batch loss {record.last:.4f}", flush=True)
+
+    def _update(self, x: Tensor, y: Tensor) -> Tensor:
+        """One update of each run; returns the batches' losses before it.
+
+        With `log_tracking`, every `log_every`-th update is also measured: how closely the gates track the true
+        gradient, and whether the batch's loss falls. These rows carry the step at which the update starts, and are
+        added after it, so a checkpoint never has them without the update.
+        """
+        step, wanted = self.stack.step, self.wanted
+        if not wanted.log_tracking or step % wanted.log_every:
+            return self._count_first(x, y)
+        measured = []
+        for number in self.running():
+            network, gates = self.trainers[number].network, self.trainers[number].gates
+            start = random_streams.torch_stream("power iteration", self.records[number].run.seed, step)
+            rows = inequality_terms(network, gates, x[number], y[number], wanted.loss, generator=start)
+            measured.append((number, rows, batch_loss(network, x[number], y[number], wanted.loss)))
+        values = self._count_first(x, y)
+        for number, rows, before in measured:
+            falls = float(batch_loss(self.trainers[number].network, x[number], y[number], wanted.loss) < before)
+            self.records[number].rows += [(step, *row) for row in [*rows, (0, "tracking_falls", falls)]]
+        return values
+
+    def _count_first(self, x: Tensor, y: Tensor) -> Tensor:
+        """One update; the operations of the first one are counted and recorded."""
+        frozen = [number for number, record in enumerate(self.records) if not record.running]
+        if self.stack.step > 0:
+            return self.stack.update(x, y, frozen=frozen)
+        values, operations = count_operations(lambda: self.stack.update(x, y))
+        for record in self.records:
+            record.rows.append((0, 0, "update_flops", operations / len(self.records)))
+        return values
+
+    def _record(self, kept: set[int]) -> None:
+        """Record this step of the runs in progress: the model at steps in `kept`, and measurements."""
+        step = self.stack.step
+        for number in self.running():
+            record, trainer = self.records[number], self.trainers[number]
+            if step in kept:
+                record.models |= {activations.model_key(name, step): array for name, array in trainer.model().items()}
+            numbers = self._measure(record, trainer.network)
+            record.rows += [(step, 0, name, value) for name, value in numbers.items()]
+            few = self.shown[:DIAGNOSTIC_POINTS]
+            by_layer = weights(trainer.network, self.starts[number])
+            by_layer += estimates(trainer.network, trainer.gates, self.x[few], self.y[few], self.wanted.loss)
+            record.rows += [(step, *row) for row in by_layer]
+            self.watch(record.run.name, step, numbers)
+
+    def _measure(self, record: Record, network: Network) -> dict[str, float]:
+        """The numbers of the whole network at this step; at the last, those of the test part too if all are finite."""
+        step = self.stack.step
+        found = {"samples": float(step * self.wanted.batch)}
+        found |= self._evaluate(network, "train", self.x[self.shown], self.y[self.shown], self.labels[self.shown])
+        found |= self._evaluate(network, "validation", *self.validation)
+        if record.losses:
+            found["batch_loss"] = sum(record.losses) / len(record.losses)
+            record.losses.clear()
+        if step == self.wanted.steps:
+            tested = self._evaluate(network, "test", *self._tensors(self.data.test))
+            if all(map(math.isfinite, (found | tested).values())):
+                found |= tested
+        return found
+
+    def _evaluate(self, network: Network, part: str, x: Tensor, y: Tensor, labels: Tensor) -> dict[str, float]:
+        loss, accuracy = evaluate(network, x, y, labels, self.wanted.loss)
+        return {f"{part}_loss": loss, f"{part}_accuracy": accuracy}
+
     def state(self) -> dict[str, ndarray]:
         """What is needed to continue from here; random streams have no state, as each is drawn by name and step."""
-        state = {f"state/{name}": array for name, array in self.trainer.state().items()}
-        state |= {f"model/{name}": array for name, array in self.models.items()}
-        table = self.history()
-        return state | {
-            "history/step": table["step"].to_numpy(),
-            "history/layer": table["layer"].to_numpy(),
-            "history/quantity": np.array([QUANTITIES.index(name) for name in table["quantity"]], dtype=np.int64),
-            "history/value": table["value"].to_numpy(),
-            "losses": np.array(self.losses, dtype=np.float64),
-            "step": np.array(self.trainer.step),
-        }
+        self._look()
+        found = {f"state/{name}": array for name, array in self.stack.state().items()}
+        for number, record in enumerate(self.records):
+            found |= {f"{number}/{name}": array for name, array in record.state().items()}
+        return found | {"step": np.array(self.stack.step)}
 
     def restore(self, kept: Mapping[str, ndarray] | None) -> None:
         """Continue from what `state` returned; with None, start from the beginning."""
         if kept is None:
             return
-        step = int(kept["step"])
-        self.trainer.restore(activations.below(kept, "state/"), step)
-        self.models = activations.below(kept, "model/")
-        columns = [kept[f"history/{name}"].tolist() for name in ("step", "layer", "quantity", "value")]
-        self.rows = [(s, layer, QUANTITIES[q], v) for s, layer, q, v in zip(*columns, strict=True)]
-        self.losses = kept["losses"].tolist()
-        print(f"{self.run.name}: going on after step {step}", flush=True)
+        self.stack.restore(activations.below(kept, "state/"), int(kept["step"]))
+        for number, record in enumerate(self.records):
+            record.restore(activations.below(kept, f"{number}/"))
+            print(f"{record.run.name}: going on after step {self.stack.step}", flush=True)
 
     def _tensors(self, points: splits.Points) -> tuple[Tensor, Tensor, Tensor]:
         return build.tensors(points, self.data.classes, self.on)

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 
 from pipeline.datasets.shared import splits
-from pipeline.learning.batches import Batches
+from pipeline.learning.batches import Batches, of_runs
 from pipeline.learning.measurements import evaluate
 from pipeline.runs import build
 from pipeline.study.schema import Optimiser, Run, Tuning
@@ -64,15 +63,28 @@ def without_test(data: splits.Splits) -> splits.Splits:
     return replace(data, test=nothing)
 
 
-def outcome(run: Run, data: splits.Splits) -> dict[str, Any]:
-    """Train, and return loss and accuracy on the validation part at the end; None if the training diverged."""
-    on = build.device()
-    trainer = build.trainer(run, data, on)
+def outcomes(trials: Sequence[Run], data: splits.Splits) -> list[dict[str, float | None]]:
+    """Train all trials side by side: of each, loss and accuracy on the validation part at the end.
+
+    Both are None if the training diverged.
+
+    Args:
+        trials: runs that differ in no more than their rates and seeds.
+        data: what they learn.
+    """
+    on, wanted = build.device(), trials[0].training
+    trainers = [build.trainer(run, data, on) for run in trials]
+    stack = build.stack(trials[0], trainers)
     x, y, _ = build.tensors(data.train, data.classes, on)
-    batches = Batches(len(x), batch=run.training.batch, seed=run.seed)
-    for step in range(run.training.steps):
-        chosen = torch.from_numpy(batches.indices(step)).to(on)
-        if not math.isfinite(trainer.update(x[chosen], y[chosen])):
-            return {"validation_loss": None, "validation_accuracy": None}
-    loss, accuracy = evaluate(trainer.network, *build.tensors(data.validation, data.classes, on), run.training.loss)
-    return {"validation_loss": loss if np.isfinite(loss) else None, "validation_accuracy": accuracy}
+    batches = [Batches(len(x), batch=wanted.batch, seed=run.seed) for run in trials]
+    diverged = torch.zeros(len(trials), dtype=torch.bool, device=on)
+    for step in range(wanted.steps):
+        chosen = torch.from_numpy(of_runs(batches, step)).to(on)
+        diverged |= ~torch.isfinite(stack.update(x[chosen], y[chosen])).to(on)
+    validation = build.tensors(data.validation, data.classes, on)
+    found: list[dict[str, float | None]] = []
+    for trainer, ended in zip(trainers, diverged.tolist(), strict=True):
+        loss, accuracy = (None, None) if ended else evaluate(trainer.network, *validation, wanted.loss)
+        finite = loss is not None and math.isfinite(loss)
+        found.append({"validation_loss": loss if finite else None, "validation_accuracy": accuracy})
+    return found

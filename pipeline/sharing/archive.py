@@ -179,7 +179,7 @@ def _refuse_secrets(files: Mapping[str, ArchivedFile]) -> None:
 
 def _provenance(study: str, plan: Plan, commit: Commit, files: Mapping[str, ArchivedFile]) -> dict[str, Any]:
     """The origin of all files. Hardware and versions are those that made the results, not this machine's."""
-    summaries = [path for name in plan.runs if (path := paths.summary(study, name)).is_file()]
+    summaries = [path for name in plan.blocks if (path := paths.summary(study, name)).is_file()]
     origins = [store.provenance_of(path) for path in (paths.metrics(study), *summaries)]
     return {
         "study": study,

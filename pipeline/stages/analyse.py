@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline import members, random_streams
-from pipeline.results import paths, provenance, store
+from pipeline.results import paths, provenance, run_summaries, store
 from pipeline.results.activations import Activations, sample_steps
 from pipeline.study import arguments
 from pipeline.study.labels import identity, kind
@@ -34,9 +34,8 @@ def _analyse(plan: Plan, module: Any, runs: list[Run], settings: dict[str, Any])
     if module.READS == "trials":
         return _identify(module.analyse(_trials(plan, runs), **settings), runs)
     if module.SCOPE == "runs":
-        histories = {run.name: store.read_table(paths.history(plan.name, run.name)) for run in runs}
-        return _identify(module.analyse(histories, **settings), runs)
-    if not all(_finished(plan.name, run) for run in runs):
+        return _identify(module.analyse(_histories(plan, runs), **settings), runs)
+    if not all(_finished(plan, run) for run in runs):
         return pd.DataFrame()
     found = module.analyse(*(_activations(plan.name, run) for run in runs), **settings)
     return _identify_pair(found, *runs) if module.SCOPE == "pair" else _identify(found, runs)
@@ -54,8 +53,18 @@ def _trials(plan: Plan, runs: list[Run]) -> dict[str, pd.DataFrame]:
     return found
 
 
-def _finished(study: str, run: Run) -> bool:
-    return store.read_json(paths.summary(study, run.name))["status"] == "finished"
+def _histories(plan: Plan, runs: list[Run]) -> dict[str, pd.DataFrame]:
+    """The history of each run, by its name."""
+    blocks = {name: store.read_table(paths.history(plan.name, name)) for name in plan.blocks_of(runs)}
+    found = {}
+    for run in runs:
+        table = blocks[plan.block(run.name)]
+        found[run.name] = table[table["run"] == run.name].drop(columns="run").reset_index(drop=True)
+    return found
+
+
+def _finished(plan: Plan, run: Run) -> bool:
+    return run_summaries.read(paths.summary(plan.name, plan.block(run.name)))[run.name]["status"] == "finished"
 
 
 def _activations(study: str, run: Run) -> Activations:

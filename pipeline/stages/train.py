@@ -1,52 +1,76 @@
-"""Train one run: write its history, its models at the checkpoints, and how it ended."""
+"""Train a block of runs: write their histories, their models at the checkpoints, and how each ended."""
 
+import argparse
 from collections.abc import Sequence
 
-from pipeline.machine import gpu
-from pipeline.results import paths, provenance, store
+from pipeline.machine import allocator, gpu
+from pipeline.results import paths, provenance, run_summaries, store
 from pipeline.study import arguments
+from pipeline.study.jobs import run_settings, without_labels
 from pipeline.tracking import client, identity
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train one run, from its newest checkpoint if there is one."""
-    plan, job = arguments.of_stage("train", __doc__, argv)
+    """Train a block, from its newest checkpoint if there is one."""
+    plan, job, asked = arguments.with_options("train", __doc__, argv, _at_once)
     gpu.reserve()
+    allocator.keep_freed_memory()
     from pipeline.runs import build, tuning
+    from pipeline.runs.block import Block
     from pipeline.runs.checkpoints import Checkpoints
-    from pipeline.runs.session import Session
 
     build.single_threaded()
-    run, chosen = plan.runs[job.name], plan.choices(job.name)
+    runs = plan.blocks[job.name]
+    chosen = plan.choices(runs[0].name)
+    settings = {run.name: run_settings(run) for run in runs}
+    configs = {run.name: without_labels(run) for run in runs}
     if chosen:
-        run = tuning.at_rate(run, store.read_json(chosen[0])["rate"])
-    rate = run.training.optimiser.rate
+        at = store.read_json(chosen[0])["rate"]
+        runs = [tuning.at_rate(run, at) for run in runs]
+    rate = runs[0].training.optimiser.rate
     origin = {**provenance.of(job), **({"rate": rate} if chosen else {})}
-    with client.start(
-        name=run.name,
-        group=f"{plan.name}-{plan.settings_hash()}",
-        job_type="train",
-        tags=[plan.name, run.method, f"seed{run.seed}"],
-        config={**job.settings, "rate": rate, "provenance": origin},
-        identity=identity.of_training(origin),
-    ) as tracker:
-        session = Session(run, build.load_data(run.data), build.device(), tracker.log)
-        with Checkpoints(paths.resume(plan.name, run.name), origin) as checkpoints:
-            session.restore(checkpoints.newest())
-            session.train(lambda: checkpoints.after_step(session.state))
-        final = session.final()
-        tracker.summary({**final, "status": session.status, "step": session.trainer.step})
-    outcome = {
-        "run": run.name,
-        "status": session.status,
-        "step": session.trainer.step,
-        "message": session.message,
-        "rate": rate,
-        "final": final,
-        store.PROVENANCE: origin,
-    }
-    store.write_table(job.named_outputs["history"], session.history(), origin)
-    store.write_arrays(job.named_outputs["checkpoints"], session.models, origin)
-    store.write_json(job.named_outputs["summary"], outcome)
+    openings = [
+        client.Opening(
+            name=run.name,
+            group=f"{plan.name}-{plan.settings_hash()}",
+            job_type="train",
+            tags=(plan.name, run.method, f"seed{run.seed}"),
+            config={**configs[run.name], "rate": rate, "provenance": origin},
+            identity=identity.of_training({**origin, "settings": settings[run.name]}),
+        )
+        for run in runs
+    ]
+    with client.start_all(openings) as tracked:
+        data = build.load_data(runs[0].data)
+        block = Block(runs, data, build.device(), lambda run, *seen: tracked[run].log(*seen), at_once=asked["at_once"])
+        with Checkpoints(paths.resume(plan.name, job.name), origin) as checkpoints:
+            block.restore(checkpoints.newest())
+            block.train(lambda: checkpoints.after_step(block.state))
+        ended = {}
+        for record in block.records:
+            name, final = record.run.name, record.final()
+            tracked[name].summary({**final, "status": record.status, "step": record.step})
+            ended[name] = {
+                "settings": settings[name],
+                "status": record.status,
+                "step": record.step,
+                "message": record.message,
+                "rate": rate,
+                "final": final,
+            }
+    store.write_table(job.named_outputs["history"], block.history(), origin)
+    store.write_arrays(job.named_outputs["checkpoints"], block.models(), origin)
+    store.write_json(job.named_outputs["summary"], run_summaries.content(job.name, ended, origin))
     checkpoints.done()
-    print(f"{run.name}: {session.message or session.status}, {final}")
+    for name, each in ended.items():
+        print(f"{name}: {each['message'] or each['status']}, {each['final']}")
+
+
+def _at_once(words: argparse.ArgumentParser) -> None:
+    words.add_argument(
+        "--at-once",
+        type=arguments.positive,
+        default=1,
+        metavar="N",
+        help="how many of the block's runs share a stack (default: 1); it decides speed and memory, and no number",
+    )

@@ -72,7 +72,7 @@ class Job:
         code: fingerprint of the code that decides the result.
         resources: what it asks of a machine; None for a job of seconds.
         stamped: whether its outputs carry a provenance.
-        seed: of a training.
+        seeds: of the runs that a training trains.
     """
 
     study: str
@@ -84,7 +84,7 @@ class Job:
     code: str
     resources: Resources | None = None
     stamped: bool = False
-    seed: int | None = None
+    seeds: tuple[int, ...] = ()
 
     @property
     def outputs(self) -> tuple[Path, ...]:
@@ -123,7 +123,7 @@ class Stage:
         resources: what a job asks of a machine.
         gpus: how many GPUs each of its jobs asks for.
         stamped: whether the outputs carry a provenance.
-        seed: of a training.
+        seeds: of the runs that a training trains.
     """
 
     wildcards: tuple[str, ...]
@@ -135,7 +135,7 @@ class Stage:
     resources: Callable[..., Resources | None] = lambda plan, *_: None
     gpus: int = 0
     stamped: bool = False
-    seed: Callable[..., int | None] = lambda plan, *_: None
+    seeds: Callable[..., tuple[int, ...]] = lambda plan, *_: ()
 
 
 def build(plan: "Plan", rule: str, wildcards: tuple[str, ...]) -> Job:
@@ -151,7 +151,7 @@ def build(plan: "Plan", rule: str, wildcards: tuple[str, ...]) -> Job:
         code=code(f"stages.{rule}", *stage.code(plan, *wildcards)),
         resources=stage.resources(plan, *wildcards),
         stamped=stage.stamped,
-        seed=stage.seed(plan, *wildcards),
+        seeds=stage.seeds(plan, *wildcards),
     )
 
 
@@ -178,6 +178,21 @@ def without_labels(run: Run, *more: str) -> dict[str, Any]:
     return {key: value for key, value in run.model_dump(mode="json").items() if key not in left_out}
 
 
+def run_settings(run: Run) -> str:
+    """Hash of what decides a run's results beside its data and code."""
+    return digest(without_labels(run))
+
+
+def _train_settings(plan: "Plan", block: str) -> Settings:
+    runs = plan.blocks[block]
+    return {**without_labels(runs[0], "name", "seed"), "seeds": [run.seed for run in runs]}
+
+
+def _train_inputs(plan: "Plan", block: str) -> list[Path]:
+    run = plan.blocks[block][0]
+    return [*data_files(run.data.dataset), *plan.choices(run.name)]
+
+
 def _tune_settings(plan: "Plan", cell: str) -> Settings:
     assert plan.study.tuning is not None
     tuning = plan.study.tuning.model_dump(mode="json")
@@ -194,13 +209,14 @@ def _represent_settings(plan: "Plan", run: str) -> Settings:
 
 def _analyse_inputs(plan: "Plan", analysis: str, job: str) -> list[Path]:
     """The histories, the trials by which rates were chosen, or the activations and how each run ended."""
-    runs = [run.name for run in plan.groups(analysis)[job]]
+    runs = plan.groups(analysis)[job]
     reads = plan.declared(analysis)["READS"]
     if reads == "history":
-        return [paths.history(plan.name, run) for run in runs]
+        return [paths.history(plan.name, block) for block in plan.blocks_of(runs)]
     if reads == "trials":
-        return sorted({paths.choice(plan.name, plan.cell(run)) for run in runs})
-    return [path(plan.name, run) for run in runs for path in (paths.activations, paths.summary)]
+        return sorted({paths.choice(plan.name, plan.cell(run.name)) for run in runs})
+    ended = [paths.summary(plan.name, block) for block in plan.blocks_of(runs)]
+    return [*(paths.activations(plan.name, run.name) for run in runs), *ended]
 
 
 def _analyse_code(plan: "Plan", analysis: str, _job: str) -> list[str]:
@@ -250,7 +266,7 @@ def _report_inputs(plan: "Plan") -> list[Path]:
     return [
         *_drawings(plan, *ENDINGS),
         *_tables(plan),
-        *(paths.summary(study, run) for run in plan.runs),
+        *(paths.summary(study, block) for block in plan.blocks),
         paths.metrics(study),
         paths.verdicts(study),
         *captions,
@@ -281,26 +297,29 @@ STAGES: Mapping[str, Stage] = {
         stamped=True,
     ),
     "train": Stage(
-        wildcards=("run",),
-        every=lambda plan: [(run,) for run in plan.runs],
-        outputs=lambda study, run: {
-            "history": paths.history(study, run),
-            "checkpoints": paths.checkpoints(study, run),
-            "summary": paths.summary(study, run),
+        wildcards=("block",),
+        every=lambda plan: [(block,) for block in plan.blocks],
+        outputs=lambda study, block: {
+            "history": paths.history(study, block),
+            "checkpoints": paths.checkpoints(study, block),
+            "summary": paths.summary(study, block),
         },
-        inputs=lambda plan, run: [*data_files(plan.runs[run].data.dataset), *plan.choices(run)],
-        code=lambda plan, run: of_members(plan.runs[run]),
-        settings=lambda plan, run: without_labels(plan.runs[run]),
-        resources=lambda plan, run: resources.of_training(plan.runs[run]),
+        inputs=_train_inputs,
+        code=lambda plan, block: of_members(plan.blocks[block][0]),
+        settings=_train_settings,
+        resources=lambda plan, block: resources.of_training(plan.blocks[block]),
         gpus=resources.GPUS,
         stamped=True,
-        seed=lambda plan, run: plan.runs[run].seed,
+        seeds=lambda plan, block: tuple(run.seed for run in plan.blocks[block]),
     ),
     "represent": Stage(
         wildcards=("run",),
         every=lambda plan: [(run,) for run in plan.represented()],
         outputs=lambda study, run: {"activations": paths.activations(study, run)},
-        inputs=lambda plan, run: [*data_files(plan.runs[run].data.dataset), paths.checkpoints(plan.name, run)],
+        inputs=lambda plan, run: [
+            *data_files(plan.runs[run].data.dataset),
+            paths.checkpoints(plan.name, plan.block(run)),
+        ],
         code=lambda plan, run: [f"datasets.{plan.runs[run].data.dataset}"],
         settings=_represent_settings,
         resources=lambda plan, run: resources.of_extraction(plan.runs[run]),

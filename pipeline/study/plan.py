@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +17,8 @@ from pipeline.study.load import load_study
 from pipeline.study.schema import Run, Study
 
 PAIR = "--"  # between the names of two runs
+# Runs that one job trains side by side, at most. More would gain little, and each new seed would retrain more runs.
+BLOCK = 5
 CAPTIONS = Path("workflow/report")
 END_ONLY, ALL_STEPS = "end", "all"
 WORDS = {"job": "job of that analysis"}  # of a wildcard, in a message; the others are their own
@@ -164,13 +166,44 @@ class Plan:
         return [paths.table(self.name, analysis, job) for job in self.groups(analysis)]
 
     @functools.cached_property
+    def blocks(self) -> dict[str, list[Run]]:
+        """The runs that each training job trains, in the order of their seeds: those that differ in their seed only.
+
+        A block has the seeds 0 to 4, 5 to 9 and so on. So a new seed fills or opens a block, and a full one stays.
+        """
+        found: dict[str, list[Run]] = {}
+        for run in self.runs.values():
+            found.setdefault(f"{_cell(run)}-b{run.seed // BLOCK}", []).append(run)
+        return {name: sorted(runs, key=lambda run: run.seed) for name, runs in found.items()}
+
+    def block(self, run: str) -> str:
+        """The block that a run belongs to.
+
+        Raises:
+            UnknownNameError: with the nearest name, if the study has no such run.
+        """
+        if run not in self._block_of:
+            raise members.UnknownNameError(
+                f"study {self.name!r} has no run {run!r} ({members.nearest(run, list(self.runs))})"
+            )
+        return self._block_of[run]
+
+    def blocks_of(self, runs: Iterable[Run]) -> list[str]:
+        """The blocks that some runs belong to, each once."""
+        return list(dict.fromkeys(self.block(run.name) for run in runs))
+
+    @functools.cached_property
+    def _block_of(self) -> dict[str, str]:
+        return {run.name: name for name, runs in self.blocks.items() for run in runs}
+
+    @functools.cached_property
     def cells(self) -> dict[str, list[Run]]:
         """The tuned runs by cell, named after its first run. Runs that differ only in their seed share one rate."""
         groups: dict[str, list[Run]] = {}
         for run in self.runs.values():
             if run.tuned:
                 groups.setdefault(digest(jobs.without_labels(run, "name", "seed")), []).append(run)
-        return {group[0].name.rpartition("-s")[0]: group for group in groups.values()}
+        return {_cell(group[0]): group for group in groups.values()}
 
     def cell(self, run: str) -> str:
         """The cell of a tuned run.
@@ -210,3 +243,8 @@ class Plan:
     def settings_hash(self) -> str:
         """Hash of the whole study."""
         return digest(self.study)
+
+
+def _cell(run: Run) -> str:
+    """A run's name without its seed."""
+    return run.name.rpartition("-s")[0]

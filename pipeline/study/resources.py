@@ -5,6 +5,7 @@ of the study depends on them, and a job that runs out of time resumes from its c
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.learning.placement import positions
@@ -12,6 +13,7 @@ from pipeline.study.schema import Data, Run, Training, Tuning
 
 GPUS = 1  # per training job; networks of this size would leave further ones idle
 MANUFACTURER = "nvidia"  # of the GPUs that the locked torch supports
+AT_ONCE = 5  # runs of a block that share a stack, unless a profile says otherwise (set-resources: train: at_once)
 THREADS = 1  # the results' bits must not depend on the number of cores
 
 START_SECONDS = 6.0  # imports, data, tracking
@@ -54,20 +56,20 @@ class Resources:
         return replace(self, megabytes=attempt * self.megabytes, minutes=attempt * self.minutes)
 
 
-def of_training(run: Run) -> Resources:
-    """The resources of one training."""
-    return Resources(megabytes(run), minutes(train_seconds(run)))
+def of_training(runs: Sequence[Run]) -> Resources:
+    """The resources of the training of a block, whose runs differ in their seeds only."""
+    return Resources(megabytes(runs[0], len(runs)), minutes(train_seconds(runs)))
 
 
 def of_tuning(run: Run, tuning: Tuning | None) -> Resources:
     """The resources of the trials of a cell, given one of its runs."""
     assert tuning is not None
-    return Resources(megabytes(run), minutes(tune_seconds(run, tuning)))
+    return Resources(megabytes(run, len(tuning.rates) * len(tuning.seeds)), minutes(tune_seconds(run, tuning)))
 
 
 def of_extraction(run: Run) -> Resources:
     """The resources of the extraction of a run's activations."""
-    return Resources(megabytes(run), REPRESENT_MINUTES)
+    return Resources(megabytes(run, 1), REPRESENT_MINUTES)
 
 
 def of_analysis(scope: str) -> Resources:
@@ -75,9 +77,9 @@ def of_analysis(scope: str) -> Resources:
     return Resources(ANALYSIS_MB, ANALYSIS_MINUTES[scope])
 
 
-def train_seconds(run: Run) -> float:
-    """Roughly how long a training takes on the measured machine."""
-    return START_SECONDS + run.training.steps * update_seconds(run)
+def train_seconds(runs: Sequence[Run]) -> float:
+    """Roughly how long the training of a block takes on the measured machine."""
+    return START_SECONDS + len(runs) * runs[0].training.steps * update_seconds(runs[0])
 
 
 def tune_seconds(run: Run, tuning: Tuning) -> float:
@@ -99,9 +101,9 @@ def minutes(seconds: float) -> int:
     return max(LEAST_MINUTES, math.ceil(SLOWER * seconds / 60))
 
 
-def megabytes(run: Run) -> int:
-    """The memory to request in MB: whole GB, and at least two, because some sites accept nothing else."""
-    kept = weights(run.training) * (COPIES + run.training.checkpoints)
+def megabytes(run: Run, count: int) -> int:
+    """The memory to request in MB for `count` such runs: whole GB, at least two, as some sites accept nothing else."""
+    kept = count * weights(run.training) * (COPIES + run.training.checkpoints)
     data = _points(run.data) * INPUTS
     needed = LIBRARIES_MB + NUMBER_BYTES * (kept + data) / 1024**2
     return max(LEAST_GB, math.ceil(needed / GB_MB)) * GB_MB

@@ -1,52 +1,67 @@
-"""Record a job's run with Weights & Biases in a child process, so that no fault of W&B stops or delays the job.
+"""Record a job's runs with Weights & Biases in a child process, so that no fault of W&B stops or delays the job.
 
-The child process (`worker.py`) imports W&B; a thread of the job sends it JSON lines. Logging never blocks; at its end
-the job waits for W&B for some seconds at most. Runs are recorded offline unless WANDB_MODE is `online`; with `disabled`
-no process is started and no file is written.
+One process records all runs of a job (`recorder.py`). Logging never blocks; at its end the job waits for W&B for some
+seconds at most. Runs are recorded offline unless WANDB_MODE is `online`; with `disabled` no process is started and no
+file is written.
 """
 
 import contextlib
 import hashlib
 import json
 import os
-import queue
-import re
-import signal
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-from pipeline import environment
-from pipeline.results.secrets import scrub
+from pipeline.tracking.recorder import Recorder, Status
 
 PROJECT = "synthetic-gradients"
-WORKER = Path(__file__).with_name("worker.py")
+DIRECTORY = Path("wandb")
 LIMIT_SECONDS = 15.0
-LONGEST_SECONDS = 18.0  # with starting and killing the child, a job loses less than 20 s
-KILL_SECONDS = 1.0
-QUEUE = 20_000  # lines that wait for a slow child; further ones are dropped and counted
-MAX_PROBLEMS = 5
-MAX_PROBLEM = 300  # characters
-TAG = re.compile(r"<[^>]*>")
 ID_LENGTH = 16
 
 
-class Tracker:
-    """A job's handle of its W&B run. No method raises, and only `finish` waits."""
+@dataclass(frozen=True)
+class Opening:
+    """What W&B is told of a run at its start.
 
-    def __init__(self, process: subprocess.Popen[bytes] | None, *, limit: float) -> None:
-        self._process = process
-        self._limit = limit
-        self._queue: queue.Queue[bytes | None] = queue.Queue(QUEUE)
-        self._problems: list[str] = []
-        self._dropped = 0
-        if process:
-            threading.Thread(target=self._write, args=(process,), daemon=True).start()
+    Attributes:
+        name: the run's display name.
+        group: the W&B group, which stands for the study.
+        job_type: the stage.
+        config: the run's settings.
+        identity: a hash of everything that the run depends on. Runs with the same identity and job type have the same
+            W&B id, so that a later run replaces an earlier one.
+        tags: words to filter runs by.
+    """
+
+    name: str
+    group: str
+    job_type: str
+    config: Mapping[str, Any]
+    identity: str
+    tags: Sequence[str] = ()
+
+    def content(self) -> dict[str, Any]:
+        """What the child process needs to start the run."""
+        return {
+            "name": self.name,
+            "group": self.group,
+            "job_type": self.job_type,
+            "tags": list(self.tags),
+            "config": self.config,
+            "id": run_id(self.job_type, self.identity),
+        }
+
+
+class Tracker:
+    """A job's handle of a W&B run. No method raises, and only `finish` of the job's last run waits."""
+
+    def __init__(self, recorder: Recorder | None, run: int = 0) -> None:
+        self.recorder = recorder
+        self._run = run
 
     def __enter__(self) -> Self:
         return self
@@ -77,67 +92,14 @@ class Tracker:
 
         self._send("table", content)
 
-    def finish(self, status: Literal["finished", "failed"] = "finished") -> None:
-        """End the run: wait for W&B up to the limit, then kill it. Problems are reported in one line on stderr."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        deadline = time.monotonic() + self._limit
-        try:
-            for line in (_line("finish", {"code": 0 if status == "finished" else 1}), None):
-                self._queue.put(line, timeout=max(0.0, deadline - time.monotonic()))
-            process.wait(max(0.0, deadline - time.monotonic()))
-        except (queue.Full, subprocess.TimeoutExpired):
-            self._problems.append(f"W&B had not finished after {self._limit:g} s and was ended")
-        finally:
-            place = self._close(process)
-            with contextlib.suppress(queue.Full):
-                self._queue.put(None, timeout=KILL_SECONDS)  # for a writer that was blocked until the kill
-        if self._dropped:
-            self._problems.append(f"W&B was too slow: {self._dropped} entries are not recorded")
-        if self._problems:
-            different = list(dict.fromkeys(self._problems))[:MAX_PROBLEMS]
-            _warn("; ".join(map(_brief, different)), place)
-
-    def _close(self, process: subprocess.Popen[bytes]) -> str | None:
-        """Kill the child's process group if it still runs, collect its reports, return the run's folder, if any."""
-        if process.poll() is None:
-            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-                os.killpg(process.pid, signal.SIGKILL)  # W&B's own service ends with its parent
-                process.wait(KILL_SECONDS)
-        reports, place = [], None
-        if process.stdout:
-            os.set_blocking(process.stdout.fileno(), False)
-            reports = (process.stdout.read() or b"").decode(errors="replace").splitlines()
-            process.stdout.close()
-        for line in reports:
-            with contextlib.suppress(ValueError):  # the last line may be truncated
-                report = json.loads(line)
-                place = report.get("folder", place)
-                self._problems += [report["problem"]] if "problem" in report else []
-        if process.returncode and not self._problems:
-            self._problems.append(f"W&B's process ended by itself with code {process.returncode}")
-        return place
+    def finish(self, status: Status = "finished") -> None:
+        """End the run. W&B learns of it at the end of the job's last run, which waits for W&B up to the limit."""
+        if self.recorder:
+            self.recorder.end(self._run, status)
 
     def _send(self, kind: str, content: Any) -> None:
-        if self._process is None:
-            return
-        try:
-            self._queue.put_nowait(_line(kind, content()))
-        except queue.Full:
-            self._dropped += 1
-        except Exception as error:  # no value passed by a caller may fail the job
-            self._problems.append(f"{kind} is not recorded: {type(error).__name__}: {error}")
-
-    def _write(self, process: subprocess.Popen[bytes]) -> None:
-        pipe = process.stdin
-        while pipe and (line := self._queue.get()) is not None:
-            with contextlib.suppress(OSError):  # the child has ended: `finish` reports it; go on emptying the queue
-                pipe.write(line)
-                pipe.flush()
-        if pipe:
-            with contextlib.suppress(OSError):
-                pipe.close()
+        if self.recorder:
+            self.recorder.send(self._run, kind, content)
 
 
 def start(
@@ -148,52 +110,53 @@ def start(
     config: Mapping[str, Any],
     identity: str,
     tags: Sequence[str] = (),
-    directory: Path = Path("wandb"),
+    directory: Path = DIRECTORY,
     limit: float = LIMIT_SECONDS,
 ) -> Tracker:
-    """Start a run in the background; returns at once.
+    """Start a job's only run in the background; returns at once. `Opening` and `start_all` explain the arguments."""
+    opening = Opening(name, group, job_type, config, identity, tags)
+    (tracker,) = _start([opening], directory=directory, limit=limit)
+    return tracker
+
+
+@contextlib.contextmanager
+def start_all(
+    openings: Sequence[Opening], *, directory: Path = DIRECTORY, limit: float = LIMIT_SECONDS
+) -> Iterator[dict[str, Tracker]]:
+    """Start runs that one process records side by side, and end them together.
 
     Args:
-        name: the run's display name.
-        group: the W&B group, which stands for the study.
-        job_type: the stage.
-        config: the run's settings.
-        identity: a hash of everything that the run depends on. Runs with the same identity and job type have the same
-            W&B id, so that a later run replaces an earlier one.
-        tags: words to filter runs by.
+        openings: the runs.
         directory: W&B's folder, a path that ends in `wandb`; the variable WANDB_DIR has precedence.
-        limit: seconds that `finish` may wait, at most 18.
+        limit: seconds that the end may wait for W&B, for all runs together; at most 18.
+
+    Yields:
+        The trackers by the runs' names.
+
+    Raises:
+        ValueError: if two runs have the same name.
     """
-    tracker = Tracker(None, limit=0)
-    if mode() == "disabled":
-        return tracker
-    opening = {
-        "name": name,
-        "group": group,
-        "job_type": job_type,
-        "tags": list(tags),
-        "config": config,
-        "mode": mode(),
-        "id": run_id(job_type, identity),
-        "project": os.environ.get("WANDB_PROJECT") or PROJECT,
-        "directory": str(Path(directory).absolute()),
-    }
-    try:
-        # -P: neither the folder `wandb` in the working directory nor this package may hide installed modules.
-        process = subprocess.Popen(
-            [sys.executable, "-P", str(WORKER)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment.cleaned(os.environ),
-            start_new_session=True,
-        )
-    except OSError as error:
-        _warn(_brief(f"W&B's process can't be started: {error}"), None)
-        return tracker
-    tracker = Tracker(process, limit=min(limit, LONGEST_SECONDS))
-    tracker._send("start", lambda: opening)
-    return tracker
+    names = [opening.name for opening in openings]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"tracking: found several runs named {', '.join(twice)}, expected different names")
+    with contextlib.ExitStack() as stack:
+        trackers = _start(openings, directory=directory, limit=limit)
+        yield {name: stack.enter_context(tracker) for name, tracker in zip(names, trackers, strict=True)}
+
+
+def _start(openings: Sequence[Opening], *, directory: Path, limit: float) -> list[Tracker]:
+    recorder = None
+    if openings and mode() != "disabled":
+        common = {
+            "mode": mode(),
+            "project": os.environ.get("WANDB_PROJECT") or PROJECT,
+            "directory": str(Path(directory).absolute()),
+        }
+        recorder = Recorder.launch([opening.name for opening in openings], common, limit=limit)
+    trackers = [Tracker(recorder, run) for run in range(len(openings))]
+    for tracker, opening in zip(trackers, openings, strict=True):
+        tracker._send("start", opening.content)
+    return trackers
 
 
 def mode() -> str:
@@ -204,24 +167,3 @@ def mode() -> str:
 def run_id(job_type: str, identity: str) -> str:
     """The W&B id of a run."""
     return hashlib.sha256(f"{job_type}/{identity}".encode()).hexdigest()[:ID_LENGTH]
-
-
-def _line(kind: str, content: dict[str, Any]) -> bytes:
-    return json.dumps({"do": kind, **content}, default=_jsonable).encode() + b"\n"
-
-
-def _jsonable(value: Any) -> Any:
-    """An array or tensor as Python numbers; any other value as text."""
-    return value.tolist() if hasattr(value, "tolist") else str(value)
-
-
-def _warn(problem: str, place: str | None) -> None:
-    where = f"; what it has is in {place} (to send it: wandb sync {place})" if place else "; nothing was recorded"
-    with contextlib.suppress(OSError, ValueError):
-        print(f"warning: tracking: {problem}{where}; the job is not affected", file=sys.stderr, flush=True)
-
-
-def _brief(problem: str) -> str:
-    page = "<html" in problem.lower()  # some servers answer with a page
-    text = " ".join((TAG.sub(" ", scrub(problem)) if page else scrub(problem)).split())
-    return text if len(text) <= MAX_PROBLEM else text[: MAX_PROBLEM - 1] + "…"

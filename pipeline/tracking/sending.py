@@ -88,7 +88,7 @@ def list_runs(study: str, plan: Plan) -> list[OfflineRun]:
         PublishError: if there is none.
     """
     folder = reader.folder()
-    wanted = study_runs.expected(study, list(plan.runs))
+    wanted = study_runs.expected(study, plan.blocks)
     found = [run for each in wanted if (run := study_runs.newest_offline(folder, each.id))]
     recorded = {run.id for run in found}
     for run in found:
@@ -153,7 +153,7 @@ def artifacts(study: str, plan: Plan) -> tuple[Any, Any]:
     """Two W&B artifacts, versioned by content: how the trainings ended, and the results made from them."""
     import wandb
 
-    summaries = [path for name in plan.runs if (path := paths.summary(study, name)).is_file()]
+    summaries = [path for name in plan.blocks if (path := paths.summary(study, name)).is_file()]
     root = paths.results(study)
     found = [path for pattern in RESULT_FILES for path in sorted(root.glob(pattern))]
     made = []

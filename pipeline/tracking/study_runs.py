@@ -1,11 +1,11 @@
 """A study's runs, and the offline records of them that can be uploaded."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.results import paths, store
+from pipeline.results import paths, run_summaries, store
 from pipeline.tracking import client, identity, reader
 from pipeline.tracking.reader import OfflineRun
 
@@ -24,17 +24,17 @@ def training_id(origin: Mapping[str, Any]) -> str:
     return client.run_id("train", identity.of_training(origin))
 
 
-def expected(study: str, runs: list[str]) -> list[ExpectedRun]:
+def expected(study: str, blocks: Iterable[str]) -> list[ExpectedRun]:
     """A study's W&B runs: one for each training that has ended, and one with the figures and headline numbers.
 
     Args:
         study: the study's name.
-        runs: the names of its trainings.
+        blocks: the names of its blocks.
     """
     found = []
-    for name in runs:
-        if (path := paths.summary(study, name)).is_file():
-            found.append(ExpectedRun(training_id(store.provenance_of(path)), name, "train"))
+    for block in blocks:
+        for name, ended in run_summaries.read(paths.summary(study, block)).items():
+            found.append(ExpectedRun(training_id(ended[store.PROVENANCE]), name, "train"))
     if (path := paths.tracked(study)).is_file():
         found += [ExpectedRun(run["id"], run["name"], run["job_type"]) for run in store.read_json(path)["runs"]]
     return found

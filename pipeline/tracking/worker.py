@@ -1,9 +1,11 @@
-"""The child process that runs W&B: it executes commands, JSON lines on its standard input, until the input ends.
+"""The child process that runs W&B: it executes commands, JSON lines on its standard input, for one run or several.
 
-`client.py` runs this file by its path, and it imports nothing of this package. It reports problems and the run's folder
-as JSON lines on its original standard output.
+The first line (`open`) holds what all runs have in common; each further line holds its run's number, from `start` to
+`finish`. `recorder.py` runs this file by its path, and it imports nothing of this package. It reports problems and the
+runs' folders as JSON lines on its original standard output.
 """
 
+import collections
 import contextlib
 import json
 import os
@@ -25,18 +27,16 @@ ORPHAN_SECONDS = 20  # how long W&B may go on after the job has ended or stopped
 PROBE_SECONDS = 3
 INIT_SECONDS = 6
 FLUSH_SECONDS = 1.0  # a killed run loses what came after the last flush
-MAX_REPORTS = 5
+MAX_REPORTS = 5  # problems of each run
 MAX_REPORT = 2000
 SERVICE = "WANDB_SERVICE"  # the variable in which W&B passes its service's address to child processes
 OFFLINE = ("offline", "dryrun")
 MAX_TAG = 64  # W&B refuses longer ones
 
 Command = dict[str, Any]
-Report = Callable[[str, str], None]
-
-
-class NotOnlineError(RuntimeError):
-    """W&B can't record online."""
+Inbox = queue.SimpleQueue[Command]
+Report = Callable[[int | None, str, str], None]  # of a run, or None for all of them: the kind and the text
+END: Command = {"do": "end"}
 
 
 def main() -> None:
@@ -44,29 +44,41 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # meant for the job, whose end shows as the end of the input
     commands, reports = _take_over()
-    left = iter(range(MAX_REPORTS))
-
-    def report(kind: str, text: str) -> None:
-        if next(left, None) is not None:  # few and short, so that the pipe never fills up
-            with contextlib.suppress(OSError):  # the job may have ended
-                os.write(reports, _line({kind: text[:MAX_REPORT]}))
-
-    inbox: queue.SimpleQueue[Command] = queue.SimpleQueue()
+    report = _reporter(reports)
+    inbox: Inbox = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(commands, inbox), daemon=True).start()
-    code = 0
     try:
         tempfile.tempdir = tempfile.mkdtemp(prefix="tracking-")  # W&B makes folders there and doesn't remove them
+        report(None, "temporary", tempfile.tempdir)
         opening = inbox.get()
-        try:
-            _record(_start(opening, report), inbox, report)
-        except NotOnlineError as error:
-            report("problem", f"not online but recorded offline: {error}")
-            code = _pass_on({**opening, "mode": "offline"}, inbox, reports)
+        spare = Spare({**opening, "mode": "offline"}, reports)
+        root, mode = _prepare(opening, report)
+
+        def record(start: Command, own: Inbox) -> None:
+            _record({**opening, **start, "root": root, "mode": mode}, own, spare, report)
+
+        _serve(inbox, opening["runs"], record)
+        if code := spare.close():
+            report(None, "problem", f"the process that records offline ended by itself with code {code}")
     except BaseException as error:
-        report("problem", f"{type(error).__name__}: {error}")
-        code = 1
+        report(None, "problem", f"{type(error).__name__}: {error}")
     _remove_temporary()
-    os._exit(code)  # W&B's own clean-up at exit may wait for a server
+    os._exit(0)  # W&B's own clean-up at exit may wait for a server
+
+
+def _reporter(reports: int) -> Report:
+    """A function that reports, without waiting, few problems of each run."""
+    os.set_blocking(reports, False)  # what doesn't fit into the pipe is lost
+    left: collections.Counter[int | None] = collections.Counter()
+
+    def report(run: int | None, kind: str, text: str) -> None:
+        if kind == "problem":
+            left[run] += 1
+        if left[run] <= MAX_REPORTS or kind != "problem":
+            with contextlib.suppress(OSError):  # the job may have ended
+                os.write(reports, _line({"run": run, kind: text[:MAX_REPORT]}))
+
+    return report
 
 
 def _remove_temporary() -> None:
@@ -83,49 +95,120 @@ def _take_over() -> tuple[BinaryIO, int]:
     return commands, reports
 
 
-def _listen(commands: BinaryIO, inbox: "queue.SimpleQueue[Command]") -> None:
+def _listen(commands: BinaryIO, inbox: Inbox) -> None:
     """Read commands while W&B works; when they end, give it some time to finish, then kill the process group."""
     with contextlib.suppress(ValueError):  # the last line is truncated if the job was killed
         for line in commands:
             inbox.put(json.loads(line))
-    inbox.put({"do": "finish", "code": 1})  # ignored after another `finish`; otherwise the job has failed
+    inbox.put(END)
     time.sleep(ORPHAN_SECONDS)
     _remove_temporary()
     os.killpg(0, signal.SIGKILL)
 
 
-def _record(run: Any, inbox: "queue.SimpleQueue[Command]", report: Report) -> None:
-    while (command := inbox.get())["do"] != "finish":
+def _serve(inbox: Inbox, count: int, record: Callable[[Command, Inbox], None]) -> None:
+    """Give each run a thread and each command to its run, until all runs have finished or the commands end.
+
+    Each run has its own thread because W&B's calls wait for a server: no run waits for another's.
+    """
+    inboxes: dict[int, Inbox] = {}
+    threads = []
+    while count and (command := inbox.get()) is not END:
+        run, kind = command["run"], command["do"]
+        count -= kind == "finish"
+        if kind == "start":
+            inboxes[run] = queue.SimpleQueue()
+            threads.append(threading.Thread(target=record, args=(command, inboxes[run]), daemon=True))
+            threads[-1].start()
+        elif run in inboxes:  # otherwise the job couldn't send its start, and reports that
+            inboxes[run].put(command)
+    for run, own in inboxes.items():
+        own.put({"do": "finish", "run": run, "code": 1})  # ignored after another `finish`; otherwise the job has failed
+    for thread in threads:
+        thread.join()
+
+
+def _record(wanted: Command, inbox: Inbox, spare: "Spare", report: Report) -> None:
+    """Record one run until its `finish`; its problems don't affect other runs."""
+    try:
         try:
-            _execute(run, command)
+            run = _init(wanted)
         except Exception as error:
-            report("problem", f"{command['do']} is not recorded: {type(error).__name__}: {error}")
-    run.finish(exit_code=command["code"])
+            if wanted["mode"] in OFFLINE:
+                raise
+            report(wanted["run"], "problem", f"not online but recorded offline: {type(error).__name__}: {error}")
+            spare.record(wanted, inbox)
+            return
+        report(wanted["run"], "folder", os.path.relpath(Path(run.dir).parent))
+        while (command := inbox.get())["do"] != "finish":
+            try:
+                _execute(run, command)
+            except Exception as error:
+                problem = f"{command['do']} is not recorded: {type(error).__name__}: {error}"
+                report(wanted["run"], "problem", problem)
+        run.finish(exit_code=command["code"])
+        report(wanted["run"], "recorded", "")
+    except BaseException as error:
+        report(wanted["run"], "problem", f"{type(error).__name__}: {error}")
 
 
-def _pass_on(opening: Command, inbox: "queue.SimpleQueue[Command]", reports: int) -> int:
-    """Start again in a new process and pass everything on: W&B's service doesn't release the id of a failed run."""
-    os.environ["WANDB_MODE"] = opening["mode"]
-    process = subprocess.Popen([sys.executable, "-P", __file__], stdin=subprocess.PIPE, stdout=reports)
-    with process, process.stdin as pipe:  # pyright: ignore[reportOptionalContextManager]
-        command = opening
-        while pipe.write(_line(command)) and command["do"] != "finish":
-            pipe.flush()
+class Spare:
+    """Another process of this file, which records offline the runs that W&B refuses online.
+
+    W&B's service doesn't release the id of a failed run, so that its own process can't record it.
+    """
+
+    def __init__(self, opening: Command, reports: int) -> None:
+        self._opening = opening
+        self._reports = reports
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def record(self, start: Command, inbox: Inbox) -> None:
+        """Pass on everything of a run."""
+        command = start
+        self._send(command)
+        while command["do"] != "finish":
             command = inbox.get()
-    return process.returncode
+            self._send(command)
+
+    def close(self) -> int:
+        """Wait for the process, if it has been needed, and return its exit code."""
+        if self._process is None:
+            return 0
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()  # pyright: ignore[reportOptionalMemberAccess]
+        return self._process.wait()
+
+    def _send(self, command: Command) -> None:
+        with self._lock:
+            if self._process is None:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", __file__],
+                    stdin=subprocess.PIPE,
+                    stdout=self._reports,
+                    env={**os.environ, "WANDB_MODE": "offline"},
+                )
+                self._write(self._opening)
+            self._write(command)
+
+    def _write(self, command: Command) -> None:
+        pipe = self._process.stdin  # pyright: ignore[reportOptionalMemberAccess]
+        pipe.write(_line(command))  # pyright: ignore[reportOptionalMemberAccess]
+        pipe.flush()  # pyright: ignore[reportOptionalMemberAccess]
 
 
 def _line(content: Command) -> bytes:
     return json.dumps(content).encode() + b"\n"
 
 
-def _start(wanted: Command, report: Report) -> Any:
-    """Start W&B's run.
+def _prepare(opening: Command, report: Report) -> tuple[str, str]:
+    """Import W&B for all runs; returns the folder in which W&B makes its folder `wandb`, and W&B's mode.
 
     Raises:
-        NotOnlineError: if the run can't be recorded online as wanted; another process may record it offline.
+        OSError: if the folder can't be written to.
     """
-    given = Path(wanted["directory"])
+    given = Path(opening["directory"])
     root = os.environ.get("WANDB_DIR") or str(given.parent if given.name == "wandb" else given)  # W&B adds `wandb`
     Path(root).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=root):  # W&B would silently use the system's temporary folder
@@ -136,18 +219,14 @@ def _start(wanted: Command, report: Report) -> Any:
     os.environ.pop(SERVICE, None)
     import wandb
 
-    if wanted["mode"] not in OFFLINE:
-        try:
-            _probe(wandb.setup().settings.base_url)
-        except OSError as error:
-            report("problem", f"not online but recorded offline: no answer from the server: {error}")
-            wanted = {**wanted, "mode": "offline"}
+    if opening["mode"] in OFFLINE:
+        return root, opening["mode"]
     try:
-        return _init(wandb, wanted, root, report)
-    except Exception as error:
-        if wanted["mode"] in OFFLINE:
-            raise
-        raise NotOnlineError(f"{type(error).__name__}: {error}") from error
+        _probe(wandb.setup().settings.base_url)
+    except OSError as error:
+        report(None, "problem", f"not online but recorded offline: no answer from the server: {error}")
+        return root, "offline"
+    return root, opening["mode"]
 
 
 def _probe(url: str) -> None:
@@ -158,7 +237,10 @@ def _probe(url: str) -> None:
         error.close()  # any answer will do
 
 
-def _init(wandb: Any, wanted: Command, root: str, report: Report) -> Any:
+def _init(wanted: Command) -> Any:
+    """Start W&B's run."""
+    import wandb
+
     settings = wandb.Settings(
         console="off",
         silent=True,
@@ -171,7 +253,7 @@ def _init(wandb: Any, wanted: Command, root: str, report: Report) -> Any:
         x_save_requirements=False,
         x_transaction_log_flush_interval=FLUSH_SECONDS,
     )
-    run = wandb.init(
+    return wandb.init(
         project=wanted["project"],
         name=wanted["name"],
         group=wanted["group"],
@@ -180,11 +262,10 @@ def _init(wandb: Any, wanted: Command, root: str, report: Report) -> Any:
         config=wanted["config"],
         id=wanted["id"],
         mode=wanted["mode"],
-        dir=root,
+        dir=wanted["root"],
+        reinit="create_new",  # further runs of this process
         settings=settings,
     )
-    report("folder", os.path.relpath(Path(run.dir).parent))
-    return run
 
 
 def _execute(run: Any, command: Command) -> None:

@@ -83,7 +83,7 @@ def test_a_cell_has_all_its_seeds(plan):
 def test_the_given_rate_does_not_reach_a_tuned_training(plan):
     run = first(plan, "backprop")
     assert tuning.at_rate(run, 0.25).training.optimiser.rate == 0.25
-    assert plan.job("train", run=run.name).settings["tuned"] is True
+    assert plan.job("train", block=plan.block(run.name)).settings["tuned"] is True
 
 
 @pytest.mark.parametrize(
@@ -124,16 +124,21 @@ def data(count=300, inputs=20, classes=10):
     return splits.Splits(points(count), points(100), points(50), classes)
 
 
+def outcome(run, data):
+    (found,) = tuning.outcomes([run], data)
+    return found
+
+
 def test_trials_see_no_test_point_and_are_the_same_every_time(plan):
     run = tuning.trial(first(plan, "one_sg"), plan.study.tuning, rate=0.01, seed=3)
     whole = data()
     assert len(tuning.without_test(whole).test.labels) == 0
-    found = tuning.outcome(run, tuning.without_test(whole))
-    assert found == tuning.outcome(run, tuning.without_test(whole))
-    assert found == tuning.outcome(run, replace(whole, test=splits.Points(whole.test.inputs, whole.test.labels * 0)))
+    found = outcome(run, tuning.without_test(whole))
+    assert found == outcome(run, tuning.without_test(whole))
+    assert found == outcome(run, replace(whole, test=splits.Points(whole.test.inputs, whole.test.labels * 0)))
     assert 0 < found["validation_loss"] < 20
     other = splits.Points(whole.validation.inputs, (whole.validation.labels + 1) % 10)
-    assert found != tuning.outcome(run, replace(whole, validation=other)), "the choice rests on the validation part"
+    assert found != outcome(run, replace(whole, validation=other)), "the choice rests on the validation part"
 
 
 def test_a_trial_that_diverges_says_so(plan):
@@ -145,7 +150,7 @@ def test_a_trial_that_diverges_says_so(plan):
             "network": training.network.model_copy(update={"batch_norm": False}),
         }
     )
-    found = tuning.outcome(run.model_copy(update={"training": wild}), data())
+    found = outcome(run.model_copy(update={"training": wild}), data())
     assert found == {"validation_loss": None, "validation_accuracy": None}
 
 

@@ -23,7 +23,7 @@ NAME, COMMIT, OLD = "smoke", "a" * 40, "0" * 16
 def leave(job, code):
     """Write a job's outputs and Snakemake's records of them as if a version of the code had run it."""
     stated = {"stage": job.rule, "job": job.name, "study": NAME, "settings": job.settings_hash, "code": code}
-    stated |= {"commit": COMMIT, "dirty": False} | ({} if job.seed is None else {"seed": job.seed})
+    stated |= {"commit": COMMIT, "dirty": False} | ({"seeds": list(job.seeds)} if job.seeds else {})
     for path in job.outputs:
         if path.suffix == ".parquet":
             store.write_table(path, pd.DataFrame({"a": [1]}), stated)
@@ -92,7 +92,7 @@ def test_results_of_older_code_are_told_in_one_sentence_and_one_finding_a_stage(
     assert said["notice"] == first
     assert {each["kind"] for each in said["findings"]} == {"code"}
     counts = {each["file"].rpartition(" ")[2]: each["count"] for each in said["findings"] if each["count"] > 1}
-    assert counts["train"] == 3 * len(plan.runs)
+    assert counts["train"] == 3 * len(plan.blocks)
     assert sum(each["count"] for each in said["findings"]) == sum(len(job.outputs) for job in jobs)
 
 
@@ -103,7 +103,7 @@ def test_other_settings_of_results_of_older_code_are_one_finding_a_stage_too(pla
     path.write_text(path.read_text().replace("rate: 0.003", "rate: 0.004"))
     found = json.loads(audited(capsys, "--json", code=1))[NAME]["findings"]
     (trained,) = [each for each in found if each["file"].endswith(" files of train") and each["kind"] == "settings"]
-    assert 1 < trained["count"] <= 3 * len(plan.runs)
+    assert 1 < trained["count"] <= 3 * len(plan.blocks)
     assert {each["kind"] for each in found} == {"code", "settings"}
 
 
@@ -123,7 +123,7 @@ def test_another_command_of_a_rule_is_one_finding(plan, capsys):
     path = Path("workflow/rules/train.smk")
     path.write_text(path.read_text().replace("pipeline train", "pipeline train --faster"))
     (finding,) = json.loads(audited(capsys, "--json", code=1))[NAME]["findings"]
-    assert (finding["kind"], finding["count"]) == ("command", 3 * len(plan.runs))
+    assert (finding["kind"], finding["count"]) == ("command", 3 * len(plan.blocks))
 
 
 def test_code_that_only_snakemakes_record_states_is_found_where_the_file_has_no_provenance(plan, capsys):

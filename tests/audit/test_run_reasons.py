@@ -17,13 +17,13 @@ rule all:
 
 rule train:
     input: "data.txt"
-    output: "results/{study}/train/{run}.txt"
-    wildcard_constraints: run="[a-z0-9-]+"
+    output: "results/{study}/train/{block}.txt"
+    wildcard_constraints: block="[a-z0-9-]+"
     params: settings=settings, code=CODE
     shell: "cat {input} > {output}"
 
 rule summarise:
-    input: expand("results/{{study}}/train/one-sg-s{seed}.txt", seed=[0, 1])
+    input: expand("results/{{study}}/train/one-sg-b{number}.txt", number=[0, 1])
     output: "results/{study}/sum.txt"
     shell: "cat {input} > {output}"
 """
@@ -31,7 +31,7 @@ HEAD = "SNAKEMAKE\n=========\n  Command: snakemake reproduce all --config study=
 PARAMS = "Params have changed since last execution: Union of exclusive params before and now across all output: "
 
 
-def job(reason, *, rule="train", wildcards="study=small, run=r0", output="results/small/r0.txt"):
+def job(reason, *, rule="train", wildcards="study=small, block=r0", output="results/small/r0.txt"):
     """A job as Snakemake logs it."""
     return (
         f"[Tue Nov 24 21:14:56 2026]\nlocalrule {rule}:\n    input: data.txt\n    output: {output}\n    jobid: 7\n"
@@ -61,7 +61,7 @@ def test_snakemakes_own_logs(tmp_path):
         return run_reasons.last_run(tmp_path)
 
     (tmp_path / "data.txt").write_text("1\n")
-    trainings = ["train one-sg-s0", "train one-sg-s1"]
+    trainings = ["train one-sg-b0", "train one-sg-b1"]
     first = {reason: sorted(jobs) for reason, jobs in run()}
     assert first == {"missing: never made here before": ["summarise", *trainings]}
     assert run() == []
@@ -143,8 +143,8 @@ def test_changes_come_first_and_what_followed_last(log, tmp_path):
         job("Forced execution", rule="track", wildcards="study=small"),
         job("Updated input files: x", rule="analyse", wildcards="study=small, analysis=norms, job=runs"),
         job(f"{PARAMS}before: {{'a': 1}} now: {{'a': 2}} "),
-        job(f"{PARAMS}before: 'aaaaaaaaaaaaaaaa' now: 'bbbbbbbbbbbbbbbb' ", wildcards="study=small, run=r1"),
-        job("Missing output files: x", wildcards="study=small, run=r2"),
+        job(f"{PARAMS}before: 'aaaaaaaaaaaaaaaa' now: 'bbbbbbbbbbbbbbbb' ", wildcards="study=small, block=r1"),
+        job("Missing output files: x", wildcards="study=small, block=r2"),
         job("Forced execution", rule="reproduce", wildcards=""),
     )
     assert [jobs for _, jobs in run_reasons.last_run(tmp_path)] == [

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-TRAIN = "results/smoke/train/depth-one_sg-hidden2-s0/summary.json"
+TRAIN = "results/smoke/train/depth-one_sg-hidden2-b0/summary.json"
 REPRESENT = "results/smoke/represent/depth-one_sg-hidden4-s0.safetensors"
 SITES = ("default", "slurm", "gpu", "kubernetes", "aws-batch")
 

@@ -14,7 +14,7 @@ from pipeline import members
 from pipeline.metrics import formatting
 from pipeline.pages import render, report_model
 from pipeline.pages import report as gathering
-from pipeline.results import paths, store, timing
+from pipeline.results import paths, run_summaries, store, timing
 from pipeline.stages import report
 from pipeline.study.plan import Plan
 from pipeline.verdicts import published
@@ -55,6 +55,14 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.text).split())
 
 
+def outcome(run):
+    """How a made-up run ended."""
+    bad = run.name == "depth-every_sg-hidden4-s1"
+    final = {"test_accuracy": 0.9 - 0.1 * run.seed, "test_loss": None if bad else 0.25}
+    ended = {"status": "diverged" if bad else "finished", "step": 37 if bad else 120, "final": final}
+    return {**ended, "settings": "0", "message": f"diverged at step 37 {PLANTED}" if bad else None}
+
+
 @pytest.fixture
 def study(root, tmp_path, monkeypatch):
     """A small study with two depths, two methods and two seeds, one of them diverged; the results are made up."""
@@ -84,14 +92,9 @@ def study(root, tmp_path, monkeypatch):
         "commit": "0123456789abcdef", "dirty": False, "settings": plan.settings_hash(), "study": "small",
         "versions": {"python": "3.11.7", "torch": "2.13.0"}, "hardware": {"cpu": "A CPU", "cores": 2, "gpu": None},
     }  # fmt: skip
-    for run in plan.runs.values():
-        bad = run.name == "depth-every_sg-hidden4-s1"
-        final = {"test_accuracy": 0.9 - 0.1 * run.seed, "test_loss": None if bad else 0.25}
-        outcome = {
-            "run": run.name, "status": "diverged" if bad else "finished", "step": 37 if bad else 120,
-            "message": f"diverged at step 37 {PLANTED}" if bad else None, "final": final, "provenance": origin,
-        }  # fmt: skip
-        store.write_json(paths.summary("small", run.name), outcome)
+    for block, runs in plan.blocks.items():
+        ended = {run.name: outcome(run) for run in runs}
+        store.write_json(paths.summary("small", block), run_summaries.content(block, ended, origin))
     value = {"mean": 0.85, "low": 0.2, "high": 1.5, "n": 2}
     metrics = {"learning": {f"test_accuracy.{method}.hidden4": value for method in content["methods"]}}
     store.write_json(paths.metrics("small"), {"study": "small", "metrics": metrics, "provenance": origin})
@@ -201,8 +204,10 @@ def test_a_diverged_run_is_told_and_left_out_of_the_means(study):
 
 
 def test_that_none_diverged_is_said_too(study):
-    path = paths.summary("small", "depth-every_sg-hidden4-s1")
-    store.write_json(path, {**store.read_json(path), "status": "finished", "message": None})
+    path = paths.summary("small", "depth-every_sg-hidden4-b0")
+    content = store.read_json(path)
+    content["runs"]["depth-every_sg-hidden4-s1"] |= {"status": "finished", "message": None}
+    store.write_json(path, content)
     assert "None: 8 of 8 runs finished." in made().said
 
 
@@ -214,8 +219,8 @@ def test_headline_numbers_stand_side_by_side(study):
 
 def test_a_half_finished_study_has_a_report(study):
     paths.metrics("small").unlink()
-    for run in list(study.runs)[1:]:
-        paths.summary("small", run).unlink()
+    for block in list(study.blocks)[1:]:
+        paths.summary("small", block).unlink()
     figure = next(iter(study.study.figures))
     for ending in ("svg", "png", "csv"):
         paths.drawing("small", figure, ending).unlink()
@@ -224,8 +229,8 @@ def test_a_half_finished_study_has_a_report(study):
         paths.table("small", analysis, job).unlink()
     said = made().said
     assert "metrics.json is not there" in said
-    assert "7 of 8 runs have no result yet" in said
-    assert "None: 1 of 8 runs finished." in said
+    assert "6 of 8 runs have no result yet" in said
+    assert "None: 2 of 8 runs finished." in said
     assert "This figure has not been drawn yet." in said
     assert "This analysis has not been run yet." in said
 

@@ -10,10 +10,11 @@ import pytest
 from made_up_study import DIVERGED, MISSING, NAME, PLANTED
 from test_report import Page
 
-from pipeline.pages import evidence, review, sparklines
+from pipeline.pages import review, sparklines
 from pipeline.pages.checks import PublishedComparison
 from pipeline.pages.sparklines import Curve
 from pipeline.results import paths, store
+from pipeline.study.jobs import run_settings
 from pipeline.tracking import reader
 from pipeline.verdicts.claims import load_claims
 
@@ -83,24 +84,28 @@ def test_a_run_says_where_it_comes_from(plan):
     run = runs["depth-one_sg-hidden2-s1"]
     assert (run.method, run.seed, run.status, run.present) == ("one_sg", 1, "finished", True)
     assert (run.seconds, run.accuracy, run.hardware) == (90, 0.75, "A CPU, 2 cores, no GPU")
-    assert run.settings == evidence.origin(store.read_json(paths.summary(NAME, run.name)))["settings"]
+    assert run.settings == run_settings(plan.runs[run.name])
     assert (runs[DIVERGED].status, runs[MISSING].status, runs[MISSING].tracked) == ("diverged", "missing", None)
     assert runs[DIVERGED].spark.lines[0].broke_off is not None
     assert run.spark.lines[0].broke_off is None
     assert f"{run.name} one linear SG 1 finished" in Page(html).said
-    assert f"CPU time, at least {len(plan.runs) - 1:.2f} h" in Page(html).said
+    timed = {plan.block(run) for run in plan.runs if run != MISSING}
+    assert f"CPU time, at least {len(timed):.2f} h" in Page(html).said
 
 
 # --- what can be trusted
 
 
 def test_what_is_missing_or_old_is_told(plan):
-    made_up.ended(plan, "depth-one_sg-hidden2-s0", code="other")
     made_up.ended(plan, "depth-one_sg-hidden2-s1", settings="other")
+    made_up.ended(plan, "depth-every_sg-hidden2-s1", code="other")  # of the whole block
     content, html = made_up.page()
     assert check(content, "Runs with a result").details == [MISSING]
     found = check(content, "Made with the present settings and code")
-    assert (found.good, found.details) == (False, ["depth-one_sg-hidden2-s0", "depth-one_sg-hidden2-s1"])
+    assert (found.good, found.details) == (
+        False,
+        ["depth-every_sg-hidden2-s0", "depth-every_sg-hidden2-s1", "depth-one_sg-hidden2-s1"],
+    )
     assert check(content, "Runs that diverged").details == [DIVERGED]
     assert check(content, "Verdicts").good
     assert check(content, "Figures drawn").good
@@ -128,10 +133,11 @@ def test_a_study_without_results_has_a_page(plan, tmp_path):
 
 
 def test_a_run_without_provenance_breaks_nothing(plan):
-    path = paths.summary(NAME, DIVERGED)
+    block = plan.block(DIVERGED)
+    path = paths.summary(NAME, block)
     store.write_json(path, {k: v for k, v in store.read_json(path).items() if k != "provenance"})
     content, _ = made_up.page()
-    assert check(content, "Made with the present settings and code").details == [DIVERGED]
+    assert check(content, "Made with the present settings and code").details == [run.name for run in plan.blocks[block]]
 
 
 def test_an_audit_and_what_is_published_are_told(plan):
@@ -154,8 +160,8 @@ def test_an_audit_and_what_is_published_are_told(plan):
 
 def test_curves_come_from_wandb_where_it_has_them_and_are_compared(plan):
     one, other = "depth-one_sg-hidden2-s0", "depth-one_sg-hidden2-s1"
-    made_up.record(store.read_json(paths.summary(NAME, one)))
-    made_up.record(store.read_json(paths.summary(NAME, other)), test_accuracy=0.7500001)
+    made_up.record(made_up.ended(plan, one))
+    made_up.record(made_up.ended(plan, other), test_accuracy=0.7500001)
     content, html = made_up.page()
     runs = {run.name: run for run in content.runs}
     assert (runs[one].spark.high, runs[one].spark.low, runs[one].record) == ("8", "0.25", "finished")
@@ -168,7 +174,7 @@ def test_curves_come_from_wandb_where_it_has_them_and_are_compared(plan):
 
 def test_a_damaged_record_is_named_on_the_page(plan):
     one = "depth-one_sg-hidden2-s0"
-    made_up.record(store.read_json(paths.summary(NAME, one)))
+    made_up.record(made_up.ended(plan, one))
     (path,) = reader.folder().glob(reader.FILES)
     path.write_bytes(b"bad" + path.read_bytes()[3:])
     content, html = made_up.page()
@@ -238,10 +244,13 @@ def test_the_page_is_written_and_its_address_printed(plan, capsys):
 def test_the_workflow_counts_its_jobs(plan):
     content, html = made_up.page()
     stages = {stage.rule: stage for stage in content.stages}
-    assert stages["train"].jobs == len(plan.runs)
-    assert (stages["train"].waits_for, stages["train"].measured[0]) == (["tune"], str(len(plan.runs) - 1))
+    assert stages["train"].jobs == len(plan.blocks)
+    assert (stages["train"].waits_for, stages["train"].measured[0]) == (
+        ["tune"],
+        str(len({plan.block(run) for run in plan.runs if run != MISSING})),
+    )
     assert {box.rule for box in content.workflow.boxes} == {"prepare", "tune", "train", "analyse", "report"}
-    assert f"train {len(plan.runs)} jobs" in Page(html).said
+    assert f"train {len(plan.blocks)} jobs" in Page(html).said
 
 
 def test_a_curve_is_drawn_on_a_logarithmic_axis():

@@ -47,13 +47,22 @@ def run(root):
 
 
 def session(run: Run, data) -> Session:
-    return Session(run, data, torch.device("cpu"), lambda step, numbers: None)
+    return Session([run], data, torch.device("cpu"), lambda name, step, numbers: None)
 
 
 def finished(run, data):
+    """The record of a whole run."""
     one = session(run, data)
     one.train(lambda: None)
-    return one
+    return one.records[0]
+
+
+def same(one, other):
+    """Both records have the same bits."""
+    assert one.history().equals(other.history())
+    assert one.models.keys() == other.models.keys()
+    assert all(np.array_equal(one.models[name], array) for name, array in other.models.items())
+    assert (one.status, one.step, one.message) == (other.status, other.step, other.message)
 
 
 @pytest.mark.parametrize("method", ["backprop", "one_sg", "every_sg"])
@@ -76,10 +85,12 @@ def test_a_run_records_what_it_promises(run, data, method):
 
 
 def test_the_last_entry_is_the_networks(run, data):
-    one = finished(run(), data)
-    x, y, labels = one.x[one.shown], one.y[one.shown], one.labels[one.shown]
+    whole = session(run(), data)
+    whole.train(lambda: None)
+    (one,) = whole.records
+    x, y, labels = (part[whole.shown] for part in (whole.x, whole.y, whole.labels))
     with torch.no_grad():
-        p = one.trainer.network(x, mode="evaluate")
+        p = whole.trainers[0].network(x, mode="evaluate")
     table = one.history()
     value = table[(table["step"] == 30) & (table["quantity"] == "train_loss")]["value"].item()
     assert value == pytest.approx(torch.nn.functional.cross_entropy(p, y).item(), rel=1e-5)
@@ -89,7 +100,8 @@ def test_the_last_entry_is_the_networks(run, data):
 
 def test_methods_start_from_the_same_weights(run, data):
     a, b = session(run("backprop"), data), session(run("every_sg"), data)
-    for one, other in zip(a.trainer.network.parameters(), b.trainer.network.parameters(), strict=True):
+    networks = [each.trainers[0].network for each in (a, b)]
+    for one, other in zip(*(network.parameters() for network in networks), strict=True):
         assert torch.equal(one, other)
 
 
@@ -99,17 +111,15 @@ def test_a_resumed_run_ends_with_the_same_bits(run, data, stop, changes):
     wanted = run("every_sg", **changes)
     whole, first, second = finished(wanted, data), session(wanted, data), session(wanted, data)
     second.restore(stopped(first, stop))
-    assert second.trainer.step == stop
+    assert second.stack.step == stop
     second.train(lambda: None)
-    assert second.history().equals(whole.history())
-    assert second.models.keys() == whole.models.keys()
-    assert all(np.array_equal(second.models[name], array) for name, array in whole.models.items())
+    same(second.records[0], whole)
 
 
 def test_divergence_is_a_verdict(run, data):
     one = finished(run("backprop", network__batch_norm=False, optimiser__name="sgd", optimiser__rate=1e30), data)
     assert one.status == "diverged"
-    assert one.message.startswith(f"diverged at step {one.trainer.step}: the batch loss was ")
+    assert one.message.startswith(f"diverged at step {one.step}: the batch loss was ")
     assert activations.model_steps(one.models)[0] == 0
     assert max(activations.model_steps(one.models)) < 30
 
@@ -140,11 +150,15 @@ def test_points_are_balanced_ordered_and_apart(data):
 
 @pytest.mark.parametrize("all_steps", [True, False])
 def test_activations_are_those_of_the_stored_networks(run, data, tmp_path, all_steps):
-    one = finished(run(), data)
-    store.write_arrays(tmp_path / "models.safetensors", one.models, {})
-    net = build.network(run(), data, generator=torch.Generator())
+    wanted = run()
+    whole = session(wanted, data)
+    whole.train(lambda: None)
+    (one,) = whole.records
+    models = {f"{name}/{key}": array for name in (wanted.name, "another") for key, array in one.models.items()}
+    store.write_arrays(tmp_path / "models.safetensors", models, {})
+    net = build.network(wanted, data, generator=torch.Generator())
     points = {name: splits.Points(data.test.inputs[:40], data.test.labels[:40]) for name in ("cca", "probe")}
-    found = extract_run(net, tmp_path / "models.safetensors", points, all_steps=all_steps)
+    found = extract_run(net, tmp_path / "models.safetensors", wanted.name, points, all_steps=all_steps)
     steps = activations.model_steps(one.models) if all_steps else [30]
     assert activations.sample_steps(found, "cca") == steps
     assert activations.sample_steps(found, "probe") == [30]
@@ -152,7 +166,7 @@ def test_activations_are_those_of_the_stored_networks(run, data, tmp_path, all_s
     assert np.array_equal(found["cca/labels"], data.test.labels[:40])
     with torch.no_grad():
         h = torch.from_numpy(data.test.inputs[:40])
-        for number, layer in enumerate(one.trainer.network.layers, start=1):
+        for number, layer in enumerate(whole.trainers[0].network.layers, start=1):
             h = layer(h, "evaluate")
             np.testing.assert_array_equal(found[f"cca/step00000030/layer{number:02d}"], h.numpy())
 
@@ -162,10 +176,10 @@ def test_provenance_says_where_a_result_comes_from(tmp_path):
     from pipeline.study.jobs import Job
 
     (tmp_path / "in").write_bytes(b"x")
-    job = Job("smoke", "train", "r", (tmp_path / "in",), {}, {"a": 1}, "c", seed=3)
+    job = Job("smoke", "train", "r", (tmp_path / "in",), {}, {"a": 1}, "c", seeds=(3, 4))
     found = provenance.of(job)
     assert found["inputs"] == {str(tmp_path / "in"): store.sha256(tmp_path / "in")}
-    assert [found[key] for key in ("stage", "job", "study", "code", "seed")] == ["train", "r", "smoke", "c", 3]
+    assert [found[key] for key in ("stage", "job", "study", "code", "seeds")] == ["train", "r", "smoke", "c", [3, 4]]
     assert found["settings"] == job.settings_hash
     assert found["versions"]["torch"].startswith("2.13.0")
     assert found["lock"] == store.sha256("requirements.lock")

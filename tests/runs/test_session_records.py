@@ -43,14 +43,14 @@ def session(root, data):
         content["training"] |= {"steps": STEPS, "batch": BATCH, "log_every": EVERY}
         content["training"] |= {"log_points": 50, "log_tracking": log_tracking}
         run = Plan(parse_study(yaml.safe_dump(content), source="x"), "small").runs[f"s-{method}-hidden2-s0"]
-        return Session(run, data, torch.device("cpu"), lambda step, numbers: None)
+        return Session([run], data, torch.device("cpu"), lambda name, step, numbers: None)
 
     return make
 
 
 def finished(one):
     one.train(lambda: None)
-    return one.history()
+    return one.records[0].history()
 
 
 def test_tracking_is_recorded_at_every_logged_step_but_the_last_by_gate(session):
@@ -69,45 +69,52 @@ def test_at_the_zero_start_the_error_is_the_gradient(session):
     assert rows["tracking_cosine", 2] == 0
 
 
+def same_models(one, other):
+    a, b = (each.records[0].models for each in (one, other))
+    return a.keys() == b.keys() and all(np.array_equal(array, b[name]) for name, array in a.items())
+
+
 @pytest.mark.parametrize("changes", [{}, {"gates__update": "sequential"}, {"gates__target": "true"}])
 def test_tracking_and_counting_change_no_bit(session, changes):
     a, b = session(**changes), session(log_tracking=False, **changes)
     with_tracking, without = finished(a), finished(b)
     kept = ~with_tracking["quantity"].str.startswith("tracking_")
     assert with_tracking[kept].reset_index(drop=True).equals(without)
-    assert all(np.array_equal(array, b.models[name]) for name, array in a.models.items())
+    assert same_models(a, b)
     c = session(log_tracking=False, **changes)
-    c._count_first = c.trainer.update
+    c._count_first = c.stack.update
     assert finished(c).equals(without[without["quantity"] != "update_flops"].reset_index(drop=True))
-    assert all(np.array_equal(array, c.models[name]) for name, array in b.models.items())
+    assert same_models(b, c)
 
 
 @pytest.mark.parametrize(("rate", "falls"), [(1e-3, 1.0), (1e3, 0.0)])
 def test_falls_says_whether_the_next_update_lowers_its_own_batchs_loss(session, rate, falls):
     one = session("backprop", optimiser__name="sgd", optimiser__rate=rate, optimiser__drops=[])
-    x, y = (part[one.batches.indices(0)] for part in (one.x, one.y))
-    before = batch_loss(one.trainer.network, x, y, "cross_entropy")
-    value = one._update(x, y)
-    after = batch_loss(one.trainer.network, x, y, "cross_entropy")
-    assert value == pytest.approx(before)
+    x, y = (part[one.batches[0].indices(0)] for part in (one.x, one.y))
+    network = one.trainers[0].network
+    before = batch_loss(network, x, y, "cross_entropy")
+    (value,) = one._update(x[None], y[None])
+    after = batch_loss(network, x, y, "cross_entropy")
+    assert value.item() == pytest.approx(before)
     assert (after < before) == falls
-    assert (0, 0, "tracking_falls", falls) in one.rows
+    assert (0, 0, "tracking_falls", falls) in one.records[0].rows
 
 
 def test_what_is_said_of_an_update_is_no_end_state(session):
     one = session()
     finished(one)
-    assert "tracking_falls" not in one.final()
-    assert one.final()["update_flops"] > 0
+    final = one.records[0].final()
+    assert "tracking_falls" not in final
+    assert final["update_flops"] > 0
 
 
 @pytest.mark.parametrize("stop", [1, 10, 13, 20])
 def test_a_resumed_run_has_the_same_records_once(session, stop):
     whole, first, second = finished(session()), session(), session()
     second.restore(stopped(first, stop))
-    assert second.trainer.step == stop
+    assert second.stack.step == stop
     second.train(lambda: None)
-    assert second.history().equals(whole)
+    assert second.records[0].history().equals(whole)
 
 
 def test_the_operations_are_those_of_one_update(session):

@@ -14,11 +14,12 @@ import pytest
 import yaml
 
 from pipeline import __main__ as commands
-from pipeline.results import paths, store
+from pipeline.results import paths, run_summaries, store
 from pipeline.sharing import archive, crate
 
 COPIED = ("CITATION.cff", "LICENSE", "configs", "pyproject.toml", "requirements.lock", "tools")
 RUN = "depth-backprop-hidden2-s0"
+BLOCK = "depth-backprop-hidden2-b0"
 ORIGIN = {"settings": "abc", "commit": "1" * 40, "dirty": False, "hardware": {"cpu": "c"}, "versions": {"python": "3"}}
 WHEN = "2026-01-02T03:04:05+00:00"
 
@@ -38,9 +39,10 @@ def place(root, tmp_path, monkeypatch):
         source = root / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
     store.write_json(paths.metrics("smoke"), {"metrics": {}, "provenance": ORIGIN})
-    store.write_json(paths.summary("smoke", RUN), {"status": "finished", "provenance": {**ORIGIN, "commit": "2" * 40}})
+    ended = run_summaries.content(BLOCK, {RUN: {"status": "finished"}}, {**ORIGIN, "commit": "2" * 40})
+    store.write_json(paths.summary("smoke", BLOCK), ended)
     store.write_bytes(paths.drawing("smoke", "learning curves", "csv"), b"a,b\n1,2\n")
-    store.write_bytes(paths.checkpoints("smoke", RUN), b"large")
+    store.write_bytes(paths.checkpoints("smoke", BLOCK), b"large")
     store.write_bytes(paths.activations("smoke", RUN), b"large")
     store.write_bytes(paths.results("smoke") / "wandb_report.json", b"{}")
     (tmp_path / ".gitignore").write_text("/results/\n/dist/\n")
@@ -111,7 +113,7 @@ def test_it_contains_exactly_what_the_manifest_lists(place, tmp_path_factory):
     tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True).stdout.split()
     results = {
         "results/smoke/metrics.json",
-        f"results/smoke/train/{RUN}/summary.json",
+        f"results/smoke/train/{BLOCK}/summary.json",
         "results/smoke/draw/learning curves.csv",
     }
     assert set(found) == {*tracked, *results, ".zenodo.json", "PROVENANCE.json", "ro-crate-metadata.json"}

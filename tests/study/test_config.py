@@ -217,8 +217,8 @@ def test_settings_of_a_run_do_not_change_with_a_label_or_another_method(smoke):
     smoke["methods"]["one_sg"]["label"] = "another label"
     smoke["methods"]["extra"] = {**smoke["methods"]["one_sg"], "label": "extra"}
     after = Plan(parse_study(yaml.safe_dump(smoke), source="x"), "small")
-    for run in before.runs:
-        assert before.job("train", run=run).settings == after.job("train", run=run).settings
+    for block in before.blocks:
+        assert before.job("train", block=block).settings == after.job("train", block=block).settings
 
 
 def test_the_workflow_stops_before_any_job(root, smoke, tmp_path):

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.internal.conjecture import providers
 
 from pipeline import members
-from pipeline.results import paths, store
+from pipeline.results import paths, run_summaries
 from pipeline.settings_types import LONGEST
 from pipeline.study.errors import ConfigError
 from pipeline.study.jobs import STAGES
@@ -198,8 +198,9 @@ def ended(plan):
         counts[job.rule] += 1
         for path in job.outputs:
             assert path.is_file(), f"{job.rule} {job.name} left no {path}"
-    for run in plan.runs:
-        summary = store.read_json(paths.summary(NAME, run))
+    every = {run: each for block in plan.blocks for run, each in run_summaries.read(paths.summary(NAME, block)).items()}
+    assert every.keys() == plan.runs.keys()
+    for run, summary in every.items():
         lost = [name for name, value in summary["final"].items() if value is None]
         assert summary["status"] in ("finished", "diverged")
         assert (summary["status"] == "diverged") == bool(summary["message"])

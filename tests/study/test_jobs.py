@@ -49,8 +49,7 @@ def test_outputs_with_placeholders_are_the_patterns_of_the_jobs_outputs(plan):
 
 
 def test_settings_are_json_and_their_hash_tells_them_apart(plan):
-    runs = list(plan.runs)[:2]
-    one, two = (plan.job("train", run=run) for run in runs)
+    one, two = (plan.job("train", block=block) for block in list(plan.blocks)[:2])
     assert json.loads(json.dumps(one.settings)) == one.settings
     assert one.settings_hash != two.settings_hash
     assert plan.job("summarise").settings_hash == plan.settings_hash()
@@ -70,19 +69,19 @@ def test_a_rule_that_requests_memory_and_time_has_them_stated(plan, root):
 
 
 def test_a_job_is_built_once(plan):
-    run = next(iter(plan.runs))
-    assert plan.job("train", run=run) is plan.job("train", run=run)
+    block = next(iter(plan.blocks))
+    assert plan.job("train", block=block) is plan.job("train", block=block)
 
 
 def test_what_is_too_large_to_travel_stays_where_it_was_made(plan):
-    job = plan.job("train", run=next(iter(plan.runs)))
+    job = plan.job("train", block=next(iter(plan.blocks)))
     assert [name for name, path in job.named_outputs.items() if job.is_local(path)] == ["checkpoints"]
 
 
 @pytest.mark.parametrize(
     ("rule", "wildcards", "said"),
     [
-        ("train", {"run": "depth-one_sg-hidden4-s7"}, r"no run '.*' \(did you mean 'depth-one_sg-hidden4-s\d'\?\)"),
+        ("train", {"block": "depth-one_sg-hidden4-b7"}, r"no block '.*' \(did you mean 'depth-one_sg-hidden4-b\d'\?\)"),
         ("tune", {"cell": "tuned-one_gs-hidden4"}, r"no cell '.*' \(did you mean 'tuned-one_sg-hidden4'\?\)"),
         ("analyse", {"analysis": "normes", "job": "runs"}, r"no analysis 'normes' \(did you mean 'norms'\?\)"),
         ("analyse", {"analysis": "norms", "job": "run"}, r"no job of that analysis 'run' \(did you mean 'runs'\?\)"),

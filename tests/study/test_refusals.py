@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import small_study
 import torch
-from small_study import RUN, STUDY
+from small_study import BLOCK, RUN, STUDY
 
 from pipeline import __main__ as commands
 from pipeline import errors
@@ -116,10 +116,10 @@ def test_every_class_of_errors_is_explained_or_caught_inside(root):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["train", "--study", STUDY, "--run", "nosuch"], "study 'small' has no run 'nosuch'"),
-        (["train", "--study", "smal", "--run", RUN], "no study 'smal' (did you mean 'small'?)"),
+        (["train", "--study", STUDY, "--block", "nosuch"], "study 'small' has no block 'nosuch'"),
+        (["train", "--study", "smal", "--block", BLOCK], "no study 'smal' (did you mean 'small'?)"),
         (["judge", "--study", STUDY], "results/small/metrics.json: no such file; run the workflow"),
-        (["represent", "--study", STUDY, "--run", RUN], f"results/small/checkpoints/{RUN}.safetensors: no such file"),
+        (["represent", "--study", STUDY, "--run", RUN], f"results/small/checkpoints/{BLOCK}.safetensors: no such file"),
         (["analyse", "--study", STUDY, "--analysis", "learning", "--job", "runs"], "history.parquet: no such file"),
         (["draw", "--study", STUDY, "--figure", "learning_curves"], "learning/runs.parquet: no such file"),
         (["summarise", "--study", STUDY], "learning/runs.parquet: no such file"),
@@ -182,7 +182,7 @@ def test_broken_documents_are_told(root, place, capsys, monkeypatch):
 )
 def test_a_variable_that_can_t_be_used_is_told(place, variable, value):
     variables = {variable: value, **({"PIPELINE_GPUS": "0"} if variable == "PIPELINE_JOBS_PER_GPU" else {})}
-    process = small_study.stage(place, "train", "--study", STUDY, "--run", RUN, **variables)
+    process = small_study.stage(place, "train", "--study", STUDY, "--block", BLOCK, **variables)
     code, found = small_study.ended(process)
     assert code == 1
     assert f"{variable}: found {value!r}, expected" in found.splitlines()[-1]
@@ -200,7 +200,7 @@ SNAKEMAKE = [sys.executable, "-m", "snakemake", "-n"]
             ["--config", "stduy=small"],
             ["--config: found the key 'stduy', expected study (did you mean 'study'?); such"],
         ),
-        (["--config", "study=small", "--", "results/small/train/no/summary.json"], ["study 'small' has no run 'no'"]),
+        (["--config", "study=small", "--", "results/small/train/no/summary.json"], ["study 'small' has no block 'no'"]),
         (["--config", "study=folder"], ["configs/folder.yaml: Is a directory"]),
         (["--config", "study=faulty"], ["configs/faulty.yaml: title: missing", "configs/faulty.yaml: titel: unknown"]),
     ],

@@ -33,18 +33,24 @@ def test_estimates_are_within_a_factor_of_two_of_measurements_and_requests_are_l
     plan, method, hidden, steps, seconds, megabytes
 ):
     asked = run(plan, method=method, hidden=hidden, steps=steps)
-    assert 0.5 < resources.train_seconds(asked) / seconds < 2
-    assert resources.minutes(resources.train_seconds(asked)) * 60 > 3 * seconds
-    assert resources.megabytes(asked) > 1.5 * megabytes
+    assert 0.5 < resources.train_seconds([asked]) / seconds < 2
+    assert resources.minutes(resources.train_seconds([asked])) * 60 > 3 * seconds
+    assert resources.megabytes(asked, 1) > 1.5 * megabytes
 
 
 @pytest.mark.parametrize("more", [{"hidden": 20}, {"width": 2048}, {"batch": 10_000}, {"steps": 200_000}])
 def test_more_work_takes_longer(plan, more):
-    assert resources.train_seconds(run(plan, **more)) > resources.train_seconds(run(plan))
+    assert resources.train_seconds([run(plan, **more)]) > resources.train_seconds([run(plan)])
+
+
+def test_a_block_asks_for_all_of_its_runs(plan):
+    one, five = (resources.of_training([run(plan, hidden=50, width=2048)] * count) for count in (1, 5))
+    assert five.minutes > 4 * one.minutes
+    assert five.megabytes > 4 * one.megabytes
 
 
 def test_more_gates_take_longer(plan):
-    times = [resources.train_seconds(run(plan, hidden=10, placement=place)) for place in ("none", "middle", "every")]
+    times = [resources.train_seconds([run(plan, hidden=10, placement=place)]) for place in ("none", "middle", "every")]
     assert times == sorted(set(times))
 
 
@@ -60,22 +66,22 @@ def test_gates_are_counted_as_they_are_placed(plan, placement, hidden, expected)
 
 
 def test_a_wide_network_requests_memory_in_whole_gb(plan):
-    small, large = resources.megabytes(run(plan)), resources.megabytes(run(plan, hidden=50, width=2048))
+    small, large = resources.megabytes(run(plan), 1), resources.megabytes(run(plan, hidden=50, width=2048), 1)
     assert small == resources.LEAST_GB * resources.GB_MB
     assert large > 3 * small
     assert small % resources.GB_MB == large % resources.GB_MB == 0
 
 
 def test_each_attempt_requests_more(plan):
-    asked = [resources.of_training(run(plan)).at(attempt) for attempt in (1, 2, 3)]
-    assert asked[0] == resources.of_training(run(plan))
+    asked = [resources.of_training([run(plan)]).at(attempt) for attempt in (1, 2, 3)]
+    assert asked[0] == resources.of_training([run(plan)])
     assert all(b.megabytes > a.megabytes and b.minutes > a.minutes for a, b in itertools.pairwise(asked))
 
 
 def test_tuning_takes_the_time_of_all_its_trials(plan):
     tuning, one = plan.study.tuning, run(plan)
     updates = len(tuning.rates) * len(tuning.seeds) * tuning.steps
-    assert resources.tune_seconds(one, tuning) == pytest.approx(resources.train_seconds(run(plan, steps=updates)))
+    assert resources.tune_seconds(one, tuning) == pytest.approx(resources.train_seconds([run(plan, steps=updates)]))
 
 
 def test_every_scope_of_an_analysis_has_a_time_limit(root):

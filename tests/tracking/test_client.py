@@ -125,8 +125,8 @@ def test_a_killed_job_leaves_its_numbers_and_no_process(tmp_path):
         "import os, signal, time; from pathlib import Path; from pipeline.tracking import client as tracking\n"
         "t = tracking.start(name='n', group='g', job_type='train', config={}, identity='x', directory=Path('wandb'))\n"
         "[t.log(step, {'loss': step}) for step in range(5)]\n"
-        "while not t._queue.empty(): time.sleep(0.01)\n"
-        "time.sleep(0.1); print(t._process.pid, flush=True); os.kill(os.getpid(), signal.SIGTERM)\n"
+        "while not t.recorder.queue.empty(): time.sleep(0.01)\n"
+        "time.sleep(0.1); print(t.recorder.process.pid, flush=True); os.kill(os.getpid(), signal.SIGTERM)\n"
     )
     temporary = tmp_path / "temporary"
     temporary.mkdir()

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from fault_page import told
-from tracked_runs import KEY, PROMISED_SECONDS, gone, one_warning, start
+from tracked_runs import KEY, PROMISED_SECONDS, gone, impersonate, one_warning, start
 
-from pipeline.tracking import client
+from pipeline.tracking import client, recorder
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,18 +25,7 @@ def begin(tmp_path, monkeypatch):
 def impostor(tmp_path, monkeypatch):
     """A function that puts a package named wandb before the real one on the path."""
 
-    def make(code):
-        folder = tmp_path / "impostor"
-        (folder / "wandb").mkdir(parents=True)
-        (folder / "wandb" / "__init__.py").write_text("import os, signal, sys, time\n" + code)
-        worker = folder / "worker.py"
-        worker.write_text(
-            f"import runpy, sys\nsys.path.insert(0, {str(folder)!r})\n"
-            f"runpy.run_path({str(client.WORKER)!r}, run_name='__main__')"
-        )
-        monkeypatch.setattr(client, "WORKER", worker)
-
-    return make
+    return functools.partial(impersonate, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +46,7 @@ def test_the_job_goes_on_whatever_w_and_b_does(begin, impostor, capfd, code, sai
     impostor(code)
     began = time.monotonic()
     with begin(limit=1 if said.endswith("ended") else client.LIMIT_SECONDS) as tracker:
-        pid = tracker._process.pid
+        pid = tracker.recorder.process.pid
         tracker.log(1, {"loss": 2.0})
     assert time.monotonic() - began < PROMISED_SECONDS
     assert said in one_warning(capfd)
@@ -87,7 +76,7 @@ def test_a_run_that_hangs_at_its_end_says_where_its_data_is(begin, impostor, cap
 
 
 def test_logging_never_waits_for_a_stopped_process(begin, impostor, capfd, monkeypatch):
-    monkeypatch.setattr(client, "QUEUE", 100)
+    monkeypatch.setattr(recorder, "QUEUE", 100)
     impostor("os.kill(os.getpid(), signal.SIGSTOP)")
     with begin(limit=1) as tracker:
         for step in range(3000):
@@ -111,7 +100,7 @@ def test_disabled_means_no_process_and_no_file(tmp_path, begin, impostor, capfd)
     (tmp_path / "temporary").mkdir()
     before = sorted(tmp_path.rglob("*"))
     with begin(mode="disabled") as tracker:
-        assert tracker._process is None
+        assert tracker.recorder is None
         tracker.log(1, {"loss": 2.0})
         tracker.table("absent", tmp_path / "absent.csv")
     assert sorted(tmp_path.rglob("*")) == before
@@ -124,9 +113,9 @@ def test_disabled_means_no_process_and_no_file(tmp_path, begin, impostor, capfd)
 def test_no_setting_makes_a_job_wait_longer_than_promised(impostor, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     impostor("sys.exit(0)")
-    assert client.LIMIT_SECONDS <= client.LONGEST_SECONDS
+    assert client.LIMIT_SECONDS <= recorder.LONGEST_SECONDS
     tracker = client.start(name="n", group="g", job_type="t", config={}, identity="x", limit=1000)
-    assert tracker._limit + client.KILL_SECONDS * 2 <= PROMISED_SECONDS
+    assert tracker.recorder.limit + recorder.KILL_SECONDS * 2 <= PROMISED_SECONDS
     tracker.finish()
 
 

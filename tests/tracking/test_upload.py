@@ -12,16 +12,17 @@ from pathlib import Path
 import pytest
 
 from pipeline import __main__ as commands
-from pipeline.results import paths, store
+from pipeline.results import paths, run_summaries, store
 from pipeline.results.fingerprint import digest
 from pipeline.stages import judge
 from pipeline.study.plan import Plan
-from pipeline.tracking import account, client, reader, sending, study_runs, upload, wandb_report
+from pipeline.tracking import account, client, reader, recorder, sending, study_runs, upload, wandb_report
 
 pytest.importorskip("wandb_workspaces", reason="the extra `publish` of pyproject.toml isn't installed")
 
 ROOT = Path(__file__).parents[2]
 RUN = "depth-backprop-hidden2-s0"
+BLOCK = "depth-backprop-hidden2-b0"
 KEY = "0123456789abcdef0123456789abcdef01234567"
 TRAINED = {"settings": "abc", "inputs": {"data/x": "1"}}
 IDENTITY = digest(["train", *TRAINED.values()])
@@ -36,7 +37,7 @@ def recorded(tmp_path_factory):
         for name in [name for name in os.environ if name.startswith("WANDB_")]:
             patch.delenv(name)
         patch.setenv("HOME", str(place / "home"))
-        patch.setattr(client, "LONGEST_SECONDS", 100)
+        patch.setattr(recorder, "LONGEST_SECONDS", 100)
         for first, job, identity in ((0, "train", IDENTITY), (40, "train", IDENTITY), (0, "results", "r")):
             tracker = client.start(
                 name=RUN if job == "train" else "results",
@@ -68,7 +69,8 @@ def place(recorded, tmp_path, monkeypatch):
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     store.write_json(paths.metrics("smoke"), {"metrics": {}, "provenance": {"commit": "1" * 40}})
-    store.write_json(paths.summary("smoke", RUN), {"status": "finished", "provenance": TRAINED})
+    ended = {RUN: {"status": "finished", "settings": TRAINED["settings"]}}
+    store.write_json(paths.summary("smoke", BLOCK), run_summaries.content(BLOCK, ended, TRAINED))
     store.write_bytes(paths.drawing("smoke", "learning_curves", "csv"), b"a,b\n1,2\n")
     run = {"name": "results", "job_type": "results", "id": client.run_id("results", "r")}
     store.write_json(paths.tracked("smoke"), {"runs": [run]})
@@ -348,7 +350,7 @@ def test_help_and_refusals_load_no_heavy_package(place, arguments, code, message
 def test_artifacts_go_by_their_content(place):
     plan = Plan.load("smoke")
     trainings, results = sending.artifacts("smoke", plan)
-    assert set(trainings.manifest.entries) == {f"train/{RUN}/summary.json"}
+    assert set(trainings.manifest.entries) == {f"train/{BLOCK}/summary.json"}
     assert set(results.manifest.entries) == {"metrics.json", "verdicts.json", "draw/learning_curves.csv"}
     assert sending.artifacts("smoke", plan)[1].digest == results.digest
     store.write_bytes(paths.drawing("smoke", "learning_curves", "csv"), b"a,b\n1,3\n")

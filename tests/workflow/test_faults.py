@@ -20,7 +20,7 @@ import small_study
 import yaml
 from fault_page import told
 from forks import Forks
-from small_study import DIGITS, LONG, PAIR, ROOT, RUN, SECRETS, STUDY, WIDE
+from small_study import BLOCK, DIGITS, LONG, PAIR, ROOT, RUN, SECRETS, STUDY, WIDE
 
 from pipeline.datasets import mnist
 from pipeline.results import store
@@ -57,8 +57,8 @@ def run(forks, place, stage, *words, **how):
     return forks.run(place, stage, "--study", STUDY, *words, **how)
 
 
-def train(forks, place, name=RUN, **how):
-    return run(forks, place, "train", "--run", name, **how)
+def train(forks, place, name=BLOCK, **how):
+    return run(forks, place, "train", "--block", name, **how)
 
 
 def last_line(said):
@@ -84,13 +84,13 @@ def test_a_full_results_disk_loses_no_training(forks, made, tmp_path, disk):
     code, said = train(forks, place, variables=OFTEN)
     told("disk full while writing results", last_line(said), code)
     assert whole(place, made)
-    assert not (place / "results" / STUDY / "train" / RUN / "summary.json").exists()
+    assert not (place / "results" / STUDY / "train" / BLOCK / "summary.json").exists()
     remount("size=1m")
     code, said = train(forks, place)
     assert code == 0, said
     assert f"{RUN}: going on after step 40" in said
     assert whole(place, made)
-    assert (place / "results" / STUDY / "train" / RUN / "summary.json").is_file()
+    assert (place / "results" / STUDY / "train" / BLOCK / "summary.json").is_file()
 
 
 def test_a_full_checkpoint_disk_keeps_the_last_checkpoint_that_fitted(forks, made, tmp_path, disk):
@@ -199,11 +199,11 @@ SIMILARITY = ("analyse", "--analysis", "similarity", "--job", PAIR)
     ("file", "maker", "reader"),
     [
         (
-            f"train/{RUN}/history.parquet",
-            ("train", "--run", RUN),
+            f"train/{BLOCK}/history.parquet",
+            ("train", "--block", BLOCK),
             ("analyse", "--analysis", "learning", "--job", "runs"),
         ),
-        (f"checkpoints/{RUN}.safetensors", ("train", "--run", RUN), ("represent", "--run", RUN)),
+        (f"checkpoints/{BLOCK}.safetensors", ("train", "--block", BLOCK), ("represent", "--run", RUN)),
         (f"represent/{RUN}.safetensors", ("represent", "--run", RUN), SIMILARITY),
         (f"analyse/similarity/{PAIR}.parquet", SIMILARITY, ("summarise",)),
         ("metrics.json", ("summarise",), ("judge",)),
@@ -249,7 +249,7 @@ def test_ctrl_c_while_a_stage_writes_leaves_no_partial_file(forks, made, place, 
 
 def test_ctrl_c_in_a_training_leaves_a_checkpoint(forks, tmp_path):
     place = small_study.write(tmp_path / "place")
-    job = small_study.stage(place, "train", "--study", STUDY, "--run", LONG)
+    job = small_study.stage(place, "train", "--study", STUDY, "--block", LONG)
     for line in job.stdout:
         if "step 60/600" in line:
             break
@@ -263,7 +263,7 @@ def test_ctrl_c_in_a_training_leaves_a_checkpoint(forks, tmp_path):
     os.utime(place / checkpoint, (FUTURE, FUTURE))  # as if the clock was wrong or the file came from another machine
     code, said = train(forks, place, LONG)
     assert code == 0
-    assert f"{LONG}: going on after step {reached}" in said
+    assert f"{LONG.replace('-b', '-s')}: going on after step {reached}" in said
     assert not (place / checkpoint).exists()
 
 

@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 import small_study
 from forks import Forks
-from small_study import DEEP, LONG, ROOT, RUN, SHORT, STUDY
+from small_study import BLOCK, DEEP, LONG, ROOT, SHORT, STUDY
 
 from pipeline.results import store
 from pipeline.runs import checkpoints
 
 MOMENTS = 50
+AT_ONCE = ("--at-once", "2")  # so that a block of three has two groups
 OFTEN = {checkpoints.SECONDS_VARIABLE: "0"}  # a checkpoint after every step
 LONGEST_WAIT = 120
 
@@ -39,26 +40,26 @@ def forks(place):
 
 @pytest.fixture(scope="module")
 def whole(forks, place):
-    """A function from a run to its results without a kill and the seconds that it took; each run is made once."""
+    """A function from a block to its results without a kill and the seconds that it took; each block is made once."""
     made = {}
 
-    def ask(run):
-        if run not in made:
+    def ask(block):
+        if block not in made:
             began = time.monotonic()
-            code, said = train(forks, place, run)
+            code, said = train(forks, place, block)
             assert code == 0, said
-            made[run] = results(place, run), time.monotonic() - began
-        return made[run]
+            made[block] = results(place, block), time.monotonic() - began
+        return made[block]
 
     return ask
 
 
-def train(forks, place, run, **how):
-    return forks.run(place, "train", "--study", STUDY, "--run", run, variables=OFTEN, **how)
+def train(forks, place, block, **how):
+    return forks.run(place, "train", "--study", STUDY, *AT_ONCE, "--block", block, variables=OFTEN, **how)
 
 
-def results(place, run):
-    return {name: body for name, body in small_study.final(place).items() if run in name}
+def results(place, block):
+    return {name: body for name, body in small_study.final(place).items() if block in name}
 
 
 def kept(place):
@@ -66,35 +67,35 @@ def kept(place):
     return [name for name in small_study.files(place) if name.startswith("resume") and "/." not in name]
 
 
-def killed(forks, place, run, seconds, *, underway):
+def killed(forks, place, block, seconds, *, underway):
     """Kill a training after some seconds, with `underway` counted from its first checkpoint; whether it was alive."""
-    pid = forks.start(place, "train", "--study", STUDY, "--run", run, variables=OFTEN)
+    pid = forks.start(place, "train", "--study", STUDY, *AT_ONCE, "--block", block, variables=OFTEN)
     given_up = time.monotonic() + LONGEST_WAIT
-    while underway and not kept(place) and time.monotonic() < given_up and not results(place, run):
+    while underway and not kept(place) and time.monotonic() < given_up and not results(place, block):
         time.sleep(0.005)
     time.sleep(seconds)
     os.kill(pid, signal.SIGKILL)
     return forks.wait(pid) == -signal.SIGKILL
 
 
-def kill_at_random(forks, whole, tmp_path, run, wanted, *, underway=False):
+def kill_at_random(forks, whole, tmp_path, block, wanted, *, underway=False):
     """Kill `wanted` trainings, each at a random moment, and resume them; whether each resumed from a checkpoint.
 
     With `underway`, none is killed before it has a checkpoint.
     """
-    expected, seconds = whole(run)
+    expected, seconds = whole(block)
     assert len(expected) == 3
     moments, went_on = np.random.default_rng(1).random(10 * wanted), []
     for number, moment in enumerate(moments):
         here, delay = small_study.write(tmp_path / str(number)), moment * seconds
-        if killed(forks, here, run, delay, underway=underway):
-            assert results(here, run).items() <= expected.items(), "files under final names are complete"
-            code, said = train(forks, here, run)
+        if killed(forks, here, block, delay, underway=underway):
+            assert results(here, block).items() <= expected.items(), "files under final names are complete"
+            code, said = train(forks, here, block)
             assert code == 0, said
             went_on.append("going on after step" in said)
         else:
-            seconds = min(seconds, delay)  # the run without a kill took longer, or the machine was busier
-        assert results(here, run) == expected, f"killed after {delay} s"
+            seconds = min(seconds, delay)  # the block without a kill took longer, or the machine was busier
+        assert results(here, block) == expected, f"killed after {delay} s"
         assert kept(here) == []
         shutil.rmtree(here)
         if len(went_on) == wanted:
@@ -103,7 +104,7 @@ def kill_at_random(forks, whole, tmp_path, run, wanted, *, underway=False):
 
 
 def test_killed_at_any_moment_a_run_ends_with_the_same_bits(forks, whole, tmp_path):
-    went_on = kill_at_random(forks, whole, tmp_path, RUN, MOMENTS)
+    went_on = kill_at_random(forks, whole, tmp_path, BLOCK, MOMENTS)
     assert any(went_on), "some kills must come after a checkpoint, otherwise this test shows nothing"
 
 
@@ -136,7 +137,7 @@ def test_processes_as_the_workflow_starts_them_can_be_killed_again_and_again(who
     checkpoint, generator = here / "resume" / STUDY / f"{LONG}.safetensors", np.random.default_rng(2)
     steps = [0]
     for _ in range(4):
-        job = small_study.stage(here, "train", "--study", STUDY, "--run", LONG, **OFTEN)
+        job = small_study.stage(here, "train", "--study", STUDY, "--block", LONG, **OFTEN)
         before, deadline = stamp(checkpoint), time.monotonic() + LONGEST_WAIT
         while stamp(checkpoint) in (before, None) and job.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -149,7 +150,7 @@ def test_processes_as_the_workflow_starts_them_can_be_killed_again_and_again(who
         steps.append(int(store.read_arrays(newest, ["step"])["step"]))
         assert results(here, LONG) == {}
     assert steps == sorted(set(steps)), "each has got further than the previous one"
-    code, said = small_study.ended(small_study.stage(here, "train", "--study", STUDY, "--run", LONG, **OFTEN))
+    code, said = small_study.ended(small_study.stage(here, "train", "--study", STUDY, "--block", LONG, **OFTEN))
     assert code == 0, said
     assert results(here, LONG) == expected
     assert kept(here) == []

@@ -21,7 +21,7 @@ import pytest
 import small_study
 import yaml
 from forks import Forks
-from small_study import PAIR, ROOT, RUN, SECRETS, STUDY
+from small_study import BLOCK, PAIR, ROOT, RUN, SECRETS, STUDY
 
 from pipeline.pages import render, report_model
 from pipeline.results import store
@@ -161,7 +161,7 @@ def made(forks, tmp_path_factory):
     """A finished study, made with secrets in the environment, its training recorded by W&B."""
     place = small_study.write(tmp_path_factory.mktemp("made") / "place")
     small_study.everything(forks, place)
-    code, said = forks.run(place, "train", "--study", STUDY, "--run", RUN, variables={"WANDB_MODE": "offline"})
+    code, said = forks.run(place, "train", "--study", STUDY, "--block", BLOCK, variables={"WANDB_MODE": "offline"})
     assert code == 0, said
     return place
 
@@ -169,10 +169,10 @@ def made(forks, tmp_path_factory):
 @pytest.mark.parametrize(
     ("file", "reader"),
     [
-        (f"train/{RUN}/history.parquet", ("analyse", "--analysis", "learning", "--job", "runs")),
-        (f"checkpoints/{RUN}.safetensors", ("represent", "--run", RUN)),
+        (f"train/{BLOCK}/history.parquet", ("analyse", "--analysis", "learning", "--job", "runs")),
+        (f"checkpoints/{BLOCK}.safetensors", ("represent", "--run", RUN)),
         (f"represent/{RUN}.safetensors", ("analyse", "--analysis", "similarity", "--job", PAIR)),
-        (f"train/{RUN}/summary.json", ("analyse", "--analysis", "similarity", "--job", PAIR)),
+        (f"train/{BLOCK}/summary.json", ("analyse", "--analysis", "similarity", "--job", PAIR)),
         (f"analyse/similarity/{PAIR}.parquet", ("summarise",)),
         ("metrics.json", ("judge",)),
     ],
@@ -189,10 +189,10 @@ def test_a_planted_pickle_is_refused_by_the_stage_that_reads_it(forks, made, tmp
 
 def test_a_pickle_in_place_of_a_checkpoint_is_set_aside(forks, made, tmp_path):
     place = shutil.copytree(made, tmp_path / "place")
-    path = place / "resume" / STUDY / f"{RUN}.safetensors"
+    path = place / "resume" / STUDY / f"{BLOCK}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(pickle.dumps(Planted()))
-    code, said = forks.run(place, "train", "--study", STUDY, "--run", RUN)
+    code, said = forks.run(place, "train", "--study", STUDY, "--block", BLOCK)
     assert code == 0, said
     assert "damaged, set aside as" in said
     assert small_study.final(place) == small_study.final(made)

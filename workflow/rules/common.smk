@@ -26,7 +26,7 @@ from pipeline.results import leftovers, paths, snakemake_records, store
 from pipeline.study.jobs import STAGES
 from pipeline.study.load import chosen
 from pipeline.study.plan import Plan
-from pipeline.study.resources import MANUFACTURER, THREADS
+from pipeline.study.resources import AT_ONCE, MANUFACTURER, THREADS
 
 # Only a run that isn't a dry run asks SLURM, and before jobs are planned: what earlier jobs finish counts as done.
 if workflow.is_main_process:
@@ -73,6 +73,7 @@ onstart:
 
 wildcard_constraints:
     study="[a-z0-9_]+",
+    block="[A-Za-z0-9][A-Za-z0-9_.-]*",
     run="[A-Za-z0-9][A-Za-z0-9_.-]*",
     cell="[A-Za-z0-9][A-Za-z0-9_.-]*",
     job="[A-Za-z0-9][A-Za-z0-9_.-]*",

@@ -1,0 +1,147 @@
+"""Run the benchmarks, or those that are named; print their ratios and write them beside what they were measured on."""
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import torch
+
+from benchmarks import engine, floor, measure, others, study
+from benchmarks.measure import Ratio
+from pipeline.machine import allocator
+
+FOLDER = Path(__file__).parent
+SMALL = {"hidden": 20, "width": 64, "batch": 100}
+WIDE = {"hidden": 20, "width": 256, "batch": 256}
+RUNS = 5  # of a stack
+WIDE_STACKS = (1, 2, 5)
+
+
+class Benchmark(NamedTuple):
+    """What is measured, and the ratio that is wanted: at most `goal`, or at least."""
+
+    measure: Callable[[bool], Ratio]
+    goal: float
+    at_least: bool
+    what: str
+
+
+def over_floor(placement: str, shape: Mapping[str, int], *, runs: int, before: bool) -> Ratio:
+    """An update with Adam, over its matrix products alone."""
+    gates = engine.gate_count(placement, shape["hidden"])
+    return measure.cpu_ratio(
+        engine.update(runs, placement=placement, before=before, **shape), floor.products(runs, gates=gates, **shape)
+    )
+
+
+def best_wide(before: bool) -> Ratio:
+    """The best of several stacks."""
+    found = [over_floor("none", WIDE, runs=runs, before=before) for runs in ((1,) if before else WIDE_STACKS)]
+    return min(found, key=lambda ratio: ratio.median)
+
+
+def every_over_backprop(before: bool) -> Ratio:
+    """SG everywhere over backprop."""
+    updates = [engine.update(RUNS, placement=placement, before=before, **SMALL) for placement in ("every", "none")]
+    return measure.cpu_ratio(updates[0], updates[1])
+
+
+def over_autograd(before: bool) -> Ratio:
+    """Plain torch, a run at a time, over ours for each run, by backprop."""
+    x, y = engine.data(1, SMALL["batch"])
+    plain = others.autograd(others.network(SMALL["hidden"], SMALL["width"]), x[0], y[0].argmax(dim=1))
+    return scaled(measure.cpu_ratio(plain, engine.update(RUNS, placement="none", before=before, **SMALL)), RUNS)
+
+
+def over_public_style(before: bool) -> Ratio:
+    """The style of public DNI code, a run at a time, over ours for each run, with SG everywhere."""
+    x, y = (part[0] for part in engine.data(1, 50 * SMALL["batch"]))
+    public = others.public_style(x, y, **SMALL)
+    return scaled(measure.cpu_ratio(public, engine.update(RUNS, placement="every", before=before, **SMALL)), RUNS)
+
+
+def scaled(ratio: Ratio, by: float) -> Ratio:
+    """A ratio of one run to a stack, as one run to one run."""
+    return Ratio(*(by * value for value in (ratio.median, ratio.low, ratio.high)))
+
+
+def floor_of(placement: str) -> Callable[[bool], Ratio]:
+    """`over_floor` for a small network."""
+    return lambda before: over_floor(placement, SMALL, runs=RUNS, before=before)
+
+
+BENCHMARKS: Mapping[str, Benchmark] = {
+    "study_over_before": Benchmark(
+        lambda _: study.over_before(), 3, True, "a process and a trainer for each run, over today's jobs (CPU time)"
+    ),
+    "update_floor_backprop": Benchmark(floor_of("none"), 2.5, False, "an update over its products, 20 x 64"),
+    "update_floor_one_sg": Benchmark(floor_of("middle"), 2.5, False, "the same with one linear SG"),
+    "update_floor_every_sg": Benchmark(floor_of("every"), 2.5, False, "the same with linear SGs everywhere"),
+    "update_floor_wide": Benchmark(best_wide, 1.4, False, "backprop, 20 x 256, batch 256, the best stack"),
+    "every_sg_over_backprop": Benchmark(every_over_backprop, 1.6, False, "20 x 64"),
+    "over_autograd": Benchmark(over_autograd, 1.6, True, "torch's modules and fused Adam, over ours for each run"),
+    "over_public_style": Benchmark(over_public_style, 6, True, "public DNI style, SG everywhere, over ours"),
+    "two_cores_over_one": Benchmark(lambda _: study.two_cores(), 1.8, True, "throughput of trainings"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(BENCHMARKS)} (default: all)")
+    parser.add_argument("--before", action="store_true", help="each run by its own trainer, as before stacks; not kept")
+    asked = parser.parse_args(argv)
+    if unknown := set(asked.names) - set(BENCHMARKS):
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}")
+    torch.set_num_threads(1)
+    if not asked.before:
+        allocator.keep_freed_memory()
+    rows, start = [], time.monotonic()
+    for name in asked.names or BENCHMARKS:
+        benchmark = BENCHMARKS[name]
+        found = benchmark.measure(asked.before)
+        holds = found.median >= benchmark.goal if benchmark.at_least else found.median <= benchmark.goal
+        row = {"name": name, "ratio": found.median, "low": found.low, "high": found.high}
+        rows.append({key: round(v, 3) if isinstance(v, float) else v for key, v in row.items()})
+        rows[-1] |= {"goal": benchmark.goal, "holds": holds}
+        sign = "≥" if benchmark.at_least else "≤"
+        print(
+            f"{name:24} {found.median:6.2f} ({found.low:.2f} to {found.high:.2f})  goal {sign} {benchmark.goal:g}"
+            f"  {'holds' if holds else 'MISSED':6}  {benchmark.what}",
+            flush=True,
+        )
+    print(f"{time.monotonic() - start:.0f} s")
+    if not asked.names and not asked.before:
+        write("results.json", rows)
+        write("machine.json", machine())
+
+
+def write(name: str, content: object) -> None:
+    """A file beside this one."""
+    (FOLDER / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def machine() -> dict[str, object]:
+    """What the results were measured on."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.is_file() else []
+    models = {line.partition(":")[2].strip() for line in lines if line.startswith("model name")}
+    return {
+        "processor": sorted(models) or [platform.processor()],
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "vectors": torch.backends.cpu.get_cpu_capability(),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""The matrix products of an update alone: what no way of arranging it can do without."""
+
+import itertools
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def products(
+    runs: int, *, hidden: int, width: int, batch: int, gates: int, inputs: int = 784, outputs: int = 10
+) -> Callable[[], None]:
+    """All products of one update of `runs` networks with linear SGs after `gates` layers, as batched products.
+
+    Forward one for each layer, backward two (none by the inputs' gradient); of each gate, the estimate and the
+    gradients of its two matrices.
+    """
+
+    def random(*shape: int) -> Tensor:
+        return torch.randn(runs, *shape)
+
+    sizes = [inputs, *[width] * hidden, outputs]
+    weights = [random(b, a) for a, b in itertools.pairwise(sizes)]
+    h = [random(batch, inputs).transpose(1, 2), *(random(width, batch) for _ in range(hidden))]
+    z = [random(size, batch) for size in sizes[1:]]
+    places = runs * gates
+    signals, labels, errors = (torch.randn(places, batch, size) for size in (width, outputs, width))
+    a, b = torch.randn(places, width, width), torch.randn(places, outputs, width)
+
+    def work() -> None:
+        for weight, below, above in zip(weights, h, z, strict=True):
+            torch.bmm(weight, below)
+            torch.bmm(above, below.transpose(1, 2))
+            if below is not h[0]:
+                torch.bmm(weight.transpose(1, 2), above)
+        if gates:
+            torch.bmm(signals, a)
+            torch.bmm(labels, b)
+            torch.bmm(signals.transpose(1, 2), errors)
+            torch.bmm(labels.transpose(1, 2), errors)
+
+    return work

@@ -1,0 +1,157 @@
+"""A stack: runs of one shape, trained side by side in one process, each as it would be alone.
+
+`pipeline.learning.trainer` says what an update is, for one run; tests hold the stack to it. What a stack can't do
+(`why_separate`) is done by the runs' own trainers, one after the other.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor
+from torch.func import vmap
+
+from pipeline.learning.losses import loss
+from pipeline.learning.optimisers import Optimiser, OptimiserSettings
+from pipeline.learning.stacked_gates import StackedGates
+from pipeline.learning.stacked_network import StackedNetwork
+from pipeline.learning.trainer import Trainer, to_array, to_tensors
+from pipeline.results import activations
+
+
+def why_separate(trainer: Trainer) -> str:
+    """Why runs like this one can't share their tensors; empty if they can."""
+    if trainer.sequential:
+        return "updates are sequential: each block of layers moves before the next one runs"
+    if trainer.true_targets:
+        return "the true gradient of each gate takes a backward pass of its own"
+    if trainer.gates and max(trainer.gates) > trainer.network.shape.hidden:
+        return "a gate stands on the output"
+    return ""
+
+
+class Stack:
+    """Runs that differ only in their seeds, rates and data, trained side by side.
+
+    Their `trainers` keep the networks and gates, and always show the newest weights; they must not update themselves.
+    """
+
+    def __init__(self, trainers: Sequence[Trainer], *, per_run: str = "") -> None:
+        """Take over the runs of `trainers`.
+
+        Args:
+            trainers: of networks of one shape, with gates of one kind after the same layers, at the same step.
+            per_run: why their estimator can't be called for several runs at once; empty if it can.
+
+        Raises:
+            ValueError: for runs that can't share their tensors.
+        """
+        if reason := why_separate(trainers[0]):
+            raise ValueError(f"these runs can't be stacked: {reason}")
+        self.trainers, self.step = list(trainers), trainers[0].step
+        self.network = StackedNetwork([trainer.network for trainer in trainers])
+        gates = [trainer.gates for trainer in trainers]
+        self.gates = StackedGates(gates, per_run=per_run) if gates[0] else None
+        self._optimisers = [_Stacked(self.network.leaves, [trainer.settings for trainer in trainers])]
+        if self.gates and self.gates.leaves:
+            self._optimisers.append(_Stacked(self.gates.leaves, [trainer.gate_settings for trainer in trainers]))
+
+    def update(
+        self, x: Float[Tensor, "runs n inputs"], y: Float[Tensor, "runs n k"], *, frozen: Collection[int] = ()
+    ) -> Float[Tensor, " runs"]:
+        """One update of each run on its batch; returns the batches' losses before it, without waiting for a GPU.
+
+        A run whose number is in `frozen` keeps its parameters.
+        """
+        if self.gates:
+            self.gates.begin(y)
+        p = self.network(x, self.gates).transpose(1, 2)
+        losses = vmap(partial(loss, self.trainers[0].loss))(p, y)
+        losses.sum().backward()
+        if self.gates:
+            self.gates.learn()
+        for optimiser in self._optimisers:
+            optimiser.step(self.step, frozen=frozen)
+        self.step += 1
+        return losses.detach()
+
+    def state(self) -> dict[str, ndarray]:
+        """What the next update depends on, apart from the data: of each run, its model and its optimisers' moments."""
+        found = {}
+        for run, trainer in enumerate(self.trainers):
+            found |= {f"{run}/{name}": array for name, array in trainer.model().items()}
+            for number, optimiser in enumerate(self._optimisers):
+                state = optimiser.of_runs[run].state()
+                found |= {f"{run}/optimiser/{number}/{key}": to_array(value) for key, value in state.items()}
+        return found
+
+    def restore(self, state: Mapping[str, ndarray], step: int) -> None:
+        """Continue from what `state` returned after `step` updates."""
+        for run, trainer in enumerate(self.trainers):
+            of_run = activations.below(state, f"{run}/")
+            trainer.load(of_run)
+            for number, optimiser in enumerate(self._optimisers):
+                optimiser.of_runs[run].restore(to_tensors(of_run, f"optimiser/{number}/"))
+        self.step = step
+
+
+class Separate:
+    """The same for runs that can't share their tensors: each is updated by its own trainer."""
+
+    def __init__(self, trainers: Sequence[Trainer]) -> None:
+        """Take over the runs of `trainers`, which are at the same step."""
+        self.trainers, self.step = list(trainers), trainers[0].step
+
+    def update(
+        self, x: Float[Tensor, "runs n inputs"], y: Float[Tensor, "runs n k"], *, frozen: Collection[int] = ()
+    ) -> Float[Tensor, " runs"]:
+        """As `Stack.update`."""
+        values = [
+            float("nan") if run in frozen else trainer.update(x[run], y[run])
+            for run, trainer in enumerate(self.trainers)
+        ]
+        self.step += 1
+        return torch.tensor(values)
+
+    def state(self) -> dict[str, ndarray]:
+        """As `Stack.state`."""
+        return {
+            f"{run}/{name}": array
+            for run, trainer in enumerate(self.trainers)
+            for name, array in trainer.state().items()
+        }
+
+    def restore(self, state: Mapping[str, ndarray], step: int) -> None:
+        """As `Stack.restore`."""
+        for run, trainer in enumerate(self.trainers):
+            trainer.restore(activations.below(state, f"{run}/"), step)
+        self.step = step
+
+
+def stacked(trainers: Sequence[Trainer], *, per_run: str = "") -> Stack | Separate:
+    """A stack of the runs of `trainers` if they can share their tensors, else one that updates them separately."""
+    return Separate(trainers) if why_separate(trainers[0]) else Stack(trainers, per_run=per_run)
+
+
+class _Stacked:
+    """One optimiser for each run, over its part of every leaf."""
+
+    def __init__(self, leaves: Sequence[Tensor], settings: Sequence[OptimiserSettings]) -> None:
+        self.leaves, self.settings = leaves, settings
+        self._parts = [[leaf.detach()[run] for leaf in leaves] for run in range(len(settings))]
+        self.of_runs: list[Optimiser] = [each.build(part) for each, part in zip(settings, self._parts, strict=True)]
+
+    def step(self, step: int, *, frozen: Collection[int]) -> None:
+        """Move every run that is not frozen along the leaves' gradients."""
+        gradients = []
+        for leaf in self.leaves:
+            assert leaf.grad is not None
+            gradients.append(leaf.grad.unbind(0))
+            leaf.grad = None
+        for run, (optimiser, settings) in enumerate(zip(self.of_runs, self.settings, strict=True)):
+            if run not in frozen:
+                for part, of_leaf in zip(self._parts[run], gradients, strict=True):
+                    part.grad = of_leaf[run]
+                optimiser.step(settings.rate_at(step))

@@ -1,0 +1,70 @@
+"""What is timed against ours makes the same updates, and ratios say what was measured. Nothing here is timed."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import __main__ as bench
+from benchmarks import engine, floor, measure, others, study
+from pipeline.learning.measurements import count_operations
+from pipeline.learning.stack import Stack
+from pipeline.study.plan import Plan
+
+SHAPE = {"hidden": 3, "width": 16}
+
+
+def test_the_public_style_reaches_the_same_losses():
+    own = engine.trainers(1, placement="every", **SHAPE)
+    public = others.PublicStyle(**SHAPE)
+    public.take(own[0])
+    x, y = engine.data(1, 50)
+    stack = Stack(own)
+    ours = [stack.update(x, y).item() for _ in range(30)]
+    theirs = [public.update(x[0], y[0]) for _ in range(30)]
+    np.testing.assert_allclose(ours, theirs, rtol=0.02)
+    assert ours[-1] < 0.95 * ours[0]
+
+
+@pytest.mark.parametrize("placement", ["none", "middle", "every"])
+def test_the_floor_has_the_products_of_an_update_and_no_others(placement):
+    update = engine.update(2, batch=50, placement=placement, **SHAPE)
+    products = floor.products(2, batch=50, gates=engine.gate_count(placement, SHAPE["hidden"]), **SHAPE)
+    (_, ours), (_, least) = count_operations(update), count_operations(products)
+    assert ours == least > 0
+
+
+def test_plain_autograd_learns_the_same_problem():
+    x, y = engine.data(1, 50)
+    net = others.network(**SHAPE)
+    work = others.autograd(net, x[0], y[0].argmax(dim=1))
+    values = []
+    for _ in range(60):
+        work()
+        values.append(torch.nn.functional.cross_entropy(net(x[0]), y[0]).item())
+    assert values[-1] < 0.7 * values[0]
+
+
+def test_a_ratio_is_the_median_of_its_rounds():
+    assert measure.of([1.0, 3.0, 2.0, 2.0]) == measure.Ratio(2.0, 1.25, 2.75)
+    assert measure.of([2.0]) == measure.Ratio(2.0, 2.0, 2.0)
+
+
+def test_the_sample_has_trainings_and_tunings_before_and_now():
+    plan = Plan.load(study.STUDY)
+    sample = study.sample(plan)
+    assert {rule for rule, _ in sample} == {"train", "tune"}
+    for cell in sample:
+        assert study.before(plan, cell)
+        assert study.now(plan, cell)
+
+
+def test_kept_results_are_those_of_all_benchmarks(root):
+    rows = json.loads((root / "benchmarks" / "results.json").read_text())
+    assert [row["name"] for row in rows] == list(bench.BENCHMARKS)
+    for row in rows:
+        wanted = bench.BENCHMARKS[row["name"]]
+        assert row["goal"] == wanted.goal
+        assert row["low"] <= row["ratio"] <= row["high"]
+        assert row["holds"] == (row["ratio"] >= wanted.goal if wanted.at_least else row["ratio"] <= wanted.goal)
