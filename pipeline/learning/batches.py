@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Int
+import torch
+from jaxtyping import Int, Shaped
 from numpy import ndarray
+from torch import Tensor
 
 from pipeline import random_streams
 
@@ -35,6 +37,12 @@ class Batches:
             self._epoch = epoch
             self._order = random_streams.numpy_stream("order", self.seed, epoch).permutation(self.samples)
         return self._order[position * self.batch : (position + 1) * self.batch]
+
+
+def rows(x: Shaped[Tensor, "samples units"], chosen: Int[ndarray, "runs batch"]) -> Shaped[Tensor, "runs batch units"]:
+    """The chosen samples of each run, on the device of `x`."""
+    found = torch.from_numpy(chosen.reshape(-1)).to(x.device)
+    return x.index_select(0, found).view(*chosen.shape, x.shape[1])
 
 
 def of_runs(batches: Sequence[Batches], step: int) -> Int[ndarray, "runs batch"]:

@@ -18,6 +18,14 @@ def loss(name: str, p: Float[Tensor, "n k"], y: Float[Tensor, "n k"]) -> Float[T
     return F.cross_entropy(p, y)
 
 
+def loss_of_runs(name: str, p: Float[Tensor, "runs k n"], y: Float[Tensor, "runs n k"]) -> Float[Tensor, " runs"]:
+    """`loss` of each of several runs, whose outputs have the samples last."""
+    targets = y.transpose(1, 2)
+    if name == "mse":
+        return (p - targets).square().mean(dim=2).mean(dim=1)
+    return F.cross_entropy(p, targets, reduction="none").mean(dim=1)
+
+
 def accuracy(p: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> Float[Tensor, ""]:
     """The share of samples whose largest output is that of their class."""
     return (p.argmax(dim=1) == labels).double().mean()

@@ -5,15 +5,13 @@
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import partial
 
 import torch
 from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
-from torch.func import vmap
 
-from pipeline.learning.losses import loss
+from pipeline.learning.losses import loss_of_runs
 from pipeline.learning.optimisers import Optimiser, OptimiserSettings
 from pipeline.learning.stacked_gates import StackedGates
 from pipeline.learning.stacked_network import StackedNetwork
@@ -67,8 +65,7 @@ class Stack:
         """
         if self.gates:
             self.gates.begin(y)
-        p = self.network(x, self.gates).transpose(1, 2)
-        losses = vmap(partial(loss, self.trainers[0].loss))(p, y)
+        losses = loss_of_runs(self.trainers[0].loss, self.network(x, self.gates), y)
         losses.sum().backward()
         if self.gates:
             self.gates.learn()
@@ -82,18 +79,16 @@ class Stack:
         found = {}
         for run, trainer in enumerate(self.trainers):
             found |= {f"{run}/{name}": array for name, array in trainer.model().items()}
-            for number, optimiser in enumerate(self._optimisers):
-                state = optimiser.of_runs[run].state()
-                found |= {f"{run}/optimiser/{number}/{key}": to_array(value) for key, value in state.items()}
+        for number, optimiser in enumerate(self._optimisers):
+            found |= {f"optimiser/{number}/{key}": to_array(value) for key, value in optimiser.state().items()}
         return found
 
     def restore(self, state: Mapping[str, ndarray], step: int) -> None:
         """Continue from what `state` returned after `step` updates."""
         for run, trainer in enumerate(self.trainers):
-            of_run = activations.below(state, f"{run}/")
-            trainer.load(of_run)
-            for number, optimiser in enumerate(self._optimisers):
-                optimiser.of_runs[run].restore(to_tensors(of_run, f"optimiser/{number}/"))
+            trainer.load(activations.below(state, f"{run}/"))
+        for number, optimiser in enumerate(self._optimisers):
+            optimiser.restore(to_tensors(state, f"optimiser/{number}/"))
         self.step = step
 
 
@@ -136,12 +131,15 @@ def stacked(trainers: Sequence[Trainer], *, per_run: str = "") -> Stack | Separa
 
 
 class _Stacked:
-    """One optimiser for each run, over its part of every leaf."""
+    """Optimisers over the leaves, one for all runs that have the same settings; each run's part moves on its own."""
 
     def __init__(self, leaves: Sequence[Tensor], settings: Sequence[OptimiserSettings]) -> None:
-        self.leaves, self.settings = leaves, settings
+        self.leaves = leaves
         self._parts = [[leaf.detach()[run] for leaf in leaves] for run in range(len(settings))]
-        self.of_runs: list[Optimiser] = [each.build(part) for each, part in zip(settings, self._parts, strict=True)]
+        self._optimisers: dict[OptimiserSettings, Optimiser] = {}
+        for each in settings:
+            alike = [part for part, its in zip(self._parts, settings, strict=True) if its == each]
+            self._optimisers.setdefault(each, each.build([tensor for part in alike for tensor in part]))
 
     def step(self, step: int, *, frozen: Collection[int]) -> None:
         """Move every run that is not frozen along the leaves' gradients."""
@@ -150,8 +148,23 @@ class _Stacked:
             assert leaf.grad is not None
             gradients.append(leaf.grad.unbind(0))
             leaf.grad = None
-        for run, (optimiser, settings) in enumerate(zip(self.of_runs, self.settings, strict=True)):
-            if run not in frozen:
-                for part, of_leaf in zip(self._parts[run], gradients, strict=True):
-                    part.grad = of_leaf[run]
-                optimiser.step(settings.rate_at(step))
+        for run, parts in enumerate(self._parts):
+            for part, of_leaf in zip(parts, gradients, strict=True):
+                part.grad = None if run in frozen else of_leaf[run]
+        for settings, optimiser in self._optimisers.items():
+            optimiser.step(settings.rate_at(step))
+
+    def state(self) -> dict[str, Tensor]:
+        """The state of every optimiser."""
+        return {
+            f"{number}/{key}": value
+            for number, optimiser in enumerate(self._optimisers.values())
+            for key, value in optimiser.state().items()
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Continue from what `state` returned."""
+        for number, optimiser in enumerate(self._optimisers.values()):
+            prefix = f"{number}/"
+            mine = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+            optimiser.restore(mine)

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from pipeline import random_streams
 from pipeline.datasets.shared import splits
-from pipeline.learning.batches import Batches, of_runs
+from pipeline.learning.batches import Batches, of_runs, rows
 from pipeline.learning.error_bound import batch_loss, inequality_terms
 from pipeline.learning.measurements import QUANTITIES, checkpoint_steps, count_operations, estimates, evaluate, weights
 from pipeline.learning.network import Network
@@ -124,8 +124,8 @@ class Session:
         terminal, name = sys.stderr.isatty(), self.records[0].run.name
         bar = tqdm(total=wanted.steps, initial=stack.step, desc=name, disable=not terminal, unit="step")
         while stack.step < wanted.steps and self.running():
-            chosen = torch.from_numpy(of_runs(self.batches, stack.step)).to(self.on)
-            self.pending.append(self._update(self.x[chosen], self.y[chosen]))
+            chosen = of_runs(self.batches, stack.step)
+            self.pending.append(self._update(rows(self.x, chosen), rows(self.y, chosen)))
             bar.update()
             if stack.step in kept or stack.step % wanted.log_every == 0:
                 self._look()

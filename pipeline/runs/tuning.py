@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from pipeline.datasets.shared import splits
-from pipeline.learning.batches import Batches, of_runs
+from pipeline.learning.batches import Batches, of_runs, rows
 from pipeline.learning.measurements import evaluate
 from pipeline.runs import build
 from pipeline.study.schema import Optimiser, Run, Tuning
@@ -79,8 +79,8 @@ def outcomes(trials: Sequence[Run], data: splits.Splits) -> list[dict[str, float
     batches = [Batches(len(x), batch=wanted.batch, seed=run.seed) for run in trials]
     diverged = torch.zeros(len(trials), dtype=torch.bool, device=on)
     for step in range(wanted.steps):
-        chosen = torch.from_numpy(of_runs(batches, step)).to(on)
-        diverged |= ~torch.isfinite(stack.update(x[chosen], y[chosen])).to(on)
+        chosen = of_runs(batches, step)
+        diverged |= ~torch.isfinite(stack.update(rows(x, chosen), rows(y, chosen))).to(on)
     validation = build.tensors(data.validation, data.classes, on)
     found: list[dict[str, float | None]] = []
     for trainer, ended in zip(trainers, diverged.tolist(), strict=True):
