@@ -69,7 +69,8 @@ class StackedGates:
 
     def _start(self, error: Float[Tensor, "runs outputs n"]) -> None:
         """The backward pass begins."""
-        self._signals["error"] = error.shape[2] * error.transpose(1, 2)
+        # Contiguous, so that sums over it are added up in the same order however many runs there are.
+        self._signals["error"] = error.shape[2] * error.transpose(1, 2).contiguous()
         if set(self.waits_for) <= {"h", "y", "error"}:
             for group in self._groups:
                 self._call(group, group.layers)
