@@ -20,7 +20,7 @@ PROFILE = (
     *("--slurm-init-seconds-before-status-checks", "3"),
     *("--latency-wait", "5"),
 )
-LONG = {"steps": 12000, "log_every": 400}  # a training of about ten seconds or more
+LONG = {"steps": 20000, "log_every": 400}  # a training of about ten seconds or more
 
 
 class Place:

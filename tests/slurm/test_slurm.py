@@ -16,7 +16,7 @@ from places import Place, Watch, running_job
 from pipeline.results import store
 
 pytestmark = pytest.mark.slurm
-ONE, OTHER = "depth-backprop-hidden2-s0", "depth-one_sg-hidden2-s0"
+ONE, OTHER = "depth-backprop-hidden2-b0", "depth-one_sg-hidden2-b0"
 
 GROUPED = (
     *("--groups", "train=runs"),
@@ -74,7 +74,7 @@ def compared(place, local):
 
 
 def test_trainings_hold_a_gpu_each_and_have_the_bits_of_a_local_run(place, local):
-    runs = [ONE, OTHER, "depth-every_sg-hidden2-s0", "depth-backprop-hidden2-s1"]
+    runs = [ONE, OTHER, "depth-every_sg-hidden2-b0", "depth-backprop-hidden4-b0"]
     targets = [target("smoke", run) for run in runs]
     with Watch(place) as watch:
         place.make("smoke", *targets)
@@ -92,7 +92,7 @@ def test_a_second_time_nothing_runs(place, local):
 
 def test_small_runs_share_a_job_and_its_gpu(place, local):
     """They run one after the other on one GPU: a limit of scope `local` holds within a job, not in the whole cluster."""
-    runs = ["estimators-kickback-hidden2-s0", "estimators-backprop-hidden2-s0", "estimators-every_sg-hidden2-s0"]
+    runs = ["estimators-kickback-hidden2-b0", "estimators-backprop-hidden2-b0", "estimators-every_sg-hidden2-b0"]
     targets = [target("smoke", run) for run in runs]
     with Watch(place) as watch:
         said_by_it = place.make("smoke", *targets, *GROUPED)
@@ -104,31 +104,31 @@ def test_small_runs_share_a_job_and_its_gpu(place, local):
 
 
 def test_a_cancelled_job_goes_on(place, begun, compared):
-    begun("depth-backprop-hidden4-s0")
+    begun("depth-backprop-hidden4-b0")
     said("scancel", running_job())
     place.wait()
-    assert compared("depth-backprop-hidden4-s0")
+    assert compared("depth-backprop-hidden4-b0")
 
 
 def test_a_requeued_job_goes_on(place, begun, compared):
-    begun("depth-one_sg-hidden4-s0")
+    begun("depth-one_sg-hidden4-b0")
     said("scontrol", "requeue", running_job())
     text = place.wait()
     assert "Trying to restart" not in text, "SLURM starts it again, not Snakemake"
-    assert compared("depth-one_sg-hidden4-s0")
+    assert compared("depth-one_sg-hidden4-b0")
 
 
 def test_a_job_whose_node_is_lost_goes_on(place, cluster, begun, compared):
-    begun("depth-every_sg-hidden4-s0")
+    begun("depth-every_sg-hidden4-b0")
     cluster.lose_node()
     cluster.start_node()
     place.wait()
-    assert compared("depth-every_sg-hidden4-s0")
+    assert compared("depth-every_sg-hidden4-b0")
 
 
 def test_a_job_at_its_time_limit_goes_on(place, begun, compared):
     """The training is stopped at a checkpoint, and the limit is set to a minute; SLURM checks it every half minute."""
-    run = "depth-backprop-hidden4-s1"
+    run = "depth_more-backprop-hidden4-b0"
     begun(run)
     (training,) = place.trainings()
     os.kill(training, signal.SIGSTOP)
@@ -139,7 +139,7 @@ def test_a_job_at_its_time_limit_goes_on(place, begun, compared):
 
 
 def test_a_new_controller_adopts_running_jobs(place, cluster, begun, compared):
-    run = "depth-one_sg-hidden4-s1"
+    run = "depth_more-one_sg-hidden4-b0"
     begun(run)
     (before,) = place.trainings()
     cluster.stop_controller()
@@ -151,7 +151,7 @@ def test_a_new_controller_adopts_running_jobs(place, cluster, begun, compared):
 
 def test_a_new_snakemake_does_nothing_twice(place, begun, compared):
     """Its predecessor was killed: it waits for that one's jobs and recognises their results as done."""
-    run = "depth-every_sg-hidden4-s1"
+    run = "depth_more-every_sg-hidden4-b0"
     process = begun(run)
     (before,) = place.trainings()
     os.killpg(process.pid, signal.SIGKILL)
@@ -168,7 +168,7 @@ def test_a_new_snakemake_does_nothing_twice(place, begun, compared):
 
 def test_an_interrupted_snakemake_cancels_its_jobs_and_they_go_on(place, begun, compared):
     """By Ctrl-C; at SIGTERM it would wait for them instead."""
-    run = "depth-backprop-hidden2-s0"
+    run = "depth-backprop-hidden2-b0"
     process = begun(run)
     process.send_signal(signal.SIGINT)
     process.wait(300)

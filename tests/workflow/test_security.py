@@ -118,6 +118,7 @@ def test_configs_are_read_by_a_safe_loader(tmp_path):
 
 
 def test_rules_pass_only_constrained_words_and_logs_to_the_shell():
+    """And how many runs train at once, which only the user's own profile or command line sets."""
     text = "\n".join(path.read_text(encoding="utf-8") for path in RULES)
     assert not re.search(r"^\s*(run|script|notebook):", text, re.MULTILINE), "a rule only calls a stage"
     assert not re.search(r"\b(pickle|eval|exec|os\.system)\b", text)
@@ -125,7 +126,7 @@ def test_rules_pass_only_constrained_words_and_logs_to_the_shell():
     assert len(commands) == len(re.findall(r"^rule (?!all|reproduce)\w+:", text, re.MULTILINE))
     words = {word for command in commands for word in re.findall(r"{(.*?)}", command)}
     constraints = dict(re.findall(r'^    (\w+)="(\[.*\][+*])",$', text, re.MULTILINE))
-    assert words == {"log", *(f"wildcards.{name}" for name in constraints)}
+    assert words == {"log", "resources.at_once", *(f"wildcards.{name}" for name in constraints)}
     for pattern in constraints.values():
         for bad in PLANTED:
             assert not re.fullmatch(pattern, bad)

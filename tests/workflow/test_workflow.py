@@ -13,7 +13,7 @@ import yaml
 from fault_page import told
 from studies import STUDY, call, commit, numbers, ran, snakemake
 
-from pipeline.results import store
+from pipeline.results import run_summaries, store
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +37,8 @@ def test_all_results_exist(place, first):
     for name in figures:
         assert (results / "draw" / f"{name}.csv").stat().st_size > 50
         assert f"draw/{name}.csv" in page
-    for run in (results / "train").iterdir():
-        assert store.read_json(run / "summary.json")["status"] == "finished"
+    for block in (results / "train").iterdir():
+        assert {run["status"] for run in run_summaries.read(block / "summary.json").values()} == {"finished"}
     assert not list(results.rglob("*.partial*"))
     assert not list((place / "resume").rglob("*.safetensors"))
 
@@ -66,7 +66,8 @@ def test_dvc_shows_a_changed_parameter(place, first):
 def test_every_training_has_its_offline_run(place, first):
     """Each training has an offline run, and the ids of tracked runs are among them."""
     runs = list((place / "wandb").glob("offline-run-*"))
-    assert len(runs) >= len(list((place / "results" / "smoke" / "train").iterdir())) + 1
+    blocks = (place / "results" / "smoke" / "train").iterdir()
+    assert len(runs) >= sum(len(run_summaries.read(block / "summary.json")) for block in blocks) + 1
     tracked = store.read_json(place / "results" / "smoke" / "tracked.json")
     assert tracked["mode"] == "offline"
     ids = {path.name.rpartition("-")[2] for path in runs}
@@ -143,12 +144,12 @@ def build(units, classes, *, above, generator):
 '''
 
 
-# Prints the sweep of each run of the dummy; it runs in the copy, since only the copy has the dummy.
+# Prints the sweep of each block of the dummy; it runs in the copy, since only the copy has the dummy.
 PLANNED = """
 import json
 from pipeline.study.load import load_study
 from pipeline.study.plan import Plan
-print(json.dumps([run.sweep for run in Plan.load("smoke").runs.values() if run.method == "half"]))
+print(json.dumps([runs[0].sweep for runs in Plan.load("smoke").blocks.values() if runs[0].method == "half"]))
 """
 
 
@@ -180,7 +181,8 @@ def test_a_diverged_run_is_reported_and_the_study_goes_on(place, first):
     wild = "placement: every, set: {network.batch_norm: false, optimiser.name: sgd, optimiser.rate: 1.0e+30}"
     config.write_text(before.replace("placement: every, set: {}", wild, 1))
     snakemake(place)
-    summary = store.read_json(place / "results" / "smoke" / "train" / "depth-every_sg-hidden4-s0" / "summary.json")
+    block = place / "results" / "smoke" / "train" / "depth-every_sg-hidden4-b0"
+    summary = run_summaries.read(block / "summary.json")["depth-every_sg-hidden4-s0"]
     assert summary["status"] == "diverged"
     assert re.fullmatch(r"diverged at step \d+: the batch loss was (nan|inf)", summary["message"])
     told("a run diverges", summary["message"])

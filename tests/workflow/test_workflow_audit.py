@@ -31,7 +31,7 @@ COPIED = (
 )
 RESULTS = Path("results/smoke")
 FIGURE = RESULTS / "draw" / "norms.png"
-HISTORY = RESULTS / "train" / "depth-one_sg-hidden4-s0" / "history.parquet"
+HISTORY = RESULTS / "train" / "depth-one_sg-hidden4-b0" / "history.parquet"
 COMMIT = "c" * 40
 
 
@@ -195,11 +195,11 @@ def test_two_commits_of_one_code_are_a_note(place):
 
 
 def test_a_missing_provenance_and_that_of_another_job(place):
-    other = HISTORY.parent.with_name("depth-one_sg-hidden4-s1") / HISTORY.name
+    other = HISTORY.parent.with_name("depth_more-one_sg-hidden4-b0") / HISTORY.name
     shutil.copy(place / other, place / HISTORY)
     store.write_table(place / other, pd.DataFrame({"a": [1]}), {})
     found, _ = audited(place, code=1)
-    assert {(str(HISTORY), "job"), (str(HISTORY), "seed"), (str(other), "no provenance")} <= found
+    assert {(str(HISTORY), "job"), (str(HISTORY), "seeds"), (str(other), "no provenance")} <= found
 
 
 def test_an_output_that_was_touched(place):
