@@ -259,7 +259,7 @@ def test_ctrl_c_in_a_training_leaves_a_checkpoint(forks, tmp_path):
     checkpoint = f"resume/{STUDY}/{LONG}.safetensors"
     assert f"SIGINT: stopped; what is needed to go on is in {checkpoint}" in said
     assert small_study.final(place) == {}
-    reached = int(store.read_arrays(place / checkpoint, ["step"])["step"])
+    reached = int(store.read_arrays(place / checkpoint, ["session/step"])["session/step"])
     os.utime(place / checkpoint, (FUTURE, FUTURE))  # as if the clock was wrong or the file came from another machine
     code, said = train(forks, place, LONG)
     assert code == 0

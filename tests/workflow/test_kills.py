@@ -147,7 +147,7 @@ def test_processes_as_the_workflow_starts_them_can_be_killed_again_and_again(who
         assert code == -signal.SIGKILL, said
         assert ("going on after step" in said) == (steps != [0])
         newest = checkpoint if checkpoint.is_file() else checkpoint.with_name(f"{LONG}.previous.safetensors")
-        steps.append(int(store.read_arrays(newest, ["step"])["step"]))
+        steps.append(int(store.read_arrays(newest, ["session/step"])["session/step"]))
         assert results(here, LONG) == {}
     assert steps == sorted(set(steps)), "each has got further than the previous one"
     code, said = small_study.ended(small_study.stage(here, "train", "--study", STUDY, "--block", LONG, **OFTEN))
