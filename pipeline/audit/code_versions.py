@@ -104,12 +104,13 @@ def older(plan: Plan) -> list[str]:
     stale = [origin for origin in found if origin.outdated]
     if not stale:
         return old_layout(plan)
-    trainings = sum(origin.job.rule == "train" for origin in stale)
+    current = {origin.job.name for origin in found if origin.job.rule == "train" and not origin.outdated}
+    trainings = len(plan.blocks) - len(current)
     return [
         *old_layout(plan),
         f"Results of study {plan.name!r} were made by another version of the code ({listed(commits(stale))}): "
-        f"{trainings} of {len(plan.blocks)} blocks of trainings and the jobs that follow from what changed will run "
-        f"again. {KEPT}; nothing else is removed.",
+        f"{trainings} of {len(plan.blocks)} blocks of trainings and the jobs that follow from what changed will "
+        f"run. {KEPT}; nothing else is removed.",
     ]
 
 
