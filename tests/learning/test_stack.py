@@ -1,6 +1,8 @@
 """A stack is held to the trainers of its runs: the same updates, and bits that don't depend on who shares the stack."""
 
 import itertools
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -95,6 +97,34 @@ def test_a_stack_makes_the_same_updates_as_its_runs_own_trainers(estimator, plac
         assert found.keys() == expected.keys()
         for name, array in expected.items():
             np.testing.assert_allclose(found[name], array, rtol=1e-9, atol=1e-13, err_msg=name)
+
+
+class WithoutBias(torch.nn.Module):
+    """A linear SG without `c`."""
+
+    def __init__(self, units, classes):
+        super().__init__()
+        self.A = torch.nn.Parameter(torch.zeros(units, units))
+        self.B = torch.nn.Parameter(torch.zeros(classes, units))
+
+    def forward(self, h, y):
+        return h @ self.A + y @ self.B
+
+
+def test_in_single_precision_with_adam_a_stack_stays_with_the_trainers_but_for_the_noise_in_c(monkeypatch):
+    """The first gradient of `c` is zero in theory, below batch normalisation; Adam turns its rounding into a step."""
+    monkeypatch.setattr(sys.modules[__name__], "STEPS", 100)
+    plain = SimpleNamespace(WAITS_FOR=("h", "y"), build=lambda units, classes, **_: WithoutBias(units, classes))
+    monkeypatch.setattr(members, "load", lambda family, name: plain)
+    runs, shape = (0, 1), {"inputs": 50, "outputs": 10}
+    alone, together = (trainers(runs, width=16, hidden=4, **shape) for _ in range(2))
+    stack = Stack(together)
+    for x, y in batches(runs, n=50, **shape):
+        expected = [trainer.update(x[run], y[run]) for run, trainer in enumerate(alone)]
+        np.testing.assert_allclose(stack.update(x, y), expected, rtol=1e-4)
+    for one, other in zip(alone, together, strict=True):
+        for name, array in one.model().items():
+            np.testing.assert_allclose(other.model()[name], array, rtol=0, atol=1e-4, err_msg=name)
 
 
 def test_a_network_without_hidden_layers_is_stacked_too():

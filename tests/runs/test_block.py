@@ -4,28 +4,19 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from sessions import StopError
+from sessions import StopError, clouds
 
-from pipeline.datasets.shared import splits
 from pipeline.results import activations
 from pipeline.runs.block import Block
 from pipeline.study.load import parse_study
 from pipeline.study.plan import Plan
 
-CLASSES, STEPS = 3, 20
+STEPS = 20
 
 
 @pytest.fixture(scope="module")
 def data():
-    """Three clouds of points, as a data set."""
-    generator = np.random.default_rng(0)
-    centres = generator.normal(size=(CLASSES, 6)) * 2
-
-    def points(n):
-        labels = np.arange(n) % CLASSES
-        return splits.Points((centres[labels] + generator.normal(size=(n, 6))).astype(np.float32), labels)
-
-    return splits.Splits(points(120), points(60), points(60), CLASSES)
+    return clouds(120, 60, 60)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from sessions import stopped
+from sessions import CLASSES, clouds, stopped
 
 from pipeline.datasets.shared import splits
 from pipeline.results import activations, store
@@ -15,20 +15,10 @@ from pipeline.study.load import parse_study
 from pipeline.study.plan import Plan
 from pipeline.study.schema import Run, Samples
 
-CLASSES = 3
-
 
 @pytest.fixture(scope="module")
 def data():
-    """Three clouds of points, as a data set."""
-    generator = np.random.default_rng(0)
-    centres = generator.normal(size=(CLASSES, 6)) * 2
-
-    def points(n):
-        labels = np.arange(n) % CLASSES
-        return splits.Points((centres[labels] + generator.normal(size=(n, 6))).astype(np.float32), labels)
-
-    return splits.Splits(points(240), points(60), points(150), CLASSES)
+    return clouds(240, 60, 150)
 
 
 @pytest.fixture

@@ -4,29 +4,20 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from sessions import stopped
+from sessions import CLASSES, INPUTS, clouds, stopped
 
-from pipeline.datasets.shared import splits
 from pipeline.learning.error_bound import batch_loss
 from pipeline.runs.session import Session
 from pipeline.study.load import parse_study
 from pipeline.study.plan import Plan
 
-CLASSES, INPUTS, BATCH, STEPS, EVERY = 3, 6, 20, 25, 10
+BATCH, STEPS, EVERY = 20, 25, 10
 TRACKING = ["tracking_error", "tracking_jacobian", "tracking_gradient", "tracking_parameter_error", "tracking_cosine"]
 
 
 @pytest.fixture(scope="module")
 def data():
-    """Three clouds of points, as a data set."""
-    generator = np.random.default_rng(0)
-    centres = generator.normal(size=(CLASSES, INPUTS)) * 2
-
-    def points(n):
-        labels = np.arange(n) % CLASSES
-        return splits.Points((centres[labels] + generator.normal(size=(n, INPUTS))).astype(np.float32), labels)
-
-    return splits.Splits(points(240), points(60), points(60), CLASSES)
+    return clouds(240, 60, 60)
 
 
 @pytest.fixture
