@@ -22,6 +22,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from pipeline.learning.rounding import clear_noise
+
 
 class Gate(nn.Module):
     """One gate: an estimator, and whether its estimate is applied or only observed."""
@@ -71,10 +73,20 @@ class Gate(nn.Module):
         Raises:
             RuntimeError: if there is no estimate or no target yet.
         """
+        return self._error(target).square().sum(dim=1).mean()
+
+    def clear_noise(self, target: Float[Tensor, "n units"] | None = None) -> None:
+        """Set gradients of `loss` that are zero in theory to zero; see `pipeline.learning.rounding`."""
+        error = self._error(target).detach()
+        for parameter in self.estimator.parameters():
+            if parameter.ndim == 1 and parameter.grad is not None:
+                clear_noise(parameter.grad, error * (2 / len(error)))
+
+    def _error(self, target: Float[Tensor, "n units"] | None) -> Float[Tensor, "n units"]:
         target = self.signals.get("arrived") if target is None else target
         if self.estimate is None or target is None:
             raise RuntimeError("a gate has a loss only after a forward and a backward pass through it")
-        return (self.estimate - target).square().sum(dim=1).mean()
+        return self.estimate - target
 
 
 class _Exchange(torch.autograd.Function):

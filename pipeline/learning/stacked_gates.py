@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.func import functional_call, vmap
 
 from pipeline.learning.gate import Gate
+from pipeline.learning.rounding import clear_noise
 
 Tensors = dict[str, Tensor]
 
@@ -103,9 +104,7 @@ class StackedGates:
         By an estimate, it is `2 (SG(h, y) - target) / n`; the target is what has arrived.
         """
         for group in self._groups:
-            for layers, estimates in group.called:
-                error = estimates.detach() - group.kept("arrived", layers)
-                estimates.backward(error.mul_(2 / error.shape[1]))
+            group.learn()
 
 
 class _Group:
@@ -163,6 +162,17 @@ class _Group:
         self.sent |= {layer: by_layer[:, place] for place, layer in enumerate(layers)}
         if self.parameters:
             self.called.append((layers, found))
+
+    def learn(self) -> None:
+        """Give the parameters their gradients."""
+        for layers, estimates in self.called:
+            error = (estimates.detach() - self.kept("arrived", layers)).mul_(2 / estimates.shape[1])
+            estimates.backward(error)
+            for leaf in self.parameters.values():
+                if leaf.ndim == 3 and leaf.grad is not None:  # a number for each unit, of every run and layer
+                    first = self.layers.index(layers[0])  # called are all layers or one
+                    part = leaf.grad[:, first : first + len(layers)]
+                    clear_noise(part, error.unflatten(0, part.shape[:2]))
 
     def _one(self, tensors: Tensors, signals: Tensors) -> Float[Tensor, "n units"]:
         return functional_call(self.estimator, tensors, kwargs=signals)

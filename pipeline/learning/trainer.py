@@ -73,6 +73,8 @@ class Trainer:
         if self.gate_optimiser:
             true = true_gradients(self.network, sorted(self.gates), x, y, self.loss) if self.true_targets else {}
             torch.stack([gate.loss(true.get(layer)) for layer, gate in self.gates.items()]).sum().backward()
+            for layer, gate in self.gates.items():
+                gate.clear_noise(true.get(layer))
             self.gate_optimiser.step(gate_rate)
         if not self.sequential:
             self.optimisers[0].step(rate)

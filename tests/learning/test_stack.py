@@ -2,7 +2,6 @@
 
 import itertools
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -99,25 +98,15 @@ def test_a_stack_makes_the_same_updates_as_its_runs_own_trainers(estimator, plac
             np.testing.assert_allclose(found[name], array, rtol=1e-9, atol=1e-13, err_msg=name)
 
 
-class WithoutBias(torch.nn.Module):
-    """A linear SG without `c`."""
-
-    def __init__(self, units, classes):
-        super().__init__()
-        self.A = torch.nn.Parameter(torch.zeros(units, units))
-        self.B = torch.nn.Parameter(torch.zeros(classes, units))
-
-    def forward(self, h, y):
-        return h @ self.A + y @ self.B
+LEARNED = [name for name in members.members("estimators") if members.load("estimators", name).LEARNED]
 
 
-def test_in_single_precision_with_adam_a_stack_stays_with_the_trainers_but_for_the_noise_in_c(monkeypatch):
-    """The first gradient of `c` is zero in theory, below batch normalisation; Adam turns its rounding into a step."""
+@pytest.mark.parametrize("estimator", LEARNED)
+def test_a_stack_stays_with_the_trainers_in_single_precision_with_adam(monkeypatch, estimator):
+    """No gradient is rounding noise, which Adam would turn into steps of full size."""
     monkeypatch.setattr(sys.modules[__name__], "STEPS", 100)
-    plain = SimpleNamespace(WAITS_FOR=("h", "y"), build=lambda units, classes, **_: WithoutBias(units, classes))
-    monkeypatch.setattr(members, "load", lambda family, name: plain)
     runs, shape = (0, 1), {"inputs": 50, "outputs": 10}
-    alone, together = (trainers(runs, width=16, hidden=4, **shape) for _ in range(2))
+    alone, together = (trainers(runs, estimator, width=16, hidden=4, **shape) for _ in range(2))
     stack = Stack(together)
     for x, y in batches(runs, n=50, **shape):
         expected = [trainer.update(x[run], y[run]) for run, trainer in enumerate(alone)]
