@@ -35,7 +35,7 @@ STUDY ?= study
 ## SLURM_TESTS="slurm and not slow"   the tests that test-slurm runs, by pytest's markers (default: slurm)
 SLURM_TESTS ?= slurm
 
-.PHONY: help setup reproduce smoke test test-slurm test-kills bench verify why check document review archive publish lock
+.PHONY: help setup reproduce smoke test test-slurm test-kills test-gpu bench verify why check document review archive publish lock
 .PHONY: always
 
 help:                           ## list the targets and variables
@@ -78,6 +78,10 @@ test-slurm: setup               ## run the workflow through a SLURM cluster on t
 test-kills: setup               ## run the smoke study and kill it ten times at random moments
                                 ## under half an hour on two cores
 	python -m pytest -n 0 -m slow tests/workflow/test_kills.py
+
+test-gpu: setup                 ## run the tests of updates, and the smoke study, on a GPU
+                                ## without a GPU that torch can use, all are skipped
+	python -m pytest -n 0 -m gpu tests/gpu
 
 bench: setup                    ## measure the engine's speed as ratios and write them to benchmarks/
                                 ## under ten minutes on two cores that do nothing else

@@ -13,7 +13,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import torch
 
-from benchmarks import engine, floor, measure, others, study
+from benchmarks import engine, floor, measure, others, planning, similarity, study
 from benchmarks.measure import Ratio
 from pipeline.machine import allocator
 
@@ -89,6 +89,16 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "over_autograd": Benchmark(over_autograd, 1.6, True, "torch's modules and fused Adam, over ours for each run"),
     "over_public_style": Benchmark(over_public_style, 6, True, "public DNI style, SG everywhere, over ours"),
     "two_cores_over_one": Benchmark(lambda _: study.two_cores(), 1.8, True, "throughput of trainings"),
+    "similarity_floor": Benchmark(
+        lambda _: similarity.over_products(), 2, False, "20 x 20 layers, n 5000, d 256, with nulls, over their products"
+    ),
+    "similarity_over_cca_zoo": Benchmark(lambda _: similarity.over_cca_zoo(), 10, True, "a fit of cca-zoo over ours"),
+    "noop_over_start": Benchmark(
+        lambda _: planning.nothing_to_do(), 2.5, False, "nothing to do in the default study, over snakemake --version"
+    ),
+    "dry_run_over_start": Benchmark(
+        lambda _: planning.more_to_do(), 3, False, "a dry run with 1000 trainings more, over snakemake --version"
+    ),
 }
 
 

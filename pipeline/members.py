@@ -8,6 +8,7 @@ import ast
 import difflib
 import functools
 import importlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,8 @@ def require(family: str, name: str) -> str:
     Raises:
         UnknownNameError: with the nearest valid name.
     """
-    if not name.isidentifier() or name.startswith("_") or not (PACKAGE / family / f"{name}.py").is_file():
+    # Asked ten thousand times when a study is planned: paths would take longer than the question.
+    if not name.isidentifier() or name.startswith("_") or not os.path.isfile(f"{PACKAGE}/{family}/{name}.py"):  # noqa: PTH113
         raise UnknownNameError(
             f"no {name!r} in pipeline/{family}/ ({nearest(name, members(family))}); a new one is a new file there"
         )
@@ -73,8 +75,13 @@ def load(family: str, name: str) -> ModuleType:
 
 def constants(family: str, name: str) -> dict[str, Any]:
     """The literal constants at the top level of a member's source, such as SCOPE and READS."""
+    return dict(_constants(_tree(family, name)))
+
+
+@functools.cache
+def _constants(tree: ast.Module) -> dict[str, Any]:
     found = {}
-    for node in _tree(family, name).body:
+    for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             try:
                 found[node.targets[0].id] = ast.literal_eval(node.value)

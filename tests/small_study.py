@@ -20,7 +20,7 @@ LONG = "long-one_sg-b0"
 WIDE = "wide-one_sg-b0"
 DIGITS = "digits-one_sg-b0"
 CELL = "tuned-one_sg"
-PAIR = "depth-backprop-s0--depth-one_sg-s0"
+PAIRS = "all"
 METHODS = ("backprop", "one_sg")
 TREE = ("Snakefile", "pipeline", "profiles", "workflow")
 # Jobs of each stage, in the order of the workflow; that of RUN is the last training and the last extraction.
@@ -28,10 +28,10 @@ JOBS = (
     ("tune", "--cell", CELL),
     ("train", "--block", "depth-backprop-b0"),
     ("train", "--block", BLOCK),
-    ("represent", "--run", "depth-backprop-s0"),
-    ("represent", "--run", RUN),
+    ("represent", "--block", "depth-backprop-b0"),
+    ("represent", "--block", BLOCK),
     ("analyse", "--analysis", "learning", "--job", "runs"),
-    ("analyse", "--analysis", "similarity", "--job", PAIR),
+    ("analyse", "--analysis", "similarity", "--job", PAIRS),
     ("draw", "--figure", "learning_curves"),
     ("summarise",),
     ("judge",),

@@ -1,6 +1,6 @@
-"""Simulate the load of many runs on a cluster: GPUs, queue, file system and W&B.
+"""Simulate the load of many blocks of runs on a cluster: GPUs, queue, file system and W&B.
 
-`python tools/simulate_cluster.py --study study --runs 1000 --gpus 64`
+`python tools/simulate_cluster.py --study study --blocks 1000 --gpus 64`
 
 Durations are drawn at random, with a fixed seed, from those measured in results/<study>/timing/train. The limits follow
 profiles/slurm: submissions per minute, jobs at once, and seconds between two queries of the queue.
@@ -22,8 +22,8 @@ from pipeline.results import paths, timing
 
 MINUTE, HOUR, MB = 60.0, 3600.0, 1024.0**2
 HEAD = (
-    "Mean run",
-    "Runs per job",
+    "Mean block",
+    "Blocks per job",
     "Jobs",
     "Makespan",
     "GPUs training",
@@ -42,7 +42,7 @@ class Site:
     gpus: int
     jobs: int  # submitted jobs whose end hasn't been noticed yet
     submissions: float  # per minute
-    start: float  # time of a job before its first run, in which two Snakemakes start
+    start: float  # time of a job before its first block, in which two Snakemakes start
     query: float  # time between two queries of the queue
 
 
@@ -66,12 +66,12 @@ class Outcome:
 
 
 def simulate(durations: Sequence[float], site: Site, *, group: int = 1) -> Outcome:
-    """Submit runs in order, `group` runs per job; each job takes the first GPU that is free.
+    """Submit blocks in order, `group` blocks per job; each job takes the first GPU that is free.
 
     Args:
-        durations: durations of the runs in seconds.
+        durations: durations of the blocks in seconds.
         site: the site's limits.
-        group: number of runs that share a job, one after the other.
+        group: number of blocks that share a job, one after the other.
     """
     work = [sum(durations[at : at + group]) for at in range(0, len(durations), group)]
     free = [0.0] * site.gpus
@@ -102,7 +102,7 @@ def _busiest(times: Sequence[float]) -> int:
 
 
 def measured(study: str) -> list[float]:
-    """The measured durations of a study's trainings in seconds.
+    """The measured durations of a study's blocks in seconds.
 
     Raises:
         FileNotFoundError: if none was measured here.
@@ -114,32 +114,31 @@ def measured(study: str) -> list[float]:
     return found
 
 
-def written(study: str, runs: int) -> tuple[float, float]:
-    """Number of files and MB that one run leaves: its results, log and timing."""
+def written(study: str, blocks: int) -> tuple[float, float]:
+    """Number of files and MB that one block leaves: its results, log and timing."""
     results, logs = paths.results(study), Path("logs") / study / "train"
     below = [results / "train", results / "checkpoints", results / "timing" / "train", logs]
     files = [path for folder in below if folder.is_dir() for path in folder.rglob("*") if path.is_file()]
-    return len(files) / runs, sum(path.stat().st_size for path in files) / MB / runs
+    return len(files) / blocks, sum(path.stat().st_size for path in files) / MB / blocks
 
 
-def tracked(runs: int) -> float:
-    """Median size in MB of W&B's offline records; 0 if there is none."""
-    sizes = [path.stat().st_size for path in Path("wandb").glob("offline-run-*/*.wandb")]
-    return statistics.median(sizes) / MB if sizes and runs else 0.0
+def tracked(blocks: int) -> float:
+    """MB of W&B's offline records for each block; 0 if there is none."""
+    return sum(path.stat().st_size for path in Path("wandb").glob("offline-run-*/*.wandb")) / MB / blocks
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Simulate longer runs and larger groups, and print a table of the outcomes."""
+    """Simulate longer blocks and larger groups, and print a table of the outcomes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--study", default="study", help="the study whose measured trainings are used")
-    parser.add_argument("--runs", type=int, default=1000, help="number of runs")
+    parser.add_argument("--blocks", type=int, default=1000, help="number of blocks, each of up to five runs")
     parser.add_argument("--gpus", type=int, default=64, help="number of GPUs")
     parser.add_argument("--jobs", type=int, default=200, help="most jobs at once in the queue")
     parser.add_argument("--submissions", type=float, default=60, help="most submissions per minute")
-    parser.add_argument("--start", type=float, default=10, help="seconds before a job's first run")
+    parser.add_argument("--start", type=float, default=10, help="seconds before a job's first block")
     parser.add_argument("--query", type=float, default=40, help="seconds between two queries of the queue")
     parser.add_argument("--longer", type=float, nargs="+", default=[1, 60], help="factors on the measured durations")
-    parser.add_argument("--groups", type=int, nargs="+", default=[1, 5, 20], help="numbers of runs per job")
+    parser.add_argument("--groups", type=int, nargs="+", default=[1, 5, 20], help="numbers of blocks per job")
     parser.add_argument("--seed", type=int, default=0, help="seed of the drawn durations")
     wanted = parser.parse_args(argv)
     known = measured(wanted.study)
@@ -147,18 +146,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     record = tracked(len(known))
     site = Site(wanted.gpus, wanted.jobs, wanted.submissions, wanted.start, wanted.query)
     print(
-        f"{wanted.runs} runs, {site.gpus} GPUs; {len(known)} measured runs of `{wanted.study}`: mean "
-        f"{statistics.fmean(known):.1f} s, longest {max(known):.1f} s; a run leaves {files:.1f} files, "
+        f"{wanted.blocks} blocks, {site.gpus} GPUs; {len(known)} measured blocks of `{wanted.study}`: mean "
+        f"{statistics.fmean(known):.1f} s, longest {max(known):.1f} s; a block leaves {files:.1f} files, "
         f"{size:.2f} MB, and {record:.2f} MB for W&B\n"
     )
     print("| " + " | ".join(HEAD) + " |")
     print("|---" * len(HEAD) + "|")
     for longer in wanted.longer:
-        drawn = np.random.default_rng(wanted.seed).choice(known, size=wanted.runs)
+        drawn = np.random.default_rng(wanted.seed).choice(known, size=wanted.blocks)
         durations = (longer * drawn).tolist()
         for group in wanted.groups:
             found = simulate(durations, site, group=group)
-            pace = wanted.runs / (found.makespan / MINUTE)
+            pace = wanted.blocks / (found.makespan / MINUTE)
             row = (
                 f"{statistics.fmean(durations):.0f} s",
                 group,

@@ -10,6 +10,7 @@ every optimum in the given number of steps. SGs learn at the same rate as the ne
 """
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -83,17 +84,23 @@ def analyse(
         artificial.ModelSettings(depth, width, steps=count, rate=rate)
         for depth, count, rate in zip(hidden, steps, rates, strict=True)
     ]
-    rows: list[tuple] = []
-    for number, seed in enumerate(generator.integers(2**31, size=seeds).tolist()):
-        for name in datasets:
-            for size in inputs:
-                x, labels = artificial.draw(name, samples=samples, inputs=size, seed=seed)
-                for loss in LOSSES:
-                    best = optimum(loss, x, labels)
-                    for model in models:
-                        for method, how in artificial.methods(estimators, hidden=model.hidden).items():
-                            start, final = artificial.train(model, loss, x, labels, how, seed=seed)
-                            rows.append((name, size, model.hidden, loss, method, number, final, best, start))
+    drawn = generator.integers(2**31, size=seeds).tolist()
+    found, best = {}, {}
+    for size in inputs:
+        cases = [
+            artificial.Case(*artificial.draw(name, samples=samples, inputs=size, seed=seed), loss, seed)
+            for seed, name, loss in product(drawn, datasets, LOSSES)
+        ]
+        best[size] = [optimum(case.loss, case.x, case.labels) for case in cases]
+        for model in models:
+            for method, how in artificial.methods(estimators, hidden=model.hidden).items():
+                found[size, model, method] = artificial.train(model, cases, how)
+    rows = []
+    for case, (number, name, loss) in enumerate(product(range(seeds), datasets, LOSSES)):
+        for size, model in product(inputs, models):
+            for method in artificial.methods(estimators, hidden=model.hidden):
+                start, final = found[size, model, method][case]
+                rows.append((name, size, model.hidden, loss, method, number, final, best[size][case], start))
     return judged(pd.DataFrame(rows, columns=COLUMNS))
 
 

@@ -72,23 +72,27 @@ def analyse(
     # Imported here because it needs torch, which takes 3 s.
     from pipeline.analyses.shared import capacity_training
 
-    rows = []
-    for seed, stream in enumerate(generator.spawn(seeds)):
-        task = capacity_training.draw_task(stream, samples=samples, inputs=inputs, classes=classes)
-        for loss, hidden in product(losses, depths):
-            for method in _methods(hidden, loss, estimators):
-                found = capacity_training.fit(
-                    method,
-                    task,
-                    hidden=hidden,
-                    width=width,
-                    loss_name=loss,
-                    steps=steps,
-                    rate=rate,
-                    look_every=look_every,
-                    fitted=FITTED,
-                )
-                rows.append((hidden, loss, method, seed, *found))
+    options = {"width": width, "steps": steps, "rate": rate, "look_every": look_every, "fitted": FITTED}
+    tasks = [
+        capacity_training.draw_task(stream, samples=samples, inputs=inputs, classes=classes)
+        for stream in generator.spawn(seeds)
+    ]
+    order = list(product(range(seeds), losses, depths))
+    found = {}
+    for hidden in depths:
+        methods = {loss: _methods(hidden, loss, estimators) for loss in losses}
+        for method in dict.fromkeys(method for names in methods.values() for method in names):
+            cases = [(seed, loss) for seed in range(seeds) for loss in losses if method in methods[loss]]
+            ends = capacity_training.fit(
+                method, [(tasks[seed], loss) for seed, loss in cases], hidden=hidden, **options
+            )
+            found |= {(*case, hidden, method): end for case, end in zip(cases, ends, strict=True)}
+    rows = [
+        (hidden, loss, method, seed, end.loss, end.accuracy, end.fitted_at, end.diverged)
+        for seed, loss, hidden in order
+        for method in _methods(hidden, loss, estimators)
+        for end in [found[seed, loss, hidden, method]]
+    ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

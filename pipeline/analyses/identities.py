@@ -77,20 +77,27 @@ def analyse(
     from pipeline.analyses.shared import identities_training
 
     learned, fixed = identities_training.by_kind(estimators)
-    rows = []
-    architectures = product(range(nets), hidden, activations, (False, True))
-    for net, (_, depth, activation, batch_norm) in enumerate(architectures):
-        seed, found = int(generator.integers(2**31)), []
+    shapes = list(product(hidden, activations, (False, True)))
+    rows, solutions = [], []
+    for net, (_, (depth, activation, batch_norm)) in enumerate(product(range(nets), shapes)):
+        seed, shape = int(generator.integers(2**31)), (depth, activation, batch_norm)
         options = {"hidden": depth, "activation": activation, "batch_norm": batch_norm}
         solution = identities_training.zero_loss(seed, points, width, fit, **options)
-        found.append(("zero_loss_left", "", solution.left))
-        for name in learned:
-            found.append(("start_moved", name, solution.moved(name, steps, from_start=True)))
-            if solution.left < ZERO_LOSS:
-                found.append(("zero_loss_moved", name, solution.moved(name, steps)))
-        found.append(("exact_sg_error", "linear_sg", identities_training.exact_sg(seed, points, width, **options)))
-        found.append(("fixed_gate_error", "", identities_training.fixed_gates(seed, points, width, fixed, activation)))
-        rows += [(statement, net, depth, activation, batch_norm, name, value) for statement, name, value in found]
+        solutions.append(solution)
+        exact = identities_training.exact_sg(seed, points, width, **options)
+        deviation = identities_training.fixed_gates(seed, points, width, fixed, activation)
+        rows += [
+            ("zero_loss_left", net, *shape, "", solution.left),
+            ("exact_sg_error", net, *shape, "linear_sg", exact),
+            ("fixed_gate_error", net, *shape, "", deviation),
+        ]
+    for (at, shape), name in product(enumerate(shapes), learned):
+        alike = range(at, len(solutions), len(shapes))
+        starts = {("start_moved", net): solutions[net].start for net in alike}
+        starts |= {("zero_loss_moved", net): solutions[net].end for net in alike if solutions[net].left < ZERO_LOSS}
+        cases = [(start, solutions[net]) for (_, net), start in starts.items()]
+        values = identities_training.moved(cases, name, steps)
+        rows += [(what, net, *shape, name, value) for (what, net), value in zip(starts, values, strict=True)]
     smooth = product(range(nets), hidden, ("linear", *(each for each in activations if each != "relu")))
     for net, (_, depth, activation) in enumerate(smooth):
         seed = int(generator.integers(2**31))

@@ -91,16 +91,19 @@ def analyse(
     (estimator,), grid = estimators, members.load("datasets", *datasets)
     setting = implied_loss_training.TrainingSettings(estimator, hidden, width, placement, steps, looks, rate, gate_rate)
     kept = {implied_loss_training.nearest_look(share, setting) for share in pictured}
-    rows = []
+    about, cases = [], []
     for seed, stream in enumerate(generator.spawn(seeds)):
         start = int(stream.integers(MOST))
         for kind, coins in zip(labels, stream.spawn(len(labels)), strict=True):
             points = grid.draw(side, labels=kind, generator=coins)
-            for name in losses:
-                for look in implied_loss_training.follow(points, name, start, setting, classes=grid.CLASSES):
-                    found = _compare(look, points, grid.CLASSES, surfaces=seed == 0 and look.step in kept)
-                    rows += [(name, kind, seed, layer, look.step, *rest) for layer, *rest in found]
-    return pd.DataFrame(rows, columns=COLUMNS)
+            about += [(name, kind, seed) for name in losses]
+            cases += [implied_loss_training.Case(points, name, start) for name in losses]
+    rows: list[list[tuple]] = [[] for _ in cases]
+    for number, look in implied_loss_training.follow(cases, setting, classes=grid.CLASSES):
+        surfaces = about[number][2] == 0 and look.step in kept
+        found = _compare(look, cases[number].points, grid.CLASSES, surfaces=surfaces)
+        rows[number] += [(*about[number], layer, look.step, *rest) for layer, *rest in found]
+    return pd.DataFrame([row for part in rows for row in part], columns=COLUMNS)
 
 
 def implied(

@@ -1,5 +1,9 @@
 """Similarity of all pairs of layers of two networks at the end of training, with its chance level (C16; ours)."""
 
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
@@ -8,55 +12,75 @@ from numpy import ndarray
 from pipeline import members
 from pipeline.analyses.shared import layer_similarity
 from pipeline.analyses.shared.layer_similarity import SAMPLE
+from pipeline.measures.shared import factors
 from pipeline.metrics.names import metric
 from pipeline.results.activations import Activations
 from pipeline.settings_types import Count, Distinct
 
-SCOPE = "pair"
+KEPT = 2**30  # bytes that one measure keeps of all runs
+SCOPE = "pairs"
 READS = "activations"
 CLAIMS = ("C16",)
-COLUMNS = ["measure", "layer_a", "layer_b", "value", "null_mean", "null_high", "rank_a", "rank_b", "cut", "n"]
+COLUMNS = [
+    *("run_a", "run_b", "measure", "layer_a", "layer_b"),
+    *("value", "null_mean", "null_high", "rank_a", "rank_b", "cut", "n"),
+]
 
 
 def analyse(
-    a: Activations,
-    b: Activations,
+    runs: Mapping[str, Activations],
+    pairs: Mapping[tuple[str, str], np.random.Generator],
     *,
-    generator: np.random.Generator,
     measures: Distinct[str],
     permutations: Count = 3,
 ) -> pd.DataFrame:
-    """Compare every hidden layer of `a` with every hidden layer of `b`, at the held-out points of the sample `cca`.
+    """Compare every hidden layer of a run with every hidden layer of another, at held-out points (sample `cca`).
 
-    Each layer is factorised once per measure. The null of a pair of layers permutes the samples of `a`. All pairs of
-    layers and all measures use the same random orders, so the null is independent between permutations but not between
-    pairs of layers.
+    Each layer is factorised once per measure, however many pairs it is in, as long as what one measure keeps of all
+    runs fits into `KEPT` bytes: 8 bytes a point and unit of each layer, or 4 a pair of points for RDMs. Otherwise as
+    many runs are kept as fit, at least two, and others are factorised again.
+
+    The null of a pair of layers permutes the samples of the first. All pairs of layers of two runs and all measures use
+    the same random orders, so the null is independent between permutations but not between pairs of layers.
 
     Args:
-        a: activations of one run; a directed measure takes its weights from this one.
-        b: activations of another run at the same points.
-        generator: draws the orders for the null.
+        runs: activations at the same points, by the runs' names.
+        pairs: by the names of each two runs to compare, what draws the orders for their null. A directed measure takes
+            its weights from the first of the two.
         measures: names of measures, used with their default settings.
         permutations: number of orders.
 
     Returns:
-        A row for each measure and pair of layers: measure, layer_a, layer_b, value, null_mean and null_high (mean and
-        maximum over the permutations), rank_a and rank_b (numbers of dimensions that the measure uses), cut (relative
-        size up to which a singular value counts as zero), n (points). The value is NaN if a layer is constant.
+        A row for each pair of runs, measure and pair of layers: run_a, run_b, measure, layer_a, layer_b, value,
+        null_mean and null_high (mean and maximum over the permutations), rank_a and rank_b (numbers of dimensions that
+        the measure uses), cut (relative size up to which a singular value counts as zero), n (points). The value is NaN
+        if a layer is constant.
     """
+    orders = {
+        (a, b): layer_similarity.orders(len(runs[a].labels(SAMPLE)), permutations, generator)
+        for (a, b), generator in pairs.items()
+    }
     rows = []
-    orders = layer_similarity.orders(len(a.labels(SAMPLE)), permutations, generator)
-    layers_a, layers_b = _layers(a), _layers(b)
-    for name in measures:
+    for name in measures if orders else ():
         module = members.load("measures", name)
-        others = [module.prepare(h) for h in layers_b]
-        for layer, first in enumerate(map(module.prepare, layers_a), start=1):
-            found = layer_similarity.against_chance(module, first, others, orders)
-            rows += [
-                (name, layer, other, *numbers, first.rank, second.rank, max(first.cut, second.cut), first.n)
-                for other, (numbers, second) in enumerate(zip(found, others, strict=True), start=1)
-            ]
+        prepared = _keeping(runs, module)
+        for (a, b), rows_of_null in orders.items():
+            others = prepared(b)
+            for layer, first in enumerate(prepared(a), start=1):
+                found = layer_similarity.against_chance(module, first, others, rows_of_null)
+                rows += [
+                    (a, b, name, layer, other, *numbers, first.rank, second.rank, max(first.cut, second.cut), first.n)
+                    for other, (numbers, second) in enumerate(zip(found, others, strict=True), start=1)
+                ]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _keeping(runs: Mapping[str, Activations], module: Any) -> Callable[[str], list[factors.Prepared]]:
+    """The layers of a run as a measure prepares them; kept are those of the runs that were asked for last."""
+    deepest = max(runs.values(), key=lambda each: each.layers)
+    one = deepest.layer(SAMPLE, 1) if deepest.layers else np.zeros((2, 1))
+    size = max(1, deepest.layers) * max(one.nbytes, factors.nbytes(module.prepare(one)))
+    return functools.lru_cache(max(2, KEPT // size))(lambda run: [module.prepare(h) for h in _layers(runs[run])])
 
 
 def _layers(activations: Activations) -> list[Float[ndarray, "n width"]]:

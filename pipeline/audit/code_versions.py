@@ -150,7 +150,7 @@ def listed(names: Iterable[str]) -> str:
 def _origin(job: Job, path: Path) -> Origin:
     try:
         return Origin(job, path, store.provenance_of(path))
-    except (store.DamagedFileError, KeyError) as error:
+    except store.DamagedFileError as error:
         return Origin(job, path, {}, str(error))
 
 

@@ -1,5 +1,8 @@
 """Losses of the study, each the mean over the batch."""
 
+from collections.abc import Sequence
+
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
@@ -18,10 +21,19 @@ def loss(name: str, p: Float[Tensor, "n k"], y: Float[Tensor, "n k"]) -> Float[T
     return F.cross_entropy(p, y)
 
 
-def loss_of_runs(name: str, p: Float[Tensor, "runs k n"], y: Float[Tensor, "runs n k"]) -> Float[Tensor, " runs"]:
-    """`loss` of each of several runs, whose outputs have the samples last."""
+def loss_of_runs(
+    names: Sequence[str], p: Float[Tensor, "runs k n"], y: Float[Tensor, "runs n k"]
+) -> Float[Tensor, " runs"]:
+    """`loss` of each of several runs, by its own name; outputs have the samples last."""
+    kinds = sorted(set(names))
+    if len(kinds) > 1:
+        found = p.new_empty(len(names))
+        for kind in kinds:
+            at = torch.tensor([run for run, name in enumerate(names) if name == kind], device=p.device)
+            found = found.index_copy(0, at, loss_of_runs([kind] * len(at), p[at], y[at]))
+        return found
     targets = y.transpose(1, 2)
-    if name == "mse":
+    if kinds == ["mse"]:
         return (p - targets).square().mean(dim=2).mean(dim=1)
     return F.cross_entropy(p, targets, reduction="none").mean(dim=1)
 

@@ -25,13 +25,13 @@ def why_separate(trainer: Trainer) -> str:
         return "updates are sequential: each block of layers moves before the next one runs"
     if trainer.true_targets:
         return "the true gradient of each gate takes a backward pass of its own"
-    if trainer.gates and max(trainer.gates) > trainer.network.shape.hidden:
-        return "a gate stands on the output"
+    if len(trainer.gates) > 1 and max(trainer.gates) > trainer.network.shape.hidden:
+        return "gates stand on hidden layers and on the output, which have different units"
     return ""
 
 
 class Stack:
-    """Runs that differ only in their seeds, rates and data, trained side by side.
+    """Runs that differ only in their seeds, rates, losses and data, trained side by side.
 
     Their `trainers` keep the networks and gates, and always show the newest weights; they must not update themselves.
     """
@@ -50,6 +50,7 @@ class Stack:
             raise ValueError(f"these runs can't be stacked: {reason}")
         self.trainers, self.step = list(trainers), trainers[0].step
         self.network = StackedNetwork([trainer.network for trainer in trainers])
+        self._losses = [trainer.loss for trainer in trainers]
         gates = [trainer.gates for trainer in trainers]
         self.gates = StackedGates(gates, per_run=per_run) if gates[0] else None
         self._optimisers = [_Stacked(self.network.leaves, [trainer.settings for trainer in trainers])]
@@ -65,7 +66,7 @@ class Stack:
         """
         if self.gates:
             self.gates.begin(y)
-        losses = loss_of_runs(self.trainers[0].loss, self.network(x, self.gates), y)
+        losses = loss_of_runs(self._losses, self.network(x, self.gates), y)
         losses.sum().backward()
         if self.gates:
             self.gates.learn()

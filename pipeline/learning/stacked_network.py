@@ -47,7 +47,7 @@ class StackedNetwork:
 
         Args:
             x: a batch for each run.
-            gates: after the hidden layers; they keep what passes them.
+            gates: after hidden layers, or on the output; they keep what passes them.
         """
         part = self._by_name()
         h = x.transpose(1, 2)
@@ -57,7 +57,10 @@ class StackedNetwork:
             h = ACTIVATIONS[self.shape.activation](self._normalised(part, number - 1, z))
             h = gates.pass_through(number, h) if gates else h
         p = self._linear(part, "", h, bias=True)
-        return gates.hear_error(gates.hear_above(self.shape.hidden, p)) if gates else p
+        if not gates:
+            return p
+        p = gates.hear_above(self.shape.hidden, p)
+        return gates.hear_error(gates.pass_through(self.shape.hidden + 1, p))
 
     def _by_name(self) -> Tensors:
         """Each parameter (runs, ...). `unbind` gives the gradients of all layers back in one operation."""

@@ -1,8 +1,8 @@
 """Checkpoint and activation files: the keys of their arrays, and how analyses read activations.
 
 Checkpoints: `RUN/step00000010/network/…` and `RUN/step00000010/gate/2/…`, the parameters and buffers of a run's model.
-Activations: `cca/step00000010/layer02`, a layer's activations at the points of a sample, and `cca/labels`, their
-classes.
+Activations: `RUN/cca/step00000010/layer02`, a layer's activations at the points of a sample, and `RUN/cca/labels`,
+their classes.
 """
 
 import re
@@ -17,7 +17,7 @@ NETWORK = "network/"  # the names of a network's own arrays begin with it
 
 
 def run_prefix(run: str) -> str:
-    """What the names of a run's arrays in the checkpoint file of its block begin with."""
+    """What the names of a run's arrays in a file of its block begin with."""
     return f"{run}/"
 
 

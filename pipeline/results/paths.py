@@ -66,9 +66,9 @@ def summary(study: str, block: str) -> Path:
     return results(study) / "train" / block / "summary.json"
 
 
-def activations(study: str, run: str) -> Path:
-    """A run's activations."""
-    return results(study) / "represent" / f"{run}.safetensors"
+def activations(study: str, block: str) -> Path:
+    """The activations of a block's runs; too large to be published, as the models are."""
+    return results(study) / "represent" / f"{block}.safetensors"
 
 
 def table(study: str, analysis: str, job: str) -> Path:

@@ -10,7 +10,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -123,13 +123,28 @@ def write_json(path: str | Path, content: Any) -> None:
 
 
 def read_json(path: str | Path) -> Any:
-    """Read a JSON file.
+    """Read a JSON file. Its objects are dictionaries that name the file if a key is asked for that isn't there.
 
     Raises:
         DamagedFileError: if it isn't JSON.
     """
+
+    def of_file(content: dict[str, Any]) -> dict[str, Any]:
+        found = _Object(content)
+        found.path = path
+        return found
+
     with _naming_damage(path, "JSON"):
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8"), object_hook=of_file)
+
+
+class _Object(dict[str, Any]):
+    """An object of a JSON file."""
+
+    path: str | Path
+
+    def __missing__(self, key: str) -> Any:
+        raise DamagedFileError(f"{self.path}: expected the key {key!r}, found {_some(self)}; {_MEND}")
 
 
 def write_table(path: str | Path, table: pd.DataFrame, provenance: Mapping[str, Any]) -> None:
@@ -197,8 +212,8 @@ def read_arrays(path: str | Path, names: Iterable[str] | None = None) -> dict[st
     """Read the named arrays, by default all, of a file that `write_arrays` wrote.
 
     Raises:
-        DamagedFileError: if the file is truncated, or an array's bytes are not those that were written.
-        KeyError: if the file has no array of that name.
+        DamagedFileError: if the file is truncated, has no array of that name, or an array's bytes are not those that
+            were written.
     """
     with _naming_damage(path, "safetensors"), safetensors.safe_open(path, framework="numpy") as file:
         there = set(file.keys())
@@ -210,7 +225,7 @@ def read_arrays(path: str | Path, names: Iterable[str] | None = None) -> dict[st
     if gone:
         raise DamagedFileError(f"{path}: array {gone[0]!r} was written and is not there; {_MEND}")
     if missing:
-        raise KeyError(f"{path} has no array {missing[0]!r}; it has {sorted(there)[:5]}… ({len(there)} in all)")
+        raise DamagedFileError(f"{path}: expected the array {missing[0]!r}, found {_some(there)}; {_MEND}")
     for name, array in found.items():
         if sums.get(name) != _array_hash(array):
             raise DamagedFileError(f"{path}: array {name!r} is not what was written (checksum differs); {_MEND}")
@@ -229,6 +244,12 @@ def provenance_of(path: str | Path) -> dict[str, Any]:
             return _about(file).get(PROVENANCE, {})
     content = read_json(path)
     return content.get(PROVENANCE, {}) if isinstance(content, dict) else {}
+
+
+def _some(names: Collection[str]) -> str:
+    """Names to show in an error: the first few, and how many there are."""
+    listed = ", ".join(sorted(names)[:5])
+    return f"{listed}, … ({len(names)} in all)" if len(names) > 5 else listed or "none"
 
 
 _MEND = "remove it and run the workflow again"

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from pipeline import random_streams
 from pipeline.datasets.shared import splits
-from pipeline.learning.batches import Batches, of_runs, rows
+from pipeline.learning.batches import Batches, rows
 from pipeline.learning.error_bound import batch_loss, inequality_terms
 from pipeline.learning.measurements import QUANTITIES, checkpoint_steps, count_operations, estimates, evaluate, weights
 from pipeline.learning.network import Network
@@ -23,7 +23,7 @@ from pipeline.runs import build
 from pipeline.study.schema import Run
 
 DIAGNOSTIC_POINTS = 500
-PLAIN_LINES = 10  # progress lines in a log
+PLAIN_LINES = 10  # progress lines in a log, at most: a line shows numbers that were just read
 
 
 @dataclass
@@ -110,7 +110,7 @@ class Session:
         self.stack = build.stack(runs[0], self.trainers)
         self.x, self.y, self.labels = self._tensors(data.train)
         self.validation = self._tensors(data.validation)
-        self.batches = [Batches(len(self.x), batch=self.wanted.batch, seed=run.seed) for run in runs]
+        self.batches = Batches(len(self.x), batch=self.wanted.batch, seeds=[run.seed for run in runs], on=on)
         points = random_streams.numpy_stream("evaluation points", runs[0].data.split_seed).permutation(len(self.x))
         self.shown = torch.from_numpy(points[: self.wanted.log_points]).to(on)
         self.pending: list[Tensor] = []  # the batches' losses that were not looked at yet, each (runs)
@@ -121,17 +121,18 @@ class Session:
         kept = set(checkpoint_steps(wanted.steps, count=wanted.checkpoints))
         if stack.step == 0:
             self._record(kept)
-        terminal, name = sys.stderr.isatty(), self.records[0].run.name
+        terminal, said, name = sys.stderr.isatty(), 0, self.records[0].run.name
         bar = tqdm(total=wanted.steps, initial=stack.step, desc=name, disable=not terminal, unit="step")
         while stack.step < wanted.steps and self.running():
-            chosen = of_runs(self.batches, stack.step)
+            chosen = self.batches.chosen(stack.step)
             self.pending.append(self._update(rows(self.x, chosen), rows(self.y, chosen)))
             bar.update()
             if stack.step in kept or stack.step % wanted.log_every == 0:
                 self._look()
                 self._record(kept)
-            if not terminal and stack.step % max(1, wanted.steps // PLAIN_LINES) == 0:
-                self._say()
+                if not terminal and (tenth := stack.step * PLAIN_LINES // wanted.steps) > said:
+                    said = tenth
+                    self._say()
             after_step()
         for number in self.running():
             self.records[number].conclude(stack.step)
@@ -162,8 +163,7 @@ class Session:
                 record.last = record.losses[-1]
 
     def _say(self) -> None:
-        """A line for the log for each run in progress."""
-        self._look()
+        """A line for the log for each run in progress, after a look."""
         for record in (self.records[number] for number in self.running()):
             step = f"step {self.stack.step}/{self.wanted.steps}"
             print(f"{record.run.name}: {step}, batch loss {record.last:.4f}", flush=True)

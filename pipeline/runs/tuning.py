@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from pipeline.datasets.shared import splits
-from pipeline.learning.batches import Batches, of_runs, rows
+from pipeline.learning.batches import Batches, rows
+from pipeline.learning.descent import Batch, descend
 from pipeline.learning.measurements import evaluate
 from pipeline.runs import build
 from pipeline.study.schema import Optimiser, Run, Tuning
@@ -76,11 +77,15 @@ def outcomes(trials: Sequence[Run], data: splits.Splits) -> list[dict[str, float
     trainers = [build.trainer(run, data, on) for run in trials]
     stack = build.stack(trials[0], trainers)
     x, y, _ = build.tensors(data.train, data.classes, on)
-    batches = [Batches(len(x), batch=wanted.batch, seed=run.seed) for run in trials]
-    diverged = torch.zeros(len(trials), dtype=torch.bool, device=on)
-    for step in range(wanted.steps):
-        chosen = of_runs(batches, step)
-        diverged |= ~torch.isfinite(stack.update(rows(x, chosen), rows(y, chosen))).to(on)
+    batches = Batches(len(x), batch=wanted.batch, seeds=[run.seed for run in trials], on=on)
+    diverged = torch.zeros(len(trials), dtype=torch.bool)
+
+    def batch(step: int) -> Batch:
+        chosen = batches.chosen(step)
+        return rows(x, chosen), rows(y, chosen)
+
+    for _, losses in descend(stack, batch, [wanted.steps]):
+        diverged = ~torch.isfinite(losses).all(dim=0)
     validation = build.tensors(data.validation, data.classes, on)
     found: list[dict[str, float | None]] = []
     for trainer, ended in zip(trainers, diverged.tolist(), strict=True):

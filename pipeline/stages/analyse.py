@@ -1,6 +1,7 @@
 """Run one job of an analysis and write its table."""
 
 import inspect
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,9 +9,9 @@ import pandas as pd
 
 from pipeline import members, random_streams
 from pipeline.results import paths, provenance, run_summaries, store
-from pipeline.results.activations import Activations, sample_steps
+from pipeline.results.activations import Activations, run_prefix, sample_steps
 from pipeline.study import arguments
-from pipeline.study.labels import identity, kind
+from pipeline.study.labels import PAIR, identity, kind
 from pipeline.study.plan import Plan
 from pipeline.study.schema import Run
 
@@ -20,25 +21,47 @@ def main(argv: Sequence[str] | None = None) -> None:
     plan, job = arguments.of_stage("analyse", __doc__, argv)
     analysis, _, part = job.name.partition("/")
     runs = plan.groups(analysis)[part]
-    module = members.load("analyses", plan.member(analysis))
-    settings: dict[str, Any] = dict(plan.study.analyses[analysis].settings)
-    if "generator" in inspect.signature(module.analyse).parameters:
-        settings["generator"] = random_streams.numpy_stream("analyse", analysis, part)
-    found = _analyse(plan, module, runs, settings)
+    found = _analyse(plan, analysis, part, runs)
     store.write_table(job.named_outputs["table"], found, provenance.of(job))
     print(f"{job.name}: {len(found)} rows")
 
 
-def _analyse(plan: Plan, module: Any, runs: list[Run], settings: dict[str, Any]) -> pd.DataFrame:
-    """Call a member with what it reads; a diverged run has no end state to analyse, and gives an empty table."""
-    if module.READS == "trials":
-        return _identify(module.analyse(_trials(plan, runs), **settings), runs)
+def _analyse(plan: Plan, analysis: str, part: str, runs: list[Run]) -> pd.DataFrame:
+    """Call a member with what it reads; a diverged run has no end state to analyse, and is left out."""
+    module = members.load("analyses", plan.member(analysis))
+    if module.SCOPE == "study":
+        return module.analyse(**_settings(plan, analysis, module, part))
     if module.SCOPE == "runs":
-        return _identify(module.analyse(_histories(plan, runs), **settings), runs)
-    if not all(_finished(plan, run) for run in runs):
+        read = _trials if module.READS == "trials" else _histories
+        return _identify(module.analyse(read(plan, runs), **_settings(plan, analysis, module, part)), runs)
+    runs = [run for run in runs if _finished(plan, run)]
+    if module.SCOPE == "pairs":
+        return _compare(plan, analysis, module, runs)
+    parts = [
+        _identify(module.analyse(_activations(plan, run), **_settings(plan, analysis, module, run.name)), [run])
+        for run in runs
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _settings(plan: Plan, analysis: str, module: Any, part: str) -> dict[str, Any]:
+    """A member's settings, with a random stream of its own for each part of an analysis if it draws numbers."""
+    settings: dict[str, Any] = dict(plan.study.analyses[analysis].settings)
+    if "generator" in inspect.signature(module.analyse).parameters:
+        settings["generator"] = random_streams.numpy_stream("analyse", analysis, part)
+    return settings
+
+
+def _compare(plan: Plan, analysis: str, module: Any, runs: list[Run]) -> pd.DataFrame:
+    """Call a member with the runs and the pairs to compare; each pair has a random stream of its own."""
+    pairs = {(a.name, b.name): (a, b) for a, b in itertools.combinations(runs, 2) if kind(a, b)}
+    if not pairs:
         return pd.DataFrame()
-    found = module.analyse(*(_activations(plan.name, run) for run in runs), **settings)
-    return _identify_pair(found, *runs) if module.SCOPE == "pair" else _identify(found, runs)
+    streams = {names: random_streams.numpy_stream("analyse", analysis, PAIR.join(names)) for names in pairs}
+    settings = plan.study.analyses[analysis].settings
+    found = module.analyse({run.name: _activations(plan, run) for run in runs}, streams, **settings)
+    who = pd.DataFrame([_pair(*pair) for pair in pairs.values()])
+    return who.merge(found, on=["run_a", "run_b"], how="inner")
 
 
 def _trials(plan: Plan, runs: list[Run]) -> dict[str, pd.DataFrame]:
@@ -67,31 +90,27 @@ def _finished(plan: Plan, run: Run) -> bool:
     return run_summaries.read(paths.summary(plan.name, plan.block(run.name)))[run.name]["status"] == "finished"
 
 
-def _activations(study: str, run: Run) -> Activations:
-    path = paths.activations(study, run.name)
+def _activations(plan: Plan, run: Run) -> Activations:
+    path, prefix = paths.activations(plan.name, plan.block(run.name)), run_prefix(run.name)
+    names = [name.removeprefix(prefix) for name in store.array_names(path) if name.startswith(prefix)]
     return Activations(
         layers=run.training.network.hidden,
-        steps=tuple(sample_steps(store.array_names(path), "cca")),
-        read=lambda name: store.read_arrays(path, [name])[name],
+        steps=tuple(sample_steps(names, "cca")),
+        read=lambda name: store.read_arrays(path, [prefix + name])[prefix + name],
     )
 
 
 def _identify(table: pd.DataFrame, runs: list[Run]) -> pd.DataFrame:
     """Put the columns in front that tell the runs."""
-    if not runs:
-        return table
     who = pd.DataFrame([identity(run) for run in runs])
     if "run" not in table:
         table = table.assign(run=runs[0].name)
     return who.merge(table, on="run", how="inner")
 
 
-def _identify_pair(table: pd.DataFrame, a: Run, b: Run) -> pd.DataFrame:
+def _pair(a: Run, b: Run) -> dict[str, Any]:
+    """The columns that tell two runs."""
     who = {
         f"{key}_{side}": identity(run)[key] for side, run in (("a", a), ("b", b)) for key in ("run", "method", "seed")
     }
-    shared = {key: identity(a)[key] for key in ("hidden", "varied")}
-    columns = {**who, **shared, "kind": kind(a, b)}
-    for place, (name, value) in enumerate(columns.items()):
-        table.insert(place, name, value)
-    return table
+    return {**who, **{key: identity(a)[key] for key in ("hidden", "varied")}, "kind": kind(a, b)}

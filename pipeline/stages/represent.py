@@ -1,25 +1,28 @@
-"""Extract the activations of one trained network, layer by layer, at the study's fixed points. It needs no GPU."""
+"""Extract the activations of trained networks, layer by layer, at the study's fixed points. It needs no GPU."""
 
 from collections.abc import Sequence
 
 from pipeline import random_streams
-from pipeline.results import paths, provenance, store
+from pipeline.results import activations, paths, provenance, store
 from pipeline.study import arguments
-from pipeline.study.plan import ALL_STEPS
+from pipeline.study.jobs import ALL_STEPS
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Extract a run's activations at its last checkpoint, or at all of them, and write them to one file."""
+    """Extract the activations of a block at the last checkpoint, or at all of them, and write them to one file."""
     plan, job = arguments.of_stage("represent", __doc__, argv)
     from pipeline.runs import build
     from pipeline.runs.extract import choose, extract_run
 
     build.single_threaded()
-    run = plan.runs[job.name]
-    data = build.load_data(run.data)
-    points = choose(data, plan.study.samples, run.data.split_seed)
-    network = build.network(run, data, generator=random_streams.torch_stream("unused"))
-    source = paths.checkpoints(plan.name, plan.block(run.name))
-    found = extract_run(network, source, run.name, points, all_steps=plan.steps(run.name) == ALL_STEPS)
+    wanted, found = plan.represented[job.name], {}
+    first = plan.blocks[job.name][0]
+    data = build.load_data(first.data)
+    points = choose(data, plan.study.samples, first.data.split_seed)
+    network = build.network(first, data, generator=random_streams.torch_stream("unused"))
+    source = paths.checkpoints(plan.name, job.name)
+    for run, steps in wanted.items():
+        arrays = extract_run(network, source, run, points, all_steps=steps == ALL_STEPS)
+        found |= {activations.run_prefix(run) + name: array for name, array in arrays.items()}
+        print(f"{run}: {len(arrays)} arrays")
     store.write_arrays(job.named_outputs["activations"], found, provenance.of(job))
-    print(f"{run.name}: {len(found)} arrays")

@@ -54,7 +54,7 @@ def _selection(study: Study, name: str, entry: Analysis, runs: list[Run], declar
     else:
         yield from _where(name, entry, chosen)
         yield from _mixed(name, chosen)
-        if declared["SCOPE"] == "pair":
+        if declared["SCOPE"] == "pairs":
             yield from _other_points(name, chosen)
     if declared["READS"] == "trials" and not all(run.tuned for run in chosen):
         yield f"analyses.{name}.sweep: {entry.sweep} has runs at a given rate; expected tuned sweeps only"

@@ -12,10 +12,9 @@ WILDCARDS = {
     "analysis": "an entry under `analyses` of the study",
     "cell": "runs that share a chosen rate: the name of one without its seed, such as tuned-one_sg-hidden4",
     "figure": "an entry under `figures` of the study",
-    "job": "which job of the analysis: `study`, `runs`, a run, or a pair of runs with -- between them",
+    "job": "which job of the analysis: `study`, `runs`, a run, or what varies in compared runs, such as hidden20",
     "block": "runs that are trained together: the name of one, with b and a number in place of its seed, such as "
     "depth-one_sg-hidden2-b0",
-    "run": "name of the run, such as depth-one_sg-hidden2-s0",
 }
 
 

@@ -33,6 +33,7 @@ RAW = {
     "test_labels": "t10k-labels-idx1-ubyte",
 }
 ENDINGS = ("svg", "png", "csv")  # of a figure: two drawings and its numbers
+END_ONLY, ALL_STEPS = "end", "all"  # at which checkpoints activations are wanted
 LOCAL = frozenset({"train.checkpoints", "represent.activations"})  # too large to travel with the results
 # Rooms and modules that no number depends on except through a job's settings, which are compared by value: a clearer
 # message in one of them must not cost a lab a week of training. A room stands for all of its modules.
@@ -199,12 +200,19 @@ def _tune_settings(plan: "Plan", cell: str) -> Settings:
     return {**without_labels(plan.cells[cell][0], "name", "seed"), "tuning": tuning}
 
 
-def _represent_settings(plan: "Plan", run: str) -> Settings:
+def _represent_settings(plan: "Plan", block: str) -> Settings:
     return {
         "samples": plan.study.samples.model_dump(mode="json"),
-        "data": plan.runs[run].data.model_dump(mode="json"),
-        "steps": plan.steps(run),
+        "data": plan.blocks[block][0].data.model_dump(mode="json"),
+        "steps": plan.represented[block],
     }
+
+
+def _represent_resources(plan: "Plan", block: str) -> resources.Resources:
+    everywhere = sum(steps == ALL_STEPS for steps in plan.represented[block].values())
+    return resources.of_extraction(
+        plan.blocks[block][0], plan.study.samples, runs=len(plan.represented[block]), at_all_steps=everywhere
+    )
 
 
 def _analyse_inputs(plan: "Plan", analysis: str, job: str) -> list[Path]:
@@ -216,7 +224,7 @@ def _analyse_inputs(plan: "Plan", analysis: str, job: str) -> list[Path]:
     if reads == "trials":
         return sorted({paths.choice(plan.name, plan.cell(run.name)) for run in runs})
     ended = [paths.summary(plan.name, block) for block in plan.blocks_of(runs)]
-    return [*(paths.activations(plan.name, run.name) for run in runs), *ended]
+    return [*(paths.activations(plan.name, block) for block in plan.blocks_of(runs)), *ended]
 
 
 def _analyse_code(plan: "Plan", analysis: str, _job: str) -> list[str]:
@@ -313,16 +321,16 @@ STAGES: Mapping[str, Stage] = {
         seeds=lambda plan, block: tuple(run.seed for run in plan.blocks[block]),
     ),
     "represent": Stage(
-        wildcards=("run",),
-        every=lambda plan: [(run,) for run in plan.represented()],
-        outputs=lambda study, run: {"activations": paths.activations(study, run)},
-        inputs=lambda plan, run: [
-            *data_files(plan.runs[run].data.dataset),
-            paths.checkpoints(plan.name, plan.block(run)),
+        wildcards=("block",),
+        every=lambda plan: [(block,) for block in plan.represented],
+        outputs=lambda study, block: {"activations": paths.activations(study, block)},
+        inputs=lambda plan, block: [
+            *data_files(plan.blocks[block][0].data.dataset),
+            paths.checkpoints(plan.name, block),
         ],
-        code=lambda plan, run: [f"datasets.{plan.runs[run].data.dataset}"],
+        code=lambda plan, block: [f"datasets.{plan.blocks[block][0].data.dataset}"],
         settings=_represent_settings,
-        resources=lambda plan, run: resources.of_extraction(plan.runs[run]),
+        resources=_represent_resources,
         stamped=True,
     ),
     "analyse": Stage(

@@ -1,8 +1,13 @@
 """How runs are named in tables, and how two of them compare."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from pipeline.study.schema import Run
+
+PAIR = "--"  # between the names of two runs
+UNSAFE = r"[^A-Za-z0-9_.-]"  # in a file's name
 
 
 def identity(run: Run) -> dict[str, Any]:
@@ -14,6 +19,11 @@ def identity(run: Run) -> dict[str, Any]:
         "hidden": run.training.network.hidden,
         "varied": "; ".join(f"{path}={value}" for path, value in run.varied.items()),
     }
+
+
+def setting(varied: Mapping[str, Any]) -> str:
+    """What varies beside method and seed, as part of a file's name."""
+    return re.sub(UNSAFE, "_", "-".join(f"{path.rpartition('.')[2]}{value}" for path, value in varied.items()))
 
 
 def kind(a: Run, b: Run) -> str | None:

@@ -1,7 +1,6 @@
 """A study's plan: its runs, which of them are tuned together, and which runs, tables and figures belong together."""
 
 import functools
-import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +10,14 @@ from pipeline import members
 from pipeline.results import paths
 from pipeline.results.fingerprint import digest
 from pipeline.study import jobs, strict_yaml, sweeps
-from pipeline.study.jobs import STAGES, Job
-from pipeline.study.labels import kind
+from pipeline.study.jobs import ALL_STEPS, END_ONLY, STAGES, Job
+from pipeline.study.labels import setting
 from pipeline.study.load import load_study
 from pipeline.study.schema import Run, Study
 
-PAIR = "--"  # between the names of two runs
 # Runs that one job trains side by side, at most. More would gain little, and each new seed would retrain more runs.
 BLOCK = 5
 CAPTIONS = Path("workflow/report")
-END_ONLY, ALL_STEPS = "end", "all"
 WORDS = {"job": "job of that analysis"}  # of a wildcard, in a message; the others are their own
 
 
@@ -140,7 +137,8 @@ class Plan:
     def groups(self, analysis: str) -> dict[str, list[Run]]:
         """The runs that each job of an analysis reads, by the job's name.
 
-        The analysis's SCOPE decides: one job for the study, one for all runs, one per run, or one per pair of runs.
+        The analysis's SCOPE decides: one job for the study, one for all runs, one for the runs of a block, or
+        one for all pairs of runs in which nothing varies but the method and the seed.
         """
         if analysis not in self._groups:
             self._groups[analysis] = dict(self._grouped(analysis))
@@ -156,10 +154,14 @@ class Plan:
         if scope in ("study", "runs"):
             yield scope, runs
         elif scope == "run":
-            yield from ((run.name, [run]) for run in runs)
+            chosen = {run.name for run in runs}
+            for block in self.blocks_of(runs):
+                yield block, [run for run in self.blocks[block] if run.name in chosen]
         else:
-            pairs = itertools.combinations(runs, 2)
-            yield from ((f"{a.name}{PAIR}{b.name}", [a, b]) for a, b in pairs if kind(a, b))
+            alike: dict[str, list[Run]] = {}
+            for run in runs:
+                alike.setdefault(setting(run.varied) or "all", []).append(run)
+            yield from ((name, group) for name, group in alike.items() if len(group) > 1)
 
     def tables(self, analysis: str) -> list[Path]:
         """The tables of an analysis, in the order of its jobs."""
@@ -221,24 +223,18 @@ class Plan:
         """The file of the rate that was chosen for a run; none if its rate is given."""
         return [paths.choice(self.name, self.cell(run))] if self.runs[run].tuned else []
 
-    def represented(self) -> list[str]:
-        """The runs whose activations some analysis reads."""
-        return list(self._steps)
-
-    def steps(self, run: str) -> str:
-        """Whether a run's activations are wanted at all checkpoints or at the end only."""
-        return self._steps.get(run, END_ONLY)
-
     @functools.cached_property
-    def _steps(self) -> dict[str, str]:
-        found: dict[str, str] = {}
+    def represented(self) -> dict[str, dict[str, str]]:
+        """The runs whose activations some analysis reads, by block: of each, at all checkpoints or at the end only."""
+        found: dict[str, dict[str, str]] = {}
         for name in self.study.analyses:
             declared = self.declared(name)
             if declared["READS"] == "activations":
                 wanted = declared.get("STEPS", END_ONLY)
                 for run in self.select(name):
-                    found[run.name] = ALL_STEPS if ALL_STEPS in (wanted, found.get(run.name)) else END_ONLY
-        return found
+                    steps = found.setdefault(self.block(run.name), {})
+                    steps[run.name] = ALL_STEPS if ALL_STEPS in (wanted, steps.get(run.name)) else END_ONLY
+        return {block: {name: found[block][name] for name in sorted(found[block])} for block in found}
 
     def settings_hash(self) -> str:
         """Hash of the whole study."""

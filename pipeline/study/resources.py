@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.learning.placement import positions
-from pipeline.study.schema import Data, Run, Training, Tuning
+from pipeline.study.schema import Data, Run, Samples, Training, Tuning
 
 GPUS = 1  # per training job; networks of this size would leave further ones idle
 MANUFACTURER = "nvidia"  # of the GPUs that the locked torch supports
@@ -34,9 +34,10 @@ GB_MB = 1024
 LEAST_GB = 2
 
 # An analysis's cost depends on what it does; these limits are many times the longest of each scope.
-ANALYSIS_MINUTES = {"study": 60, "runs": 20, "run": 10, "pair": 10}
-ANALYSIS_MB = LEAST_GB * GB_MB
+ANALYSIS_MINUTES = {"study": 60, "runs": 20, "run": 30, "pairs": 60}
+ANALYSIS_GB = {"study": 2, "runs": 2, "run": 2, "pairs": 4}
 REPRESENT_MINUTES = 15
+WRITING = 2  # copies of the activations while they are written
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,24 @@ def of_tuning(run: Run, tuning: Tuning | None) -> Resources:
     return Resources(megabytes(run, len(tuning.rates) * len(tuning.seeds)), minutes(tune_seconds(run, tuning)))
 
 
-def of_extraction(run: Run) -> Resources:
-    """The resources of the extraction of a run's activations."""
-    return Resources(megabytes(run, 1), REPRESENT_MINUTES)
+def of_extraction(run: Run, samples: Samples, *, runs: int, at_all_steps: int) -> Resources:
+    """The resources of the extraction of the activations of a block.
+
+    Args:
+        run: one of the block's runs.
+        samples: the points.
+        runs: of how many runs they are wanted.
+        at_all_steps: of how many of these at all checkpoints.
+    """
+    network, held_out = run.training.network, samples.rdm + samples.cca
+    states = runs + at_all_steps * max(0, run.training.checkpoints - 1)
+    numbers = network.hidden * network.width * (states * held_out + runs * samples.probe)
+    return Resources(_gigabytes(_needed(run, 1) + WRITING * NUMBER_BYTES * numbers / 1024**2), REPRESENT_MINUTES)
 
 
 def of_analysis(scope: str) -> Resources:
     """The resources of one job of an analysis with a given SCOPE."""
-    return Resources(ANALYSIS_MB, ANALYSIS_MINUTES[scope])
+    return Resources(ANALYSIS_GB[scope] * GB_MB, ANALYSIS_MINUTES[scope])
 
 
 def train_seconds(runs: Sequence[Run]) -> float:
@@ -102,10 +113,19 @@ def minutes(seconds: float) -> int:
 
 
 def megabytes(run: Run, count: int) -> int:
-    """The memory to request in MB for `count` such runs: whole GB, at least two, as some sites accept nothing else."""
+    """The memory to request in MB for `count` such runs."""
+    return _gigabytes(_needed(run, count))
+
+
+def _needed(run: Run, count: int) -> float:
+    """The memory that `count` such runs need, in MB."""
     kept = count * weights(run.training) * (COPIES + run.training.checkpoints)
     data = _points(run.data) * INPUTS
-    needed = LIBRARIES_MB + NUMBER_BYTES * (kept + data) / 1024**2
+    return LIBRARIES_MB + NUMBER_BYTES * (kept + data) / 1024**2
+
+
+def _gigabytes(needed: float) -> int:
+    """The memory to request in MB: whole GB, at least two, as some sites accept nothing else."""
     return max(LEAST_GB, math.ceil(needed / GB_MB)) * GB_MB
 
 

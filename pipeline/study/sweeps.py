@@ -9,6 +9,7 @@ import pydantic
 
 from pipeline import members
 from pipeline.study.errors import ConfigError, explain
+from pipeline.study.labels import UNSAFE, setting
 from pipeline.study.schema import Analysis, Run, Study
 
 
@@ -36,24 +37,33 @@ def unfold(study: Study, sweep: str) -> list[Run]:
     runs = []
     for values in itertools.product(*plan.vary.values()):
         varied = dict(zip(plan.vary, values, strict=True))
-        for method, seed in itertools.product(methods, plan.seeds):
-            chosen = study.methods[method]
-            where = f"sweeps.{sweep} with method {method}"
-            base = {"training": study.training.model_dump(), "data": study.data.model_dump()}
-            for path, value in {**chosen.set, **plan.set, **varied}.items():
-                _put(base, path, value, where)
-            label = "".join(f"-{path.rpartition('.')[2]}{value}" for path, value in varied.items())
-            content = {
-                "name": re.sub(r"[^A-Za-z0-9_.-]", "_", f"{sweep}-{method}{label}-s{seed}"),
-                "sweep": sweep, "method": method, "seed": seed, "tuned": plan.tuned, "varied": varied, **base,
-                "estimator": chosen.estimator, "estimator_settings": chosen.settings,
-                "placement": chosen.model_dump()["placement"],
-            }  # fmt: skip
-            try:
-                runs.append(Run.model_validate_json(json.dumps(content)))
-            except pydantic.ValidationError as error:
-                raise ConfigError(explain(error, f"{where}: ", content=content, model=Run)) from None
+        for method in methods:
+            first = _first(study, sweep, method, varied)
+            runs += [first.model_copy(update={"seed": seed, "name": _name(first, seed)}) for seed in plan.seeds]
     return runs
+
+
+def _first(study: Study, sweep: str, method: str, varied: dict[str, Any]) -> Run:
+    """A run of one method; those of other seeds differ in their seed and name only."""
+    plan, chosen, where = study.sweeps[sweep], study.methods[method], f"sweeps.{sweep} with method {method}"
+    base = {"training": study.training.model_dump(), "data": study.data.model_dump()}
+    for path, value in {**chosen.set, **plan.set, **varied}.items():
+        _put(base, path, value, where)
+    content = {
+        "name": sweep,
+        "sweep": sweep, "method": method, "seed": 0, "tuned": plan.tuned, "varied": varied, **base,
+        "estimator": chosen.estimator, "estimator_settings": chosen.settings,
+        "placement": chosen.model_dump()["placement"],
+    }  # fmt: skip
+    try:
+        return Run.model_validate_json(json.dumps(content))
+    except pydantic.ValidationError as error:
+        raise ConfigError(explain(error, f"{where}: ", content=content, model=Run)) from None
+
+
+def _name(run: Run, seed: int) -> str:
+    parts = (run.sweep, run.method, setting(run.varied), f"s{seed}")
+    return re.sub(UNSAFE, "_", "-".join(part for part in parts if part))
 
 
 def joining(study: Study, sweep: str) -> list[str]:

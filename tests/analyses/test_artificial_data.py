@@ -10,6 +10,7 @@ from pipeline.analyses import artificial_data
 from pipeline.analyses.shared import artificial_data_training
 from pipeline.figures import artificial_data as figure
 from pipeline.figures.shared.style import Style
+from pipeline.learning.stack import Stack
 
 METHODS = list(figure.METHODS)
 BACKPROP = ("backprop", [])
@@ -70,12 +71,17 @@ def test_where_the_sgs_stand(hidden, one, every):
     assert found == ({"every_linear_sg": ("linear_sg", every)} if every else {})
 
 
+def train(model, loss, x, labels, how, *, seed):
+    (found,) = artificial_data_training.train(model, [artificial_data_training.Case(x, labels, loss, seed)], how)
+    return found
+
+
 def test_an_sg_on_the_output_of_a_linear_model_is_zero_at_first_so_nothing_moves():
     x, labels = artificial_data_training.draw("xor", samples=50, inputs=3, seed=1)
     model = artificial_data_training.ModelSettings(hidden=0, width=4, steps=1, rate=0.1)
-    start, final = artificial_data_training.train(model, "mse", x, labels, ("linear_sg", [1]), seed=1)
+    start, final = train(model, "mse", x, labels, ("linear_sg", [1]), seed=1)
     assert final == pytest.approx(start, rel=1e-12)
-    start, final = artificial_data_training.train(model, "mse", x, labels, BACKPROP, seed=1)
+    start, final = train(model, "mse", x, labels, BACKPROP, seed=1)
     assert final < start - 1e-3
 
 
@@ -83,9 +89,7 @@ def test_the_weights_depend_on_the_seed_and_not_on_the_method():
     x, labels = artificial_data_training.draw("xor", samples=50, inputs=3, seed=1)
     model = artificial_data_training.ModelSettings(hidden=2, width=4, steps=1, rate=0.1)
     ways = [(BACKPROP, 1), (("linear_sg", [1]), 1), (BACKPROP, 2)]
-    one, same, other = (
-        artificial_data_training.train(model, "mse", x, labels, how, seed=seed)[0] for how, seed in ways
-    )
+    one, same, other = (train(model, "mse", x, labels, how, seed=seed)[0] for how, seed in ways)
     assert one == same
     assert abs(one - other) > 1e-3
 
@@ -93,24 +97,25 @@ def test_the_weights_depend_on_the_seed_and_not_on_the_method():
 def test_the_start_is_the_loss_of_the_untrained_network():
     x, labels = artificial_data_training.draw("xor", samples=50, inputs=3, seed=1)
     model = artificial_data_training.ModelSettings(hidden=0, width=4, steps=1, rate=1e-12)
-    start, final = artificial_data_training.train(model, "cross_entropy", x, labels, BACKPROP, seed=1)
+    start, final = train(model, "cross_entropy", x, labels, BACKPROP, seed=1)
     assert final == pytest.approx(start, rel=1e-9)
     assert x.dtype == np.float64
 
 
 def test_the_rate_drops_at_60_and_85_per_cent(monkeypatch):
     rates = []
-    update = artificial_data_training.Trainer.update
+    update = Stack.update
 
     def watched(self, x, y):
         assert x.dtype == y.dtype == torch.float64
-        rates.append((self.settings.rate_at(self.step), self.gate_settings.rate_at(self.step)))
+        (trainer,) = self.trainers
+        rates.append((trainer.settings.rate_at(self.step), trainer.gate_settings.rate_at(self.step)))
         return update(self, x, y)
 
-    monkeypatch.setattr(artificial_data_training.Trainer, "update", watched)
+    monkeypatch.setattr(Stack, "update", watched)
     x, labels = artificial_data_training.draw("xor", samples=20, inputs=2, seed=1)
     model = artificial_data_training.ModelSettings(hidden=0, width=4, steps=20, rate=1.0)
-    artificial_data_training.train(model, "mse", x, labels, ("linear_sg", [1]), seed=1)
+    train(model, "mse", x, labels, ("linear_sg", [1]), seed=1)
     np.testing.assert_allclose([main for main, _ in rates], [1.0] * 12 + [0.1] * 5 + [0.01] * 3)
     assert all(main == gate for main, gate in rates)
 
@@ -118,7 +123,7 @@ def test_the_rate_drops_at_60_and_85_per_cent(monkeypatch):
 def test_a_loss_that_is_no_number_is_a_divergence():
     x, labels = artificial_data_training.draw("xor", samples=20, inputs=2, seed=1)
     model = artificial_data_training.ModelSettings(hidden=2, width=4, steps=50, rate=1e120)
-    start, final = artificial_data_training.train(model, "mse", x, labels, BACKPROP, seed=1)
+    start, final = train(model, "mse", x, labels, BACKPROP, seed=1)
     assert np.isfinite(start)
     assert np.isnan(final)
 

@@ -31,14 +31,15 @@ def task(seed=0, **changes):
 def fit(method, hidden, **changes):
     options = {
         "width": 16,
-        "loss_name": "cross_entropy",
         "steps": 200,
         "rate": 0.01,
         "look_every": 5,
         "fitted": 0.99,
         **changes,
     }
-    return capacity_training.fit(method, options.pop("task", task()), hidden=hidden, **options)
+    case = options.pop("task", task()), options.pop("loss_name", "cross_entropy")
+    (found,) = capacity_training.fit(method, [case], hidden=hidden, **options)
+    return found.loss, found.accuracy, found.fitted_at, found.diverged
 
 
 def built(method, hidden):

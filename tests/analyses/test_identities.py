@@ -56,6 +56,11 @@ def test_critical_points_with_errors_are_kept(table):
     assert (found < 1e-5).all()
 
 
+def moved(solution, estimator, steps):
+    (found,) = identities_training.moved([(solution.end, solution)], estimator, steps)
+    return found
+
+
 def test_an_estimator_that_does_not_start_at_zero_moves_a_solution(monkeypatch):
     def biased(units, classes, *, above, generator):
         module = linear_sg.LinearSG(units, classes)
@@ -64,17 +69,26 @@ def test_an_estimator_that_does_not_start_at_zero_moves_a_solution(monkeypatch):
 
     solution = identities_training.zero_loss(3, 12, 24, 300, **DEEP)
     assert solution.left < identities.ZERO_LOSS
-    assert solution.moved("linear_sg", 50) < 1e-6
+    assert moved(solution, "linear_sg", 50) < 1e-6
     monkeypatch.setattr(linear_sg, "build", biased)
-    assert solution.moved("linear_sg", 50) > 1e-3
+    assert moved(solution, "linear_sg", 50) > 1e-3
 
 
 def test_measuring_a_solution_leaves_it_as_it_was():
     solution = identities_training.zero_loss(3, 12, 24, 20, **DEEP)
     before = copy.deepcopy(solution.end.state_dict())
-    moved = [solution.moved("mlp_sg", 5) for _ in range(2)]
-    assert moved[0] == moved[1] > 0
+    found = [moved(solution, "mlp_sg", 5) for _ in range(2)]
+    assert found[0] == found[1] > 0
     assert all(torch.equal(value, before[name]) for name, value in solution.end.state_dict().items())
+
+
+def test_side_by_side_each_network_moves_as_it_does_alone():
+    solutions = [identities_training.zero_loss(seed, 12, 24, 20, **DEEP) for seed in (3, 4)]
+    starts = [(net, solution) for solution in solutions for net in (solution.start, solution.end)]
+    together = identities_training.moved(starts, "linear_sg", 20)
+    alone = [identities_training.moved([one], "linear_sg", 20)[0] for one in starts]
+    assert together == alone
+    assert len(set(together)) == 4
 
 
 def wrong(name, factor, net):

@@ -195,7 +195,8 @@ def test_what_is_followed_is_plain_training_on_all_points(setting, points, name)
     trainer = Trainer(net, gates, loss=name, optimiser=adam, gate_optimiser=adam, update="simultaneous")
     x, y = torch.from_numpy(points.inputs), one_hot(torch.from_numpy(points.labels), 2).float()
     batch_losses = [trainer.update(x, y) for _ in range(31)]
-    looks = list(implied_loss_training.follow(points, name, 5, setting, classes=2))
+    case = implied_loss_training.Case(points, name, 5)
+    looks = [look for _, look in implied_loss_training.follow([case], setting, classes=2)]
     assert [look.step for look in looks] == checkpoint_steps(30, count=5)
     assert [look.losses.mean() for look in looks] == pytest.approx(
         [batch_losses[look.step] for look in looks], rel=1e-5

@@ -20,9 +20,16 @@ def generator():
 # Pairs of networks
 
 
+def compare(a, b, *, generator, **settings):
+    table = similarity.analyse({"a": a, "b": b}, {("a", "b"): generator}, **settings)
+    assert set(table["run_a"]) <= {"a"}
+    assert set(table["run_b"]) <= {"b"}
+    return table
+
+
 def test_every_pair_of_layers_is_compared(generator):
     a, b = activations(3, seed=1), activations(2, seed=2)
-    table = similarity.analyse(a, b, generator=generator, measures=MEASURES, permutations=2)
+    table = compare(a, b, generator=generator, measures=MEASURES, permutations=2)
     assert list(table) == similarity.COLUMNS
     found = table.set_index(["measure", "layer_a", "layer_b"])["value"]
     assert len(found) == len(MEASURES) * 3 * 2
@@ -38,7 +45,7 @@ def test_the_end_of_training_is_compared_and_rank_cut_and_n_are_recorded(generat
     dead = np.random.default_rng(0).standard_normal((N, WIDTH)).astype(np.float32)
     dead[:, 3:] = 0
     a, b = activations(2, steps, cca2=dead), activations(2, steps, seed=4)
-    table = similarity.analyse(a, b, generator=generator, measures=["cca"])
+    table = compare(a, b, generator=generator, measures=["cca"])
     assert dict(zip(table["layer_a"], table["rank_a"], strict=True)) == {1: 5, 2: 3}
     assert (table["rank_b"] == 5).all()
     assert (table["n"] == N).all()
@@ -48,7 +55,7 @@ def test_the_end_of_training_is_compared_and_rank_cut_and_n_are_recorded(generat
 
 def test_the_null_is_that_of_permuted_samples():
     a, b = activations(2, seed=1), activations(2, seed=2)
-    table = similarity.analyse(a, b, generator=np.random.default_rng(8), measures=["cca"], permutations=4)
+    table = compare(a, b, generator=np.random.default_rng(8), measures=["cca"], permutations=4)
     again = np.random.default_rng(8)
     orders = [again.permutation(N) for _ in range(4)]
     for row in table.to_dict("records"):
@@ -62,7 +69,7 @@ def test_what_is_alike_stands_out_from_the_null(generator):
     x = generator.standard_normal((N, WIDTH)).astype(np.float32)
     y = x @ generator.standard_normal((WIDTH, WIDTH)).astype(np.float32)
     a, b = activations(1, seed=1, cca1=x), activations(1, seed=2, cca1=y)
-    row = similarity.analyse(a, b, generator=generator, measures=["cca"]).iloc[0]
+    row = compare(a, b, generator=generator, measures=["cca"]).iloc[0]
     assert row["value"] == pytest.approx(1, abs=1e-5)
     assert row["null_mean"] <= row["null_high"] < 0.6
 
@@ -70,27 +77,49 @@ def test_what_is_alike_stands_out_from_the_null(generator):
 def test_a_constant_layer_gives_rows_without_value(generator):
     a = activations(2, cca2=np.zeros((N, WIDTH), dtype=np.float32))
     for name in ("cca", "svcca", "pwcca", "cka", "procrustes", "rdm_correlation"):
-        table = similarity.analyse(a, activations(1, seed=3), generator=generator, measures=[name])
+        table = compare(a, activations(1, seed=3), generator=generator, measures=[name])
         assert np.isfinite(table.loc[table["layer_a"] == 1, ["value", "null_mean", "null_high"]]).all(axis=None)
         assert table.loc[table["layer_a"] == 2, ["value", "null_mean", "null_high"]].isna().all(axis=None)
         assert (table.loc[table["layer_a"] == 2, "rank_a"] == 0).all()
 
 
 def test_no_hidden_layer_gives_no_row(generator):
-    table = similarity.analyse(activations(0), activations(0), generator=generator, measures=MEASURES)
+    table = compare(activations(0), activations(0), generator=generator, measures=MEASURES)
     assert table.empty
     assert list(table) == similarity.COLUMNS
 
 
 def test_unknown_measures_are_refused(generator):
     with pytest.raises(ValueError, match="did you mean 'cca'"):
-        similarity.analyse(activations(1), activations(1), generator=generator, measures=["ccca"])
+        compare(activations(1), activations(1), generator=generator, measures=["ccca"])
 
 
 def test_without_a_null_nothing_is_compared(generator):
-    for analyse, runs in ((similarity.analyse, 2), (similarity_over_time.analyse, 1)):
+    for analyse, runs in ((compare, 2), (similarity_over_time.analyse, 1)):
         with pytest.raises(ValueError, match="found permutations=0; expected at least 1"):
             analyse(*[activations(1)] * runs, generator=generator, measures=["cca"], permutations=0)
+
+
+def test_each_layer_is_factorised_once_if_memory_allows(monkeypatch):
+    runs = {name: activations(2, seed=seed) for seed, name in enumerate("abc")}
+    names = [("a", "b"), ("a", "c"), ("b", "c")]
+
+    def table():
+        return similarity.analyse(
+            runs, {pair: np.random.default_rng(number) for number, pair in enumerate(names)}, measures=["cca"]
+        )
+
+    prepared, prepare = [], cca.prepare
+    monkeypatch.setattr(cca, "prepare", lambda x: prepared.append(x.shape) or prepare(x))
+    whole, count = table(), len(prepared)
+    assert count == 1 + 3 * 2, "one to see how large it is"
+    monkeypatch.setattr(similarity, "KEPT", 1)
+    pd.testing.assert_frame_equal(table(), whole)
+    assert len(prepared) - count == 1 + 4 * 2, "two runs are kept; one is factorised again"
+    for number, (a, b) in enumerate(names):
+        alone = compare(runs[a], runs[b], generator=np.random.default_rng(number), measures=["cca"])
+        mine = whole[(whole["run_a"] == a) & (whole["run_b"] == b)].reset_index(drop=True)
+        pd.testing.assert_frame_equal(mine.iloc[:, 2:], alone.iloc[:, 2:])
 
 
 def pairs(values, null=0.1):

@@ -5,11 +5,14 @@ import json
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from benchmarks import __main__ as bench
-from benchmarks import engine, floor, measure, others, study
+from benchmarks import engine, floor, measure, others, planning, similarity, study
 from pipeline.learning.measurements import count_operations
 from pipeline.learning.stack import Stack
+from pipeline.measures import cca
+from pipeline.study.load import load_study
 from pipeline.study.plan import Plan
 
 SHAPE = {"hidden": 3, "width": 16}
@@ -68,3 +71,29 @@ def test_kept_results_are_those_of_all_benchmarks(root):
         assert row["goal"] == wanted.goal
         assert row["low"] <= row["ratio"] <= row["high"]
         assert row["holds"] == (row["ratio"] >= wanted.goal if wanted.at_least else row["ratio"] <= wanted.goal)
+
+
+def test_the_other_library_finds_the_same_similarity():
+    run = similarity.activations(1, layers=2, points=300, units=6)
+    x, y = run.layer("cca", 1), run.layer("cca", 2)
+    assert similarity.by_cca_zoo(x, y) == pytest.approx(cca.measure(x, y), abs=1e-10)
+
+
+def test_layers_of_the_benchmark_are_compared_with_their_nulls():
+    a, b = (similarity.activations(seed, layers=2, points=100, units=6) for seed in (1, 2))
+    similarity.compare(a, b)
+    similarity.products(a, b)
+
+
+def test_the_larger_study_has_a_thousand_trainings_more(root, tmp_path):
+    config = tmp_path / "configs" / "more.yaml"
+    config.parent.mkdir()
+    config.write_text(yaml.safe_dump(planning.with_more(root / "configs" / "study.yaml")))
+    more, now = Plan(load_study("more", tmp_path), "more"), Plan.load("study", root)
+    assert planning.TRAININGS <= len(more.runs) - len(now.runs) < planning.TRAININGS + 20
+
+
+def test_nothing_is_to_be_done_where_a_no_op_is_timed():
+    with planning.place() as here:
+        assert planning.planned(here, planning.STUDY) == 0
+        assert planning.planned(here, planning.MORE) > 300

@@ -70,13 +70,13 @@ def test_a_measure_is_1_for_equal_layers_and_low_for_noise(name):
 @pytest.mark.parametrize("name", members.members("analyses"))
 def test_analyses(name):
     module = members.load("analyses", name)
-    assert module.SCOPE in {"study", "runs", "run", "pair"}
-    wanted = {"study": {None}, "runs": {"history", "trials"}, "run": {"activations"}, "pair": {"activations"}}
+    assert module.SCOPE in {"study", "runs", "run", "pairs"}
+    wanted = {"study": {None}, "runs": {"history", "trials"}, "run": {"activations"}, "pairs": {"activations"}}
     assert module.READS in wanted[module.SCOPE]
     assert module.CLAIMS
     assert all(re.fullmatch(r"C\d{1,2}", claim) for claim in module.CLAIMS)
     inputs = [p for p in inspect.signature(module.analyse).parameters.values() if p.kind is not p.KEYWORD_ONLY]
-    assert len(inputs) == {"study": 0, "runs": 1, "run": 1, "pair": 2}[module.SCOPE]
+    assert len(inputs) == {"study": 0, "runs": 1, "run": 1, "pairs": 2}[module.SCOPE]
     if hasattr(module, "metrics"):
         assert module.metrics(pd.DataFrame()) == {}, "without rows (every run diverged) there are no headline numbers"
 

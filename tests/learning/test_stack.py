@@ -1,84 +1,15 @@
 """A stack is held to the trainers of its runs: the same updates, and bits that don't depend on who shares the stack."""
 
 import itertools
-import sys
 
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import one_hot
+from stacks import HOW, SGD, STEPS, batches, same_models, trained, trainers
 
 from pipeline import members
-from pipeline.learning.build import build_gates
-from pipeline.learning.network import Network, Shape
 from pipeline.learning.optimisers import OptimiserSettings
-from pipeline.learning.placement import positions
 from pipeline.learning.stack import Separate, Stack, stacked
-from pipeline.learning.trainer import Trainer
-
-SGD = OptimiserSettings("sgd", 0.05, momentum=0.9)
-ADAM = OptimiserSettings("adam", 0.003, drops=(2,))
-STEPS = 4
-
-
-def trainers(
-    runs,
-    estimator="linear_sg",
-    placement="every",
-    *,
-    inputs=7,
-    outputs=3,
-    hidden=3,
-    width=5,
-    optimiser=ADAM,
-    precision=torch.float32,
-    loss="cross_entropy",
-    **how,
-):
-    """One trainer for each of `runs`, whose numbers are their seeds."""
-    apply, update, target = how.pop("apply", True), how.pop("update", "simultaneous"), how.pop("target", "arrived")
-    member, found = members.load("estimators", estimator), []
-    for run in runs:
-        shape = Shape(inputs, outputs, hidden=hidden, width=width, **how)
-        net = Network(shape, generator=torch.Generator().manual_seed(run)).to(precision)
-        layers = positions(placement, hidden=hidden)
-        gates = build_gates(
-            net,
-            member,
-            layers,
-            generator=lambda layer, run=run: torch.Generator().manual_seed(100 * run + layer),
-            apply=apply,
-        )
-        options = {"optimiser": optimiser, "gate_optimiser": optimiser, "update": update, "target": target}
-        found.append(Trainer(net, gates, loss=loss, **options))
-    return found
-
-
-def batches(runs, *, n=9, inputs=7, outputs=3, precision=torch.float32):
-    """The batches of each step, a row for each run."""
-    for step in range(STEPS):
-        generators = [torch.Generator().manual_seed(1000 * run + step) for run in runs]
-        x = torch.stack([torch.rand(n, inputs, generator=g, dtype=torch.float64) for g in generators])
-        labels = torch.stack([torch.randint(outputs, (n,), generator=g) for g in generators])
-        yield x.to(precision), one_hot(labels, outputs).to(precision)
-
-
-def trained(stack, runs, frozen=(), **shape):
-    """The losses of all updates, (steps, runs)."""
-    return torch.stack([stack.update(x, y, frozen=frozen) for x, y in batches(runs, **shape)])
-
-
-def same_models(one, other):
-    a, b = one.model(), other.model()
-    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
-
-
-HOW = (
-    {},
-    {"loss": "mse", "activation": "sigmoid", "batch_norm": False},
-    {"loss": "mse", "activation": "linear", "apply": False},
-    {"hidden": 1},
-)
 
 
 @pytest.mark.parametrize("how", HOW, ids=["log loss", "mse", "observed", "shallow"])
@@ -102,13 +33,12 @@ LEARNED = [name for name in members.members("estimators") if members.load("estim
 
 
 @pytest.mark.parametrize("estimator", LEARNED)
-def test_a_stack_stays_with_the_trainers_in_single_precision_with_adam(monkeypatch, estimator):
+def test_a_stack_stays_with_the_trainers_in_single_precision_with_adam(estimator):
     """No gradient is rounding noise, which Adam would turn into steps of full size."""
-    monkeypatch.setattr(sys.modules[__name__], "STEPS", 100)
     runs, shape = (0, 1), {"inputs": 50, "outputs": 10}
     alone, together = (trainers(runs, estimator, width=16, hidden=4, **shape) for _ in range(2))
     stack = Stack(together)
-    for x, y in batches(runs, n=50, **shape):
+    for x, y in batches(runs, n=50, steps=100, **shape):
         expected = [trainer.update(x[run], y[run]) for run, trainer in enumerate(alone)]
         np.testing.assert_allclose(stack.update(x, y), expected, rtol=1e-4)
     for one, other in zip(alone, together, strict=True):
@@ -120,6 +50,28 @@ def test_a_network_without_hidden_layers_is_stacked_too():
     alone, together = (trainers((0, 1), "backprop", "none", hidden=0, precision=torch.float64) for _ in range(2))
     stack = Stack(together)
     for x, y in batches((0, 1), precision=torch.float64):
+        expected = [trainer.update(x[run], y[run]) for run, trainer in enumerate(alone)]
+        np.testing.assert_allclose(stack.update(x, y), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("hidden", [0, 3])
+@pytest.mark.parametrize("estimator", ["linear_sg", "sigmoid_sg", "mlp_sg", "kickback"])
+def test_a_gate_on_the_output_is_stacked_too(estimator, hidden):
+    how = {"hidden": hidden, "layers": [hidden + 1], "precision": torch.float64}
+    alone, together = (trainers((0, 1), estimator, **how) for _ in range(2))
+    stack = Stack(together)
+    for x, y in batches((0, 1), precision=torch.float64):
+        expected = [trainer.update(x[run], y[run]) for run, trainer in enumerate(alone)]
+        np.testing.assert_allclose(stack.update(x, y), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("order", [("mse", "cross_entropy"), ("cross_entropy", "mse", "mse")])
+def test_each_run_has_its_own_loss(order):
+    alone, together = (
+        [trainers((run,), loss=name, precision=torch.float64)[0] for run, name in enumerate(order)] for _ in range(2)
+    )
+    stack = Stack(together)
+    for x, y in batches(range(len(order)), precision=torch.float64):
         expected = [trainer.update(x[run], y[run]) for run, trainer in enumerate(alone)]
         np.testing.assert_allclose(stack.update(x, y), expected, rtol=1e-12)
 
@@ -224,6 +176,16 @@ def test_what_cannot_share_tensors_is_updated_by_its_own_trainers(how, reason):
         expected = [trainer.update(x[run], y[run]) for run, trainer in enumerate(alone)]
         assert stack.update(x, y).tolist() == torch.tensor(expected).tolist()
     assert all(same_models(*pair) for pair in itertools.chain(zip(alone, together, strict=True)))
+
+
+def test_gates_on_hidden_layers_and_on_the_output_share_no_tensors():
+    alone, together = (trainers((0, 1), layers=[3, 4], precision=torch.float64) for _ in range(2))
+    with pytest.raises(ValueError, match="different units"):
+        Stack(together)
+    stack = stacked(together)
+    for x, y in batches((0, 1), precision=torch.float64):
+        expected = [trainer.update(x[run], y[run]) for run, trainer in enumerate(alone)]
+        np.testing.assert_allclose(stack.update(x, y), expected, rtol=1e-6)
 
 
 def test_estimators_called_one_by_one_give_the_same_updates():

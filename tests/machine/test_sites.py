@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 TRAIN = "results/smoke/train/depth-one_sg-hidden2-b0/summary.json"
-REPRESENT = "results/smoke/represent/depth-one_sg-hidden4-s0.safetensors"
+REPRESENT = "results/smoke/represent/depth-one_sg-hidden4-b0.safetensors"
 SITES = ("default", "slurm", "gpu", "kubernetes", "aws-batch")
 
 

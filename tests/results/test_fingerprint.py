@@ -18,17 +18,19 @@ def package(tmp_path, monkeypatch):
     for name, text in files.items():
         (tmp_path / "pipeline" / name).write_text(text)
     monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(module, "KEPT", tmp_path / "kept" / "sources.json")
+    monkeypatch.setattr(module.atexit, "register", lambda write: None)
 
-    for cached in (module._parse, module._tree_hash, module._imports):
+    for cached in (module._kept, module._source, module._imports):
         cached.cache_clear()
 
     def take():
-        for cached in (module._parse, module._tree_hash, module._imports):
+        for cached in (module._kept, module._source, module._imports):
             cached.cache_clear()
         return module.fingerprint("pipeline.stage")
 
     yield tmp_path / "pipeline", take
-    for cached in (module._parse, module._tree_hash, module._imports):
+    for cached in (module._kept, module._source, module._imports):
         cached.cache_clear()
 
 
@@ -91,7 +93,7 @@ def test_plumbing_is_left_out(package):
     before = module.fingerprint("pipeline.stage", without=leave)
     (folder / "science.py").write_text("def value():\n    return 3\n")
     (folder / "ground.py").write_text("ONE = 3\n")
-    for cached in (module._parse, module._tree_hash, module._imports):
+    for cached in (module._kept, module._source, module._imports):
         cached.cache_clear()
     assert module.fingerprint("pipeline.stage", without=leave) == before
 
@@ -111,3 +113,51 @@ def test_modules_that_decide_numbers_are_not_plumbing():
         name = f"pipeline.{science}"
         assert name in reached
         assert not any(name == each or name.startswith(f"{each}.") for each in PLUMBING)
+
+
+SOURCE = b'"""About."""\nimport pipeline.x\nfrom pipeline import y\nfrom elsewhere import z\nA = 1\n'
+
+
+def written(path):
+    kept = module.Kept(path)
+    found = kept.source(SOURCE)
+    kept._write()
+    return found
+
+
+def test_sources_are_parsed_once(tmp_path, monkeypatch):
+    path = tmp_path / "new" / "sources.json"
+    found = written(path)
+    assert found.names == ("pipeline", "pipeline.x", "pipeline.y")
+    monkeypatch.setattr(module, "_parsed", None)
+    assert module.Kept(path).source(SOURCE) == found
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"version": 1, "sources": {}}', '{"version": "V", "sources": {"K": 1}}']
+)
+def test_a_file_of_something_else_is_made_anew(tmp_path, content):
+    path = tmp_path / "sources.json"
+    right = written(path)
+    before = path.read_bytes()
+    version = module.Kept(path).version
+    key = module.hashlib.sha256(SOURCE).hexdigest()
+    path.write_text(content.replace("V", version).replace("K", key))
+    assert written(path) == right
+    assert path.read_bytes() == before
+
+
+def test_of_too_many_sources_those_in_use_are_kept(tmp_path, monkeypatch):
+    path = tmp_path / "sources.json"
+    monkeypatch.setattr(module, "MOST", 1)
+    written(path)
+    kept = module.Kept(path)
+    kept.source(b"B = 2\n")
+    kept._write()
+    assert list(module.Kept(path).found) == [module.hashlib.sha256(b"B = 2\n").hexdigest()]
+
+
+def test_where_nothing_can_be_written_nothing_is(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    assert written(tmp_path / "file" / "sources.json").hash

@@ -51,8 +51,27 @@ def test_equal_content_gives_equal_bytes(tmp_path):
 
 def test_an_unknown_array_is_named(tmp_path):
     store.write_arrays(tmp_path / "a.safetensors", ARRAYS, ORIGIN)
-    with pytest.raises(KeyError, match="no array 'x'"):
+    with pytest.raises(
+        store.DamagedFileError, match=r"a\.safetensors: expected the array 'x', found .*; remove it and run"
+    ):
         store.read_arrays(tmp_path / "a.safetensors", ["x"])
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [({}, "none"), ({"b": 1, "a": 2}, "a, b"), (dict.fromkeys("abcdef", 1), r"a, .*, e, … \(6 in all\)")],
+)
+def test_an_unknown_key_of_json_is_named(tmp_path, content, found):
+    path = tmp_path / "a.json"
+    store.write_json(path, {"whole": [content]})
+    read = store.read_json(path)
+    assert read == {"whole": [content]}
+    assert read.get("x") is None
+    for part, said in ((read, "whole"), (read["whole"][0], found)):
+        with pytest.raises(
+            store.DamagedFileError, match=rf"a\.json: expected the key 'x', found {said}; remove it and run"
+        ):
+            part["x"]
 
 
 @pytest.mark.parametrize("position", [-1, -20])

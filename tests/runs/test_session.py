@@ -5,6 +5,7 @@ import pytest
 import torch
 import yaml
 from sessions import CLASSES, clouds, stopped
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from pipeline.datasets.shared import splits
 from pipeline.results import activations, store
@@ -173,3 +174,48 @@ def test_provenance_says_where_a_result_comes_from(tmp_path):
     assert found["settings"] == job.settings_hash
     assert found["versions"]["torch"].startswith("2.13.0")
     assert found["lock"] == store.sha256("requirements.lock")
+
+
+CHECKPOINT = 17  # a step at which a model is kept, beside the entries
+
+
+class ReadsBack(TorchDispatchMode):
+    """Counts how often a number leaves torch, for which a GPU would have to finish everything before it."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session, self.counted = session, []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        name = function.overloadpacket.__name__
+        if name in {"_local_scalar_dense", "item", "nonzero", "equal", "is_nonzero"}:
+            self.counted.append((self.session.stack.step, name))
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("method", ["backprop", "one_sg", "every_sg"])
+def test_nothing_is_read_back_between_two_entries_of_the_history(run, data, method, monkeypatch):
+    """What this can't see: a copy to the CPU that nobody reads as a number."""
+    one = session(run(method), data)
+    converted, as_numpy = [], torch.Tensor.numpy
+    monkeypatch.setattr(
+        torch.Tensor, "numpy", lambda x, **how: (converted.append(one.stack.step), as_numpy(x, **how))[1]
+    )
+    with ReadsBack(one) as reads:
+        one.train(lambda: None)
+    assert {step for step, _ in reads.counted} == set(converted) == {0, 10, CHECKPOINT, 20, 30}
+
+
+def test_a_loss_that_is_read_at_each_update_is_found(run, data, monkeypatch):
+    one = session(run("one_sg"), data)
+    update = one.stack.update
+
+    def reading(*args, **how):
+        values = update(*args, **how)
+        assert values.sum().item() > 0
+        return values
+
+    monkeypatch.setattr(one.stack, "update", reading)
+    with ReadsBack(one) as reads:
+        one.train(lambda: None)
+    assert {step for step, _ in reads.counted} >= set(range(1, 30))

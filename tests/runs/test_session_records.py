@@ -81,7 +81,7 @@ def test_tracking_and_counting_change_no_bit(session, changes):
 @pytest.mark.parametrize(("rate", "falls"), [(1e-3, 1.0), (1e3, 0.0)])
 def test_falls_says_whether_the_next_update_lowers_its_own_batchs_loss(session, rate, falls):
     one = session("backprop", optimiser__name="sgd", optimiser__rate=rate, optimiser__drops=[])
-    x, y = (part[one.batches[0].indices(0)] for part in (one.x, one.y))
+    x, y = (part[one.batches.chosen(0)[0]] for part in (one.x, one.y))
     network = one.trainers[0].network
     before = batch_loss(network, x, y, "cross_entropy")
     (value,) = one._update(x[None], y[None])

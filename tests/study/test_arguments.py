@@ -42,7 +42,12 @@ def test_help_imports_nothing_heavy_and_explains_every_argument(root):
 
 
 def test_an_unknown_study_is_refused_with_the_nearest_name_before_anything_heavy_is_imported(root):
-    more = {"train": ["--block", "x"], "represent": ["--run", "x"], "tune": ["--cell", "x"], "draw": ["--figure", "x"]}
+    more = {
+        "train": ["--block", "x"],
+        "represent": ["--block", "x"],
+        "tune": ["--cell", "x"],
+        "draw": ["--figure", "x"],
+    }
     more["analyse"] = ["--analysis", "x", "--job", "x"]
     for verb in set(commands.modules()) - WITHOUT_A_STUDY:
         command = [sys.executable, "-X", "importtime", "-m", "pipeline", verb, "--study", "smook", *more.get(verb, [])]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import small_study
 import torch
-from small_study import BLOCK, RUN, STUDY
+from small_study import BLOCK, STUDY
 
 from pipeline import __main__ as commands
 from pipeline import errors
@@ -119,7 +119,10 @@ def test_every_class_of_errors_is_explained_or_caught_inside(root):
         (["train", "--study", STUDY, "--block", "nosuch"], "study 'small' has no block 'nosuch'"),
         (["train", "--study", "smal", "--block", BLOCK], "no study 'smal' (did you mean 'small'?)"),
         (["judge", "--study", STUDY], "results/small/metrics.json: no such file; run the workflow"),
-        (["represent", "--study", STUDY, "--run", RUN], f"results/small/checkpoints/{BLOCK}.safetensors: no such file"),
+        (
+            ["represent", "--study", STUDY, "--block", BLOCK],
+            f"results/small/checkpoints/{BLOCK}.safetensors: no such file",
+        ),
         (["analyse", "--study", STUDY, "--analysis", "learning", "--job", "runs"], "history.parquet: no such file"),
         (["draw", "--study", STUDY, "--figure", "learning_curves"], "learning/runs.parquet: no such file"),
         (["summarise", "--study", STUDY], "learning/runs.parquet: no such file"),

@@ -88,3 +88,13 @@ def test_every_scope_of_an_analysis_has_a_time_limit(root):
     for study in ("smoke", "study"):
         plan = Plan.load(study)
         assert {plan.declared(name)["SCOPE"] for name in plan.study.analyses} <= resources.ANALYSIS_MINUTES.keys()
+
+
+def test_extraction_takes_memory_for_each_run_checkpoint_and_point(root):
+    plan = Plan.load("paper", root)
+    deep = next(run for run in plan.runs.values() if run.training.network.hidden == 20)
+    few, all_steps, five = (
+        resources.of_extraction(deep, plan.study.samples, runs=runs, at_all_steps=at).megabytes
+        for runs, at in ((1, 0), (1, 1), (5, 5))
+    )
+    assert few < all_steps < five

@@ -20,7 +20,7 @@ import small_study
 import yaml
 from fault_page import told
 from forks import Forks
-from small_study import BLOCK, DIGITS, LONG, PAIR, ROOT, RUN, SECRETS, STUDY, WIDE
+from small_study import BLOCK, DIGITS, LONG, PAIRS, ROOT, RUN, SECRETS, STUDY, WIDE
 
 from pipeline.datasets import mnist
 from pipeline.results import store
@@ -149,13 +149,13 @@ def test_without_permission_the_file_is_named_and_existing_files_stay(forks, mad
     shut = [open_place / folder, *(path for path in (open_place / folder).rglob("*") if path.is_dir())]
     for path in shut:
         path.chmod(0o555)
-    code, said = run(forks, open_place, "represent", "--run", RUN, nobody=True)
+    code, said = run(forks, open_place, "represent", "--block", BLOCK, nobody=True)
     told("no permission to write", last_line(said), code)
     assert re.fullmatch(rf"\S*results/{STUDY}/represent\S*: permission denied; .*", last_line(said))
     assert complete(open_place, made)
     for path in shut:
         path.chmod(0o777)
-    assert run(forks, open_place, "represent", "--run", RUN, nobody=True)[0] == 0
+    assert run(forks, open_place, "represent", "--block", BLOCK, nobody=True)[0] == 0
     assert complete(open_place, made)
 
 
@@ -192,7 +192,7 @@ def test_data_that_change_on_disk_are_not_used_and_can_be_fetched_again(forks, t
     assert train(forks, place, DIGITS)[0] == 0
 
 
-SIMILARITY = ("analyse", "--analysis", "similarity", "--job", PAIR)
+SIMILARITY = ("analyse", "--analysis", "similarity", "--job", PAIRS)
 
 
 @pytest.mark.parametrize(
@@ -203,9 +203,9 @@ SIMILARITY = ("analyse", "--analysis", "similarity", "--job", PAIR)
             ("train", "--block", BLOCK),
             ("analyse", "--analysis", "learning", "--job", "runs"),
         ),
-        (f"checkpoints/{BLOCK}.safetensors", ("train", "--block", BLOCK), ("represent", "--run", RUN)),
-        (f"represent/{RUN}.safetensors", ("represent", "--run", RUN), SIMILARITY),
-        (f"analyse/similarity/{PAIR}.parquet", SIMILARITY, ("summarise",)),
+        (f"checkpoints/{BLOCK}.safetensors", ("train", "--block", BLOCK), ("represent", "--block", BLOCK)),
+        (f"represent/{BLOCK}.safetensors", ("represent", "--block", BLOCK), SIMILARITY),
+        (f"analyse/similarity/{PAIRS}.parquet", SIMILARITY, ("summarise",)),
         ("metrics.json", ("summarise",), ("judge",)),
     ],
 )
@@ -285,7 +285,7 @@ def test_a_very_long_path_gives_the_same_results(forks, made, tmp_path):
     place = small_study.write(tmp_path.joinpath(*["deep" * 50] * 9))
     assert len(str(place)) > 1800
     assert train(forks, place)[0] == 0
-    assert run(forks, place, "represent", "--run", RUN)[0] == 0
+    assert run(forks, place, "represent", "--block", BLOCK)[0] == 0
     assert whole(place, made)
 
 

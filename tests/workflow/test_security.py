@@ -21,7 +21,7 @@ import pytest
 import small_study
 import yaml
 from forks import Forks
-from small_study import BLOCK, PAIR, ROOT, RUN, SECRETS, STUDY
+from small_study import BLOCK, PAIRS, ROOT, SECRETS, STUDY
 
 from pipeline.pages import render, report_model
 from pipeline.results import store
@@ -171,10 +171,10 @@ def made(forks, tmp_path_factory):
     ("file", "reader"),
     [
         (f"train/{BLOCK}/history.parquet", ("analyse", "--analysis", "learning", "--job", "runs")),
-        (f"checkpoints/{BLOCK}.safetensors", ("represent", "--run", RUN)),
-        (f"represent/{RUN}.safetensors", ("analyse", "--analysis", "similarity", "--job", PAIR)),
-        (f"train/{BLOCK}/summary.json", ("analyse", "--analysis", "similarity", "--job", PAIR)),
-        (f"analyse/similarity/{PAIR}.parquet", ("summarise",)),
+        (f"checkpoints/{BLOCK}.safetensors", ("represent", "--block", BLOCK)),
+        (f"represent/{BLOCK}.safetensors", ("analyse", "--analysis", "similarity", "--job", PAIRS)),
+        (f"train/{BLOCK}/summary.json", ("analyse", "--analysis", "similarity", "--job", PAIRS)),
+        (f"analyse/similarity/{PAIRS}.parquet", ("summarise",)),
         ("metrics.json", ("judge",)),
     ],
 )

@@ -112,7 +112,7 @@ def test_one_changed_setting_runs_its_jobs_and_those_that_depend_on_them(place, 
 
 
 def test_a_tampered_intermediate_is_noticed(place, first):
-    path = place / "results" / "smoke" / "represent" / "depth-one_sg-hidden4-s0.safetensors"
+    path = place / "results" / "smoke" / "represent" / "depth-one_sg-hidden4-b0.safetensors"
     before = path.read_bytes()
     path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
     try:

@@ -212,7 +212,7 @@ def test_a_changed_figure_needs_tables_only(reviewer):
 
 def test_a_requested_large_file_is_made_again_from_the_pulled_files(author, reviewer):
     """Its data come from the pulled pack: there is no network and no local copy."""
-    wanted = "results/smoke/represent/depth-one_sg-hidden4-s0.safetensors"
+    wanted = "results/smoke/represent/depth-one_sg-hidden4-b0.safetensors"
     said = call(reviewer, "snakemake", wanted, "--config", "study=smoke", **NO_NETWORK)
     assert ran(said) == {"train": 1, "represent": 1}
     theirs, ours = (store.read_arrays(place / wanted) for place in (author, reviewer))

@@ -74,7 +74,6 @@ onstart:
 wildcard_constraints:
     study="[a-z0-9_]+",
     block="[A-Za-z0-9][A-Za-z0-9_.-]*",
-    run="[A-Za-z0-9][A-Za-z0-9_.-]*",
     cell="[A-Za-z0-9][A-Za-z0-9_.-]*",
     job="[A-Za-z0-9][A-Za-z0-9_.-]*",
     analysis="[a-z0-9_]+",

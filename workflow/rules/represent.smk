@@ -4,9 +4,9 @@ rule represent:
     output:
         **outputs("represent"),
     log:
-        "logs/{study}/represent/{run}.log",
+        "logs/{study}/represent/{block}.log",
     benchmark:
-        "results/{study}/timing/represent/{run}.tsv"
+        "results/{study}/timing/represent/{block}.tsv"
     conda:
         "../envs/pipeline.yaml"
     threads: THREADS
@@ -15,4 +15,4 @@ rule represent:
     params:
         **parameters("represent"),
     shell:
-        "python -m pipeline represent --study {wildcards.study} --run {wildcards.run} > {log} 2>&1"
+        "python -m pipeline represent --study {wildcards.study} --block {wildcards.block} > {log} 2>&1"

@@ -3,16 +3,17 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
-from torch import Tensor
 from torch.nn.functional import one_hot
 
 from pipeline import members, random_streams
 from pipeline.learning.build import build_gates
+from pipeline.learning.descent import full_batch
 from pipeline.learning.losses import loss
 from pipeline.learning.network import Network, Shape
 from pipeline.learning.optimisers import OptimiserSettings
@@ -55,41 +56,47 @@ def methods(estimators: Sequence[str], *, hidden: int) -> dict[str, tuple[str, l
     return found | {f"{where}_{name}": (name, at) for name in estimators for where, at in places.items()}
 
 
-def train(
-    model: ModelSettings,
-    name: str,
-    x: Float[ndarray, "n d"],
-    labels: Int[ndarray, " n"],
-    method: tuple[str, list[int]],
-    *,
-    seed: int,
-) -> tuple[float, float]:
-    """Full-batch training under the loss `name`: the loss at the start and at the end; NaN if it is not finite.
+@dataclass(frozen=True)
+class Case:
+    """A data set, and the loss and the seed of the weights of a training on it."""
 
-    All methods start from the same weights, which depend on the seed, the model and the number of inputs.
+    x: Float[ndarray, "n d"]
+    labels: Int[ndarray, " n"]
+    loss: str
+    seed: int
+
+
+def train(model: ModelSettings, cases: Sequence[Case], method: tuple[str, list[int]]) -> list[tuple[float, float]]:
+    """Full-batch training of the model on each case, side by side: its loss at the start and at the end.
+
+    The latter is NaN if any loss is NaN or infinite. All methods start from the same weights, which depend on the seed,
+    the model and the number of inputs; this and the number of points are the same in all cases.
     """
-    stream = random_streams.torch_stream("artificial weights", seed, x.shape[1], model.hidden, model.width)
-    shape = Shape(x.shape[1], CLASSES, hidden=model.hidden, width=model.width, activation="linear", batch_norm=False)
-    net, (member, places) = Network(shape, generator=stream).double(), method
+    estimator = members.load("estimators", method[0])
+    trainers = [_trainer(model, case, estimator, method[1]) for case in cases]
+    x = [torch.from_numpy(case.x) for case in cases]
+    y = [one_hot(torch.from_numpy(case.labels), CLASSES).double() for case in cases]
+    ((_, losses),) = full_batch(trainers, x, y, [model.steps], estimator=estimator)
+    found = []
+    for number, (trainer, case) in enumerate(zip(trainers, cases, strict=True)):
+        with torch.no_grad():
+            final = loss(case.loss, trainer.network(x[number], mode="measure"), y[number]).item()
+        finite = math.isfinite(final) and bool(losses[:, number].isfinite().all())
+        found.append((losses[0, number].item(), final if finite else math.nan))
+    return found
+
+
+def _trainer(model: ModelSettings, case: Case, estimator: Any, places: Sequence[int]) -> Trainer:
+    inputs = case.x.shape[1]
+    stream = random_streams.torch_stream("artificial weights", case.seed, inputs, model.hidden, model.width)
+    shape = Shape(inputs, CLASSES, hidden=model.hidden, width=model.width, activation="linear", batch_norm=False)
+    net = Network(shape, generator=stream).double()
     gates = build_gates(
         net,
-        members.load("estimators", member),
+        estimator,
         places,
-        generator=lambda layer: random_streams.torch_stream("artificial estimator", seed, layer),
+        generator=lambda layer: random_streams.torch_stream("artificial estimator", case.seed, layer),
     )
     drops = tuple(round(share * model.steps) for share in DROPS)
     adam = OptimiserSettings("adam", model.rate, drops=drops, drop_factor=DROP_FACTOR)
-    trainer = Trainer(net, gates, loss=name, optimiser=adam, gate_optimiser=adam, update="simultaneous")
-    return _run(trainer, torch.from_numpy(x), one_hot(torch.from_numpy(labels), CLASSES).double(), model.steps)
-
-
-def _run(trainer: Trainer, x: Tensor, y: Tensor, steps: int) -> tuple[float, float]:
-    start = math.nan
-    for step in range(steps):
-        value = trainer.update(x, y)
-        start = value if step == 0 else start
-        if not math.isfinite(value):
-            return start, math.nan
-    with torch.no_grad():
-        final = loss(trainer.loss, trainer.network(x, mode="measure"), y).item()
-    return start, final if math.isfinite(final) else math.nan
+    return Trainer(net, gates, loss=case.loss, optimiser=adam, gate_optimiser=adam, update="simultaneous")

@@ -1,7 +1,9 @@
 """The trainings of `capacity`, which need torch."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +13,7 @@ from torch.nn.functional import one_hot
 
 from pipeline import members
 from pipeline.learning.build import build_gates
+from pipeline.learning.descent import full_batch
 from pipeline.learning.gate import Gate
 from pipeline.learning.losses import accuracy, loss
 from pipeline.learning.network import Network, Shape
@@ -59,37 +62,57 @@ def draw_task(generator: np.random.Generator, *, samples: int, inputs: int, clas
     return Task(x, y, int(weights.integers(2**63)))
 
 
+@dataclass
+class Fit:
+    """How a training ended; loss and accuracy are NaN if it diverged."""
+
+    loss: float = math.nan
+    accuracy: float = math.nan
+    fitted_at: float = math.nan  # of the steps at which somebody looked, the first with enough accuracy; NaN if none
+    diverged: bool = False
+
+
 def fit(
     method: str,
-    task: Task,
+    cases: Sequence[tuple[Task, str]],
     *,
     hidden: int,
     width: int,
-    loss_name: str,
     steps: int,
     rate: float,
     look_every: int,
     fitted: float,
-) -> tuple[float, float, float, bool]:
-    """Train a net on the whole task at every step.
+) -> list[Fit]:
+    """Train a net for each case, a task and the name of a loss, side by side, on the whole task at every step.
 
-    Returns:
-        The final loss and accuracy (NaN if the loss is not finite); of the steps at which the accuracy is measured, the
-        first with at least `fitted` (NaN if none); and whether the loss became NaN or infinite, which ends the
-        training.
+    Args:
+        method: of all of them.
+        cases: what each of them learns.
+        hidden: their hidden layers.
+        width: units of a hidden layer.
+        steps: number of updates.
+        rate: Adam's rate.
+        look_every: number of steps between two measurements. A training whose loss is then NaN or infinite has
+            diverged, and nothing more is said of it.
+        fitted: the accuracy that counts as fitted.
     """
-    trainer = build(method, task, hidden=hidden, width=width, loss_name=loss_name, rate=rate)
-    fitted_at = math.nan
-    for step in range(1, steps + 1):
-        trainer.update(task.x, task.y)
-        if step % look_every and step != steps:
-            continue
-        value, share = _look(trainer.network, task, loss_name)
-        if not math.isfinite(value):
-            return math.nan, math.nan, fitted_at, True
-        if math.isnan(fitted_at) and share >= fitted:
-            fitted_at = float(step)
-    return *_look(trainer.network, task, loss_name), fitted_at, False
+    trainers = [
+        build(method, task, hidden=hidden, width=width, loss_name=loss_name, rate=rate) for task, loss_name in cases
+    ]
+    found = [Fit() for _ in cases]
+    looks = [*range(look_every, steps, look_every), steps]
+    x, y = zip(*((task.x, task.y) for task, _ in cases), strict=True)
+    for step, _ in full_batch(trainers, x, y, looks, estimator=_estimator(method)):
+        for one, trainer, (task, loss_name) in zip(found, trainers, cases, strict=True):
+            if one.diverged:
+                continue
+            one.loss, one.accuracy = _look(trainer.network, task, loss_name)
+            one.diverged = not math.isfinite(one.loss)
+            if one.diverged:
+                one.loss = one.accuracy = math.nan
+            elif math.isnan(one.fitted_at) and one.accuracy >= fitted:
+                one.fitted_at = float(step)
+    return found
 
 
 def build(method: str, task: Task, *, hidden: int, width: int, loss_name: str, rate: float) -> Trainer:
@@ -103,13 +126,19 @@ def build(method: str, task: Task, *, hidden: int, width: int, loss_name: str, r
 
 def _gates(method: str, net: Network, task: Task) -> dict[int, Gate]:
     """The gates of `<place>_<estimator>`; without hidden layers, the one on the output."""
-    place, _, name = method.partition("_")
+    place = method.partition("_")[0]
     return build_gates(
         net,
-        Frozen if name == FROZEN else members.load("estimators", name),
+        _estimator(method),
         positions(PLACEMENTS[place], hidden=net.shape.hidden) or [1],
         generator=lambda layer: torch.Generator().manual_seed(task.weights + layer),
     )
+
+
+def _estimator(method: str) -> Any:
+    """The member of the family, the control, or None for backprop."""
+    name = method.partition("_")[2]
+    return Frozen if name == FROZEN else members.load("estimators", name) if name else None
 
 
 def _look(net: Network, task: Task, loss_name: str) -> tuple[float, float]:

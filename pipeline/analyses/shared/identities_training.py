@@ -11,6 +11,7 @@ from torch.nn.functional import linear, one_hot
 
 from pipeline import members
 from pipeline.learning.build import build_gates
+from pipeline.learning.descent import full_batch
 from pipeline.learning.gate import Gate
 from pipeline.learning.losses import loss
 from pipeline.learning.network import ACTIVATIONS, Layer, Network, Shape, true_gradients
@@ -76,18 +77,33 @@ class Solution:
     left: float  # the loss at the end
     seed: int
 
-    def moved(self, estimator: str, steps: int, *, from_start: bool = False) -> float:
-        """The largest change of a parameter in SG training with fresh SGs after every hidden layer."""
-        net = copy.deepcopy(self.start if from_start else self.end)
-        before = [parameter.detach().clone() for parameter in net.parameters()]
-        module, shared = members.load("estimators", estimator), torch.Generator().manual_seed(self.seed)
-        gates = build_gates(net, module, range(1, net.shape.hidden + 1), generator=lambda layer: shared)
-        sgd = OptimiserSettings("sgd", RATE)
-        trainer = Trainer(net, gates, loss="mse", optimiser=sgd, gate_optimiser=sgd, update="simultaneous")
-        for _ in range(steps):
-            trainer.update(self.x, self.y)
-        pairs = zip(net.parameters(), before, strict=True)
-        return max((after.detach() - start).abs().max().item() for after, start in pairs)
+
+def moved(starts: Sequence[tuple[Network, Solution]], estimator: str, steps: int) -> list[float]:
+    """SG training from several networks of one shape, side by side, with fresh SGs after every hidden layer.
+
+    Args:
+        starts: each network, which is not changed, and the solution whose data and seed are used.
+        estimator: of the SGs.
+        steps: number of updates.
+
+    Returns:
+        The largest change of a parameter of each network.
+    """
+    module, sgd, trainers = members.load("estimators", estimator), OptimiserSettings("sgd", RATE), []
+    for start, solution in starts:
+        net, shared = copy.deepcopy(start), torch.Generator().manual_seed(solution.seed)
+        gates = build_gates(net, module, range(1, net.shape.hidden + 1), generator=lambda layer, drawn=shared: drawn)
+        trainers.append(Trainer(net, gates, loss="mse", optimiser=sgd, gate_optimiser=sgd, update="simultaneous"))
+    x, y = ([getattr(solution, part) for _, solution in starts] for part in ("x", "y"))
+    for _ in full_batch(trainers, x, y, [steps], estimator=module):
+        pass
+    return [
+        max(
+            (after - before).detach().abs().max().item()
+            for after, before in zip(trainer.network.parameters(), start.parameters(), strict=True)
+        )
+        for trainer, (start, _) in zip(trainers, starts, strict=True)
+    ]
 
 
 def zero_loss(

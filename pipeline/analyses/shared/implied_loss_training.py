@@ -1,6 +1,6 @@
 """The trainings of `implied_loss`, which need torch; what they return are arrays."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from pipeline import members
 from pipeline.datasets.shared.splits import Points
 from pipeline.learning import losses
 from pipeline.learning.build import build_gates
+from pipeline.learning.descent import full_batch
 from pipeline.learning.gate import Gate
 from pipeline.learning.measurements import checkpoint_steps, estimates
 from pipeline.learning.network import Network, Shape
@@ -47,6 +48,15 @@ class Module(NamedTuple):
     cosine: float
 
 
+@dataclass(frozen=True)
+class Case:
+    """What one training learns, under which loss, and the seed of its weights."""
+
+    points: Points
+    loss: str
+    seed: int
+
+
 class Look(NamedTuple):
     """A network after `step` updates: each point's loss, the accuracy, its SGs by layer."""
 
@@ -56,17 +66,19 @@ class Look(NamedTuple):
     modules: dict[int, Module]
 
 
-def follow(points: Points, name: str, seed: int, setting: TrainingSettings, *, classes: int) -> Iterator[Look]:
-    """Train on all `points` at once under the loss `name`, SGs from zero; yield the start and log-spaced steps."""
-    x, labels = torch.from_numpy(points.inputs), torch.from_numpy(points.labels)
-    y = one_hot(labels, classes).float()
-    trainer = _trainer(x.shape[1], classes, name, seed, setting)
+def follow(cases: Sequence[Case], setting: TrainingSettings, *, classes: int) -> Iterator[tuple[int, Look]]:
+    """Train each case on all of its points at once, side by side, SGs from zero.
+
+    Yields:
+        At the start and at log-spaced steps: the number of each case, and its state.
+    """
+    trainers = [_trainer(case.points.inputs.shape[1], classes, case.loss, case.seed, setting) for case in cases]
+    x = [torch.from_numpy(case.points.inputs) for case in cases]
+    y = [one_hot(torch.from_numpy(case.points.labels), classes).float() for case in cases]
     wanted = checkpoint_steps(setting.steps, count=setting.looks)
-    for step in range(setting.steps + 1):
-        if step in wanted:
-            yield look(trainer.network, trainer.gates, x, y, name, step=step)
-        if step < setting.steps:
-            trainer.update(x, y)
+    for step, _ in full_batch(trainers, x, y, wanted, estimator=members.load("estimators", setting.estimator)):
+        for number, (case, trainer) in enumerate(zip(cases, trainers, strict=True)):
+            yield number, look(trainer.network, trainer.gates, x[number], y[number], case.loss, step=step)
 
 
 def nearest_look(share: float, setting: TrainingSettings) -> int:

@@ -4,7 +4,7 @@ A layer is factorised once. Each comparison with another layer is then one produ
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -168,6 +168,13 @@ def constancy(units: int) -> float:
 def upper(matrix: Float[ndarray, "n n"]) -> Float[ndarray, " pairs"]:
     """The elements above the diagonal, row by row: each pair of samples once."""
     return matrix[np.triu_indices(len(matrix), k=1)]
+
+
+def nbytes(prepared: Any) -> int:
+    """The memory of a prepared layer's arrays."""
+    if is_dataclass(prepared):
+        return sum(nbytes(getattr(prepared, field.name)) for field in fields(prepared))
+    return prepared.nbytes if isinstance(prepared, ndarray) else 0
 
 
 def permuted_values(
