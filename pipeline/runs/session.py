@@ -23,7 +23,7 @@ from pipeline.runs import build
 from pipeline.study.schema import Run
 
 DIAGNOSTIC_POINTS = 500
-PLAIN_LINES = 10  # progress lines in a log, at most: a line shows numbers that were just read
+PLAIN_LINES = 10  # progress lines in a log
 
 
 @dataclass
@@ -121,7 +121,7 @@ class Session:
         kept = set(checkpoint_steps(wanted.steps, count=wanted.checkpoints))
         if stack.step == 0:
             self._record(kept)
-        terminal, said, name = sys.stderr.isatty(), 0, self.records[0].run.name
+        terminal, name = sys.stderr.isatty(), self.records[0].run.name
         bar = tqdm(total=wanted.steps, initial=stack.step, desc=name, disable=not terminal, unit="step")
         while stack.step < wanted.steps and self.running():
             chosen = self.batches.chosen(stack.step)
@@ -130,9 +130,8 @@ class Session:
             if stack.step in kept or stack.step % wanted.log_every == 0:
                 self._look()
                 self._record(kept)
-                if not terminal and (tenth := stack.step * PLAIN_LINES // wanted.steps) > said:
-                    said = tenth
-                    self._say()
+            if not terminal and stack.step % max(1, wanted.steps // PLAIN_LINES) == 0:
+                self._say()
             after_step()
         for number in self.running():
             self.records[number].conclude(stack.step)
@@ -163,10 +162,10 @@ class Session:
                 record.last = record.losses[-1]
 
     def _say(self) -> None:
-        """A line for the log for each run in progress, after a look."""
+        """A line for the log for each run in progress, with its loss if that was just read."""
         for record in (self.records[number] for number in self.running()):
-            step = f"step {self.stack.step}/{self.wanted.steps}"
-            print(f"{record.run.name}: {step}, batch loss {record.last:.4f}", flush=True)
+            loss = "" if self.pending else f", batch loss {record.last:.4f}"
+            print(f"{record.run.name}: step {self.stack.step}/{self.wanted.steps}{loss}", flush=True)
 
     def _update(self, x: Tensor, y: Tensor) -> Tensor:
         """One update of each run; returns the batches' losses before it.

@@ -237,7 +237,7 @@ def test_too_little_memory_ends_only_the_job_that_needs_it(forks, made, place):
 WRITTEN = 3  # the third operation on a file: its content is written, its final name is not
 
 
-@pytest.mark.parametrize("job", [job for job in small_study.JOBS if "depth-backprop-s0" not in job], ids="-".join)
+@pytest.mark.parametrize("job", small_study.JOBS, ids="-".join)
 def test_ctrl_c_while_a_stage_writes_leaves_no_partial_file(forks, made, place, job):
     code, said = run(forks, place, *job, die=[WRITTEN, signal.SIGINT])
     told("Ctrl-C while a stage runs", last_line(said), code)
