@@ -33,7 +33,7 @@ def trainers(
 ):
     """One trainer for each of `runs`, whose numbers are their seeds; gates stand after `layers` or as `placement` says."""
     apply, update, target = how.pop("apply", True), how.pop("update", "simultaneous"), how.pop("target", "arrived")
-    member, found = members.load("estimators", estimator), []
+    member, found = members.load("estimators", estimator) if isinstance(estimator, str) else estimator, []
     for run in runs:
         shape = Shape(inputs, outputs, hidden=hidden, width=width, **how)
         net = Network(shape, generator=torch.Generator().manual_seed(run)).to(precision)

@@ -58,7 +58,8 @@ class Gate(nn.Module):
         n = len(arrived)
         self.signals["arrived"] = n * arrived.detach()
         if self.estimate is None:
-            self.estimate = self._call()
+            with torch.enable_grad():  # a backward pass builds no graph, and the estimator may learn
+                self.estimate = self._call()
         return self.estimate.detach() / n if self.applied else arrived
 
     def _call(self) -> Tensor:
@@ -78,9 +79,10 @@ class Gate(nn.Module):
     def clear_noise(self, target: Float[Tensor, "n units"] | None = None) -> None:
         """Set gradients of `loss` that are zero in theory to zero; see `pipeline.learning.rounding`."""
         error = self._error(target).detach()
+        error = error * (2 / len(error))
         for parameter in self.estimator.parameters():
-            if parameter.ndim == 1 and parameter.grad is not None:
-                clear_noise(parameter.grad, error * (2 / len(error)))
+            if parameter.shape == error.shape[1:] and parameter.grad is not None:
+                clear_noise(parameter.grad, error)
 
     def _error(self, target: Float[Tensor, "n units"] | None) -> Float[Tensor, "n units"]:
         target = self.signals.get("arrived") if target is None else target

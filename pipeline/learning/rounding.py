@@ -14,11 +14,11 @@ from torch import Tensor
 ROUNDINGS = 4  # rounding errors of a term of the sum, in machine epsilons
 
 
-def clear_noise(gradient: Float[Tensor, "*runs units"], errors: Float[Tensor, "*runs n outputs"]) -> None:
-    """Set the gradient of a parameter that has a number per unit to zero, if all of its numbers are rounding noise.
+def clear_noise(gradient: Float[Tensor, "*runs units"], errors: Float[Tensor, "*runs n units"]) -> None:
+    """Set the gradient of a bias, or of a scale of the output, to zero if all of its numbers are rounding noise.
 
     That is at most `ROUNDINGS * epsilon * sqrt(n)` times the root of the errors' summed squares: a bound on the
-    rounding of a sum over the samples, since the parameter's factor in the estimate is at most 1.
+    rounding of a sum over the samples, since such a parameter's factor in the output is at most 1.
 
     Args:
         gradient: changed in place; the runs before its last dimension are judged one by one.

@@ -25,8 +25,6 @@ def why_separate(trainer: Trainer) -> str:
         return "updates are sequential: each block of layers moves before the next one runs"
     if trainer.true_targets:
         return "the true gradient of each gate takes a backward pass of its own"
-    if len(trainer.gates) > 1 and max(trainer.gates) > trainer.network.shape.hidden:
-        return "gates stand on hidden layers and on the output, which have different units"
     return ""
 
 
@@ -52,7 +50,7 @@ class Stack:
         self.network = StackedNetwork([trainer.network for trainer in trainers])
         self._losses = [trainer.loss for trainer in trainers]
         gates = [trainer.gates for trainer in trainers]
-        self.gates = StackedGates(gates, per_run=per_run) if gates[0] else None
+        self.gates = StackedGates(gates, units=self.network.shape.units, per_run=per_run) if gates[0] else None
         self._optimisers = [_Stacked(self.network.leaves, [trainer.settings for trainer in trainers])]
         if self.gates and self.gates.leaves:
             self._optimisers.append(_Stacked(self.gates.leaves, [trainer.gate_settings for trainer in trainers]))

@@ -26,17 +26,18 @@ class StackedGates:
     are known; the others layer by layer, as the backward pass comes down.
     """
 
-    def __init__(self, gates: Sequence[Mapping[int, Gate]], *, per_run: str = "") -> None:
+    def __init__(self, gates: Sequence[Mapping[int, Gate]], *, units: Callable[[int], int], per_run: str = "") -> None:
         """Take over the parameters and buffers of `gates`, which become views of this object's.
 
         Args:
             gates: for each run, by layer.
+            units: of a layer, as `Shape.units` of the networks.
             per_run: why the estimator can't be called for several runs at once; empty if it can.
         """
         self.layers = sorted(gates[0])
         first = gates[0][self.layers[0]]
         self.waits_for, self.applied = first.waits_for, first.applied
-        self._groups = [_Group(layers, gates, per_run=per_run) for layers in _alike(gates[0])]
+        self._groups = [_Group(layers, gates, per_run=per_run) for layers in _alike(gates[0], units)]
         self._group_of = {layer: group for group in self._groups for layer in group.layers}
         self._signals: Tensors = {}  # those that all layers share: (runs, n, classes)
 
@@ -169,7 +170,7 @@ class _Group:
             error = (estimates.detach() - self.kept("arrived", layers)).mul_(2 / estimates.shape[1])
             estimates.backward(error)
             for leaf in self.parameters.values():
-                if leaf.ndim == 3 and leaf.grad is not None:  # a number for each unit, of every run and layer
+                if leaf.shape[2:] == error.shape[2:] and leaf.grad is not None:  # a number for each unit of the output
                     first = self.layers.index(layers[0])  # called are all layers or one
                     part = leaf.grad[:, first : first + len(layers)]
                     clear_noise(part, error.unflatten(0, part.shape[:2]))
@@ -232,11 +233,12 @@ def gather(tensors: Sequence[Sequence[Tensor]]) -> Float[Tensor, "runs places *s
     return found
 
 
-def _alike(gates: Mapping[int, Gate]) -> list[list[int]]:
-    """The layers whose estimators have tensors of the same shapes, together."""
+def _alike(gates: Mapping[int, Gate], units: Callable[[int], int]) -> list[list[int]]:
+    """The layers whose estimators have tensors and signals of the same shapes, together."""
     found: dict[tuple[Any, ...], list[int]] = {}
     for layer in sorted(gates):
-        estimator = gates[layer].estimator
-        named = (*estimator.named_parameters(), *estimator.named_buffers())
-        found.setdefault(tuple((name, value.shape) for name, value in named), []).append(layer)
+        gate = gates[layer]
+        named = (*gate.estimator.named_parameters(), *gate.estimator.named_buffers())
+        signals = (units(layer), units(layer + 1) if "above" in gate.waits_for else None)
+        found.setdefault((signals, *((name, value.shape) for name, value in named)), []).append(layer)
     return list(found.values())

@@ -78,14 +78,13 @@ def outcomes(trials: Sequence[Run], data: splits.Splits) -> list[dict[str, float
     stack = build.stack(trials[0], trainers)
     x, y, _ = build.tensors(data.train, data.classes, on)
     batches = Batches(len(x), batch=wanted.batch, seeds=[run.seed for run in trials], on=on)
-    diverged = torch.zeros(len(trials), dtype=torch.bool)
 
     def batch(step: int) -> Batch:
         chosen = batches.chosen(step)
         return rows(x, chosen), rows(y, chosen)
 
-    for _, losses in descend(stack, batch, [wanted.steps]):
-        diverged = ~torch.isfinite(losses).all(dim=0)
+    ((_, losses),) = descend(stack, batch, [wanted.steps])
+    diverged = ~torch.isfinite(losses).all(dim=0)
     validation = build.tensors(data.validation, data.classes, on)
     found: list[dict[str, float | None]] = []
     for trainer, ended in zip(trainers, diverged.tolist(), strict=True):

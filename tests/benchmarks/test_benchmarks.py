@@ -81,8 +81,10 @@ def test_the_other_library_finds_the_same_similarity():
 
 def test_layers_of_the_benchmark_are_compared_with_their_nulls():
     a, b = (similarity.activations(seed, layers=2, points=100, units=6) for seed in (1, 2))
-    similarity.compare(a, b)
-    similarity.products(a, b)
+    table = similarity.compare(a, b)
+    assert len(table) == 2 * 2
+    assert (table["null_mean"] > 0).all()
+    assert similarity.products(a, b) == len(table) * (1 + similarity.PERMUTATIONS)
 
 
 def test_the_larger_study_has_a_thousand_trainings_more(root, tmp_path):

@@ -17,7 +17,7 @@ def test_batches_cover_an_epoch_once_and_depend_on_seed_and_epoch_only():
     assert np.array_equal(Batches(50, batch=10, seeds=[3]).chosen(7)[0], second[20:30])
     other, same = Batches(50, batch=10, seeds=[4, 3]).chosen(0)
     assert not np.array_equal(other, first[:10])
-    assert np.array_equal(same, first[:10]), "whoever is beside it"
+    assert np.array_equal(same, first[:10]), "whatever run is beside it"
 
 
 def test_each_run_gets_its_own_rows():
