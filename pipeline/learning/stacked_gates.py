@@ -168,7 +168,7 @@ class _Group:
         """Give the parameters their gradients."""
         for layers, estimates in self.called:
             error = (estimates.detach() - self.kept("arrived", layers)).mul_(2 / estimates.shape[1])
-            estimates.backward(error)
+            _Seed.apply(estimates, error).backward()
             for leaf in self.parameters.values():
                 if leaf.shape[2:] == error.shape[2:] and leaf.grad is not None:  # a number for each unit of the output
                     first = self.layers.index(layers[0])  # called are all layers or one
@@ -208,6 +208,22 @@ class _Exchange(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *arrived: Tensor) -> tuple[Tensor, None, None]:
         return ctx.gates.exchange(ctx.layer, arrived[0]), None, None
+
+
+class _Seed(torch.autograd.Function):
+    """A scalar whose gradient by `estimates` is `gradient`.
+
+    `estimates.backward(gradient)` does the same, but torch imports a compiler and sympy for the check of its shape.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, estimates: Tensor, gradient: Tensor) -> Tensor:
+        ctx.gradient = gradient
+        return gradient.new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, *_: Tensor) -> tuple[Tensor, None]:
+        return ctx.gradient, None
 
 
 class _Tap(torch.autograd.Function):
