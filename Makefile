@@ -32,6 +32,8 @@ STUDY ?= study
 ## TORCH=cpu or TORCH=cuda            the build of torch that setup installs (default: cuda with nvidia-smi, else cpu)
 ## PYTHON=/path/to/python             the Python for .venv, 3.11 or newer (default: the first one found on PATH)
 ## OPTIONS=--dry-run                  more options for publish
+## DEVICE=cuda                        the device that bench measures updates on (default: cpu)
+DEVICE ?= cpu
 ## SLURM_TESTS="slurm and not slow"   the tests that test-slurm runs, by pytest's markers (default: slurm)
 SLURM_TESTS ?= slurm
 
@@ -84,8 +86,8 @@ test-gpu: setup                 ## run the tests of updates, and the smoke study
 	python -m pytest -n 0 -m gpu tests/gpu
 
 bench: setup                    ## measure the engine's speed as ratios and write them to benchmarks/
-                                ## under ten minutes on two cores that do nothing else
-	python -m benchmarks
+                                ## under ten minutes on two cores that do nothing else; DEVICE=cuda measures the updates on a GPU
+	python -m benchmarks --device $(DEVICE)
 
 verify: setup                   ## compare the numbers and verdicts of STUDY with the published ones
                                 ## needs the results of STUDY

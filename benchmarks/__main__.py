@@ -14,6 +14,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import torch
 
 from benchmarks import engine, floor, measure, others, planning, similarity, study
+from benchmarks.engine import CPU
 from benchmarks.measure import Ratio
 from pipeline.machine import allocator
 
@@ -24,47 +25,60 @@ RUNS = 5  # of a stack
 WIDE_STACKS = (1, 2, 5)
 
 
+class How(NamedTuple):
+    """Which engine is measured, and where."""
+
+    before: bool  # each run by its own trainer, as before there were stacks
+    on: torch.device
+
+    def update(self, placement: str, shape: Mapping[str, int], *, runs: int = RUNS) -> Callable[[], object]:
+        """Our update of some runs."""
+        return engine.update(runs, placement=placement, before=self.before, on=self.on, **shape)
+
+    def ratio(self, one: Callable[[], object], other: Callable[[], object]) -> Ratio:
+        """Time of one over that of the other."""
+        return measure.ratio(one, other, now=measure.clock(self.on))
+
+
 class Benchmark(NamedTuple):
     """What is measured, and the ratio that is wanted: at most `goal`, or at least."""
 
-    measure: Callable[[bool], Ratio]
+    measure: Callable[[How], Ratio]
     goal: float
     at_least: bool
     what: str
+    on_gpu: bool = False  # whether it is one of the updates alone, which can be measured on a GPU, too
 
 
-def over_floor(placement: str, shape: Mapping[str, int], *, runs: int, before: bool) -> Ratio:
+def over_floor(how: How, placement: str, shape: Mapping[str, int], *, runs: int = RUNS) -> Ratio:
     """An update with Adam, over its matrix products alone."""
     gates = engine.gate_count(placement, shape["hidden"])
-    return measure.cpu_ratio(
-        engine.update(runs, placement=placement, before=before, **shape), floor.products(runs, gates=gates, **shape)
-    )
+    return how.ratio(how.update(placement, shape, runs=runs), floor.products(runs, gates=gates, on=how.on, **shape))
 
 
-def best_wide(before: bool) -> Ratio:
+def best_wide(how: How) -> Ratio:
     """The best of several stacks."""
-    found = [over_floor("none", WIDE, runs=runs, before=before) for runs in ((1,) if before else WIDE_STACKS)]
+    found = [over_floor(how, "none", WIDE, runs=runs) for runs in ((1,) if how.before else WIDE_STACKS)]
     return min(found, key=lambda ratio: ratio.median)
 
 
-def every_over_backprop(before: bool) -> Ratio:
+def every_over_backprop(how: How) -> Ratio:
     """SG everywhere over backprop."""
-    updates = [engine.update(RUNS, placement=placement, before=before, **SMALL) for placement in ("every", "none")]
-    return measure.cpu_ratio(updates[0], updates[1])
+    return how.ratio(how.update("every", SMALL), how.update("none", SMALL))
 
 
-def over_autograd(before: bool) -> Ratio:
+def over_autograd(how: How) -> Ratio:
     """Plain torch, a run at a time, over ours for each run, by backprop."""
-    x, y = engine.data(1, SMALL["batch"])
-    plain = others.autograd(others.network(SMALL["hidden"], SMALL["width"]), x[0], y[0].argmax(dim=1))
-    return scaled(measure.cpu_ratio(plain, engine.update(RUNS, placement="none", before=before, **SMALL)), RUNS)
+    x, y = engine.data(1, SMALL["batch"], on=how.on)
+    plain = others.autograd(others.network(SMALL["hidden"], SMALL["width"]).to(how.on), x[0], y[0].argmax(dim=1))
+    return scaled(how.ratio(plain, how.update("none", SMALL)), RUNS)
 
 
-def over_public_style(before: bool) -> Ratio:
+def over_public_style(how: How) -> Ratio:
     """The style of public DNI code, a run at a time, over ours for each run, with SG everywhere."""
-    x, y = (part[0] for part in engine.data(1, 50 * SMALL["batch"]))
+    x, y = (part[0] for part in engine.data(1, 50 * SMALL["batch"], on=how.on))
     public = others.public_style(x, y, **SMALL)
-    return scaled(measure.cpu_ratio(public, engine.update(RUNS, placement="every", before=before, **SMALL)), RUNS)
+    return scaled(how.ratio(public, how.update("every", SMALL)), RUNS)
 
 
 def scaled(ratio: Ratio, by: float) -> Ratio:
@@ -72,22 +86,25 @@ def scaled(ratio: Ratio, by: float) -> Ratio:
     return Ratio(*(by * value for value in (ratio.median, ratio.low, ratio.high)))
 
 
-def floor_of(placement: str) -> Callable[[bool], Ratio]:
-    """`over_floor` for a small network."""
-    return lambda before: over_floor(placement, SMALL, runs=RUNS, before=before)
-
-
 BENCHMARKS: Mapping[str, Benchmark] = {
     "study_over_before": Benchmark(
         lambda _: study.over_before(), 3, True, "a process and a trainer for each run, over today's jobs (CPU time)"
     ),
-    "update_floor_backprop": Benchmark(floor_of("none"), 2.5, False, "an update over its products, 20 x 64"),
-    "update_floor_one_sg": Benchmark(floor_of("middle"), 2.5, False, "the same with one linear SG"),
-    "update_floor_every_sg": Benchmark(floor_of("every"), 2.5, False, "the same with linear SGs everywhere"),
-    "update_floor_wide": Benchmark(best_wide, 1.4, False, "backprop, 20 x 256, batch 256, the best stack"),
-    "every_sg_over_backprop": Benchmark(every_over_backprop, 1.6, False, "20 x 64"),
-    "over_autograd": Benchmark(over_autograd, 1.6, True, "torch's modules and fused Adam, over ours for each run"),
-    "over_public_style": Benchmark(over_public_style, 6, True, "public DNI style, SG everywhere, over ours"),
+    "update_floor_backprop": Benchmark(
+        lambda how: over_floor(how, "none", SMALL), 2.5, False, "an update over its products, 20 x 64", True
+    ),
+    "update_floor_one_sg": Benchmark(
+        lambda how: over_floor(how, "middle", SMALL), 2.5, False, "the same with one linear SG", True
+    ),
+    "update_floor_every_sg": Benchmark(
+        lambda how: over_floor(how, "every", SMALL), 2.5, False, "the same with linear SGs everywhere", True
+    ),
+    "update_floor_wide": Benchmark(best_wide, 1.4, False, "backprop, 20 x 256, batch 256, the best stack", True),
+    "every_sg_over_backprop": Benchmark(every_over_backprop, 1.6, False, "20 x 64", True),
+    "over_autograd": Benchmark(
+        over_autograd, 1.6, True, "torch's modules and fused Adam, over ours for each run", True
+    ),
+    "over_public_style": Benchmark(over_public_style, 6, True, "public DNI style, SG everywhere, over ours", True),
     "two_cores_over_one": Benchmark(lambda _: study.two_cores(), 1.8, True, "throughput of trainings"),
     "similarity_floor": Benchmark(
         lambda _: similarity.over_products(), 2, False, "20 x 20 layers, n 5000, d 256, with nulls, over their products"
@@ -107,16 +124,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(BENCHMARKS)} (default: all)")
     parser.add_argument("--before", action="store_true", help="each run by its own trainer, as before stacks; not kept")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda: a GPU measures updates only (default: cpu)")
     asked = parser.parse_args(argv)
     if unknown := set(asked.names) - set(BENCHMARKS):
         parser.error(f"no benchmark {', '.join(sorted(unknown))}")
+    how = How(asked.before, device(parser, asked.device))
+    names = asked.names or [name for name, each in BENCHMARKS.items() if each.on_gpu or how.on.type == "cpu"]
+    if on_cpu := [name for name in names if how.on.type != "cpu" and not BENCHMARKS[name].on_gpu]:
+        parser.error(f"{', '.join(on_cpu)} can't be measured on a GPU")
     torch.set_num_threads(1)
     if not asked.before:
         allocator.keep_freed_memory()
     rows, start = [], time.monotonic()
-    for name in asked.names or BENCHMARKS:
+    for name in names:
         benchmark = BENCHMARKS[name]
-        found = benchmark.measure(asked.before)
+        found = benchmark.measure(how)
         holds = found.median >= benchmark.goal if benchmark.at_least else found.median <= benchmark.goal
         row = {"name": name, "ratio": found.median, "low": found.low, "high": found.high}
         rows.append({key: round(v, 3) if isinstance(v, float) else v for key, v in row.items()})
@@ -129,8 +151,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
     print(f"{time.monotonic() - start:.0f} s")
     if not asked.names and not asked.before:
-        write("results.json", rows)
-        write("machine.json", machine())
+        suffix = "" if how.on.type == "cpu" else f"_{how.on.type}"
+        write(f"results{suffix}.json", rows)
+        write(f"machine{suffix}.json", machine(how.on))
+
+
+def device(parser: argparse.ArgumentParser, name: str) -> torch.device:
+    """The device that the user named; ends the program if torch finds no such device."""
+    if name not in ("cpu", "cuda"):
+        parser.error(f"--device: found {name!r}, expected cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda: torch finds no GPU here; install its build for CUDA with `make setup TORCH=cuda`")
+    return torch.device(name)
 
 
 def write(name: str, content: object) -> None:
@@ -138,7 +170,7 @@ def write(name: str, content: object) -> None:
     (FOLDER / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def machine() -> dict[str, object]:
+def machine(on: torch.device = CPU) -> dict[str, object]:
     """What the results were measured on."""
     information = Path("/proc/cpuinfo")
     lines = information.read_text().splitlines() if information.is_file() else []
@@ -150,6 +182,7 @@ def machine() -> dict[str, object]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "vectors": torch.backends.cpu.get_cpu_capability(),
+        **({"gpu": torch.cuda.get_device_name(on), "cuda": torch.version.cuda} if on.type == "cuda" else {}),
     }
 
 

@@ -15,33 +15,36 @@ from pipeline.learning.stack import Separate, Stack
 from pipeline.learning.trainer import Trainer
 
 INPUTS, OUTPUTS, RATE = 784, 10, 1e-3
+CPU = torch.device("cpu")
 
 
-def trainers(runs: int, *, hidden: int, width: int, placement: str) -> list[Trainer]:
+def trainers(runs: int, *, hidden: int, width: int, placement: str, on: torch.device = CPU) -> list[Trainer]:
     """A trainer with linear SGs for each run."""
     adam, found = OptimiserSettings("adam", RATE), []
     for run in range(runs):
         net = Network(Shape(INPUTS, OUTPUTS, hidden=hidden, width=width), generator=torch.Generator().manual_seed(run))
         layers = positions(placement, hidden=hidden)
         gates = build_gates(net, linear_sg, layers, generator=lambda _: torch.Generator())
+        for module in (net, *gates.values()):
+            module.to(on)
         options = {"optimiser": adam, "gate_optimiser": adam, "update": "simultaneous"}
         found.append(Trainer(net, gates, loss="cross_entropy", **options))
     return found
 
 
-def data(runs: int, n: int) -> tuple[Tensor, Tensor]:
+def data(runs: int, n: int, *, on: torch.device = CPU) -> tuple[Tensor, Tensor]:
     """A batch for each run, (runs, n, inputs) and one-hot (runs, n, outputs)."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(OUTPUTS, (runs, n), generator=generator)
-    return torch.rand(runs, n, INPUTS, generator=generator), one_hot(labels, OUTPUTS).float()
+    return torch.rand(runs, n, INPUTS, generator=generator).to(on), one_hot(labels, OUTPUTS).float().to(on)
 
 
 def update(
-    runs: int, *, hidden: int, width: int, batch: int, placement: str, before: bool = False
+    runs: int, *, hidden: int, width: int, batch: int, placement: str, before: bool = False, on: torch.device = CPU
 ) -> Callable[[], object]:
     """One update of all runs; `before`, by the runs' own trainers."""
-    own = trainers(runs, hidden=hidden, width=width, placement=placement)
-    x, y = data(runs, batch)
+    own = trainers(runs, hidden=hidden, width=width, placement=placement, on=on)
+    x, y = data(runs, batch, on=on)
     stack = (Separate if before else Stack)(own)
     return lambda: stack.update(x, y)
 

@@ -6,9 +6,19 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from benchmarks.engine import CPU, INPUTS, OUTPUTS
+
 
 def products(
-    runs: int, *, hidden: int, width: int, batch: int, gates: int, inputs: int = 784, outputs: int = 10
+    runs: int,
+    *,
+    hidden: int,
+    width: int,
+    batch: int,
+    gates: int,
+    inputs: int = INPUTS,
+    outputs: int = OUTPUTS,
+    on: torch.device = CPU,
 ) -> Callable[[], None]:
     """All products of one update of `runs` networks with linear SGs after `gates` layers, as batched products.
 
@@ -17,15 +27,15 @@ def products(
     """
 
     def random(*shape: int) -> Tensor:
-        return torch.randn(runs, *shape)
+        return torch.randn(runs, *shape, device=on)
 
     sizes = [inputs, *[width] * hidden, outputs]
     weights = [random(b, a) for a, b in itertools.pairwise(sizes)]
     h = [random(batch, inputs).transpose(1, 2), *(random(width, batch) for _ in range(hidden))]
     z = [random(size, batch) for size in sizes[1:]]
     places = runs * gates
-    signals, labels, errors = (torch.randn(places, batch, size) for size in (width, outputs, width))
-    a, b = torch.randn(places, width, width), torch.randn(places, outputs, width)
+    signals, labels, errors = (torch.randn(places, batch, size, device=on) for size in (width, outputs, width))
+    a, b = (torch.randn(places, size, width, device=on) for size in (width, outputs))
 
     def work() -> None:
         for weight, below, above in zip(weights, h, z, strict=True):

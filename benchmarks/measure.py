@@ -5,8 +5,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
+
 ROUNDS = 11
-SECONDS = 0.15  # of CPU time that each of the two gets in a round, at least
+SECONDS = 0.15  # that each of the two gets in a round, at least
+
+Clock = Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -24,32 +28,50 @@ def of(values: list[float]) -> Ratio:
     return Ratio(median, low, high)
 
 
-def cpu_ratio(one: Callable[[], object], other: Callable[[], object], *, rounds: int = ROUNDS) -> Ratio:
-    """CPU time of a call of `one` over that of `other`.
+def clock(on: torch.device) -> Clock:
+    """What times work on a device: the CPU time of this process, or the time at which a GPU has done all its work."""
+    if on.type == "cpu":
+        return time.process_time
+
+    def done() -> float:
+        torch.cuda.synchronize(on)
+        return time.perf_counter()
+
+    return done
+
+
+def ratio(
+    one: Callable[[], object],
+    other: Callable[[], object],
+    *,
+    now: Clock = time.process_time,
+    rounds: int = ROUNDS,
+) -> Ratio:
+    """Time of a call of `one` over that of `other`.
 
     Both are called a few times before they are timed. In each round they are timed one after the other, in an order
     that changes from round to round.
     """
-    counts = [_calls(each) for each in (one, other)]
+    counts = [_calls(each, now) for each in (one, other)]
     found = []
     for number in range(rounds):
         order = (0, 1) if number % 2 else (1, 0)
         times = [0.0, 0.0]
         for which in order:
-            times[which] = _time((one, other)[which], counts[which])
+            times[which] = _time((one, other)[which], counts[which], now)
         found.append(times[0] / times[1])
     return of(found)
 
 
-def _calls(work: Callable[[], object]) -> int:
+def _calls(work: Callable[[], object], now: Clock) -> int:
     """How many calls take `SECONDS`; they also warm up caches and the allocator."""
-    _time(work, 3)
-    return max(1, round(SECONDS / max(_time(work, 3), 1e-6)))
+    _time(work, 3, now)
+    return max(1, round(SECONDS / max(_time(work, 3, now), 1e-6)))
 
 
-def _time(work: Callable[[], object], calls: int) -> float:
-    """Seconds of CPU time of a call."""
-    start = time.process_time()
+def _time(work: Callable[[], object], calls: int, now: Clock) -> float:
+    """Seconds of a call."""
+    start = now()
     for _ in range(calls):
         work()
-    return (time.process_time() - start) / calls
+    return (now() - start) / calls

@@ -114,6 +114,8 @@ class PublicStyle:
 def public_style(x: Tensor, y: Tensor, *, batch: int, hidden: int, width: int) -> Callable[[], object]:
     """One update of one run, its batch from a DataLoader."""
     learner = PublicStyle(hidden, width)
+    learner.modules.to(x.device)
+    learner.estimators.to(x.device)
     loader = DataLoader(TensorDataset(x, y), batch_size=batch, shuffle=True, drop_last=True)
 
     def forever() -> Iterator[list[Tensor]]:

@@ -99,3 +99,25 @@ def test_nothing_is_to_be_done_where_a_no_op_is_timed():
     with planning.place() as here:
         assert planning.planned(here, planning.STUDY) == 0
         assert planning.planned(here, planning.MORE) > 300
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--device", "gpu"], "found 'gpu', expected cpu or cuda"),
+        (["--device", "cuda"], "torch finds no GPU here"),
+        (["similarity_flor"], "no benchmark similarity_flor"),
+    ],
+)
+def test_wrong_words_are_explained(words, said, capsys, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit):
+        bench.main(words)
+    assert said in capsys.readouterr().err
+
+
+def test_a_gpu_measures_updates_only(capsys, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with pytest.raises(SystemExit):
+        bench.main(["--device", "cuda", "noop_over_start"])
+    assert "noop_over_start can't be measured on a GPU" in capsys.readouterr().err

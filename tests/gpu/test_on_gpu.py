@@ -11,6 +11,8 @@ import torch
 from stacks import batches, same_models, trainers
 from studies import call, copy_of_the_tree, snakemake
 
+from benchmarks import __main__ as bench
+from benchmarks import engine, others
 from pipeline import members
 from pipeline.learning.stack import Stack
 from pipeline.results import store
@@ -65,6 +67,18 @@ def test_a_run_agrees_alone_and_in_a_stack(estimator):
     for run in RUNS:
         alone = trained(trainers((run,), estimator, **WHOLE), (run,), DEVICE)
         np.testing.assert_allclose(alone[:, 0], together[:, run], rtol=0 if DEVICE.type == "cpu" else 1e-3)
+
+
+@pytest.mark.parametrize("placement", ["none", "every"])
+def test_what_the_benchmarks_time_is_on_the_device(placement):
+    how = bench.How(before=False, on=DEVICE)
+    shape = {**bench.SMALL, "hidden": 2}
+    losses = how.update(placement, shape)()
+    assert losses.device.type == DEVICE.type
+    assert bench.over_floor(how, placement, shape).median > 0
+    assert torch.isfinite(losses).all()
+    x, y = (part[0] for part in engine.data(1, 2 * shape["batch"], on=DEVICE))
+    assert others.public_style(x, y, **shape)() > 0
 
 
 def test_the_smoke_study_runs_as_a_whole_on_the_device(tmp_path):
