@@ -29,6 +29,7 @@ Positive = Annotated[float, Field(gt=0, le=LARGEST)]
 NotNegative = Annotated[float, Field(ge=0, le=LARGEST)]
 ConditionNumber = Annotated[float, Field(ge=1, le=LARGEST)]
 Share = Annotated[float, Field(gt=0, le=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 
 Pair = Annotated[Sequence[T], Field(min_length=2, max_length=2)]
 One = Annotated[Sequence[T], Field(min_length=1, max_length=1)]

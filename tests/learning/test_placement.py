@@ -17,6 +17,7 @@ from pipeline.learning.placement import positions
         ("middle", 1, [1]),
         ("every", 3, [1, 2, 3]),
         ([3, 1], 4, [1, 3]),
+        ([11], 20, [11]),
         ({"every": 1}, 3, [1, 2, 3]),
         ({"every": 3}, 10, [3, 6, 9]),
         ({"every": 4}, 4, [4]),

@@ -134,6 +134,8 @@ METHODS = (
     ("feedback_alignment", "every"),
     ("direct_feedback_alignment", "every"),
     ("kickback", "every"),
+    ("noprop", "middle"),
+    ("sg_and_prop", "every"),
 )
 
 

@@ -153,6 +153,8 @@ def test_the_validation_part_leaves_points_to_learn_from(smoke):
     ("placement", "hidden", "said"),
     [
         ([1, 2], [2], None),
+        ([11], [20], None),
+        ([11], [20, 10], "no layer 11 in a network with 10 hidden layers"),
         ([3], [2], "no layer 3 in a network with 2 hidden layers"),
         ([1], [0], "no layer 1 in a network with 0 hidden layers"),
         ([1, 1], [2], r"found [1, 1], expected at least one layer, each once"),
@@ -175,6 +177,8 @@ def test_gates_stand_after_layers_that_are_there(smoke, placement, hidden, said)
     ("method", "gates", "said"),
     [
         ("every_sg", {}, None),
+        ("one_noprop", {}, None),
+        ("one_sg_and_prop", {}, "found sequential with sg_and_prop, which waits for h, y, arrived"),
         ("backprop", {"target": "true"}, None),
         ("every_sg", {"target": "true"}, "found sequential with target: true"),
         ("every_sg", {"apply": False}, "found sequential with apply: false"),

@@ -136,7 +136,7 @@ def test_runs_are_named_by_what_tells_them_apart(root):
     study = Plan(study, "smoke")
     sizes = {sweep: sum(run.sweep == sweep for run in study.runs.values()) for sweep in study.study.sweeps}
     assert {name: sizes[name] for name in ("depth", "depth_more", "tuned", "estimators", "ablation")} == {
-        **{"depth": 3 * 2 * 2, "depth_more": 3, "tuned": 3, "estimators": 9, "ablation": 2}
+        **{"depth": 3 * 2 * 2, "depth_more": 3, "tuned": 3, "estimators": 11, "ablation": 2}
     }
     run = study.runs["depth-one_sg-hidden4-s1"]
     assert (run.method, run.seed, run.training.network.hidden, run.placement) == ("one_sg", 1, 4, "middle")

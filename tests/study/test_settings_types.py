@@ -200,6 +200,8 @@ def test_no_annotation_is_run(read, tmp_path, wrap):
         (settings_types.Distinct[int], [1, 2], [1, 1]),
         (settings_types.DistinctOrNone[int], [], [1, 1]),
         (settings_types.Share, 1.0, 0.0),
+        (settings_types.Fraction, 0.0, -0.1),
+        (settings_types.Fraction, 1.0, 1.1),
         (settings_types.NotNegative, 0.0, -1e-9),
         (settings_types.ConditionNumber, 1.0, 0.999),
     ],

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import one_hot
 
 from pipeline import members
+from pipeline.estimators import noprop
 from pipeline.learning.build import build_gates
 from pipeline.learning.descent import full_batch
 from pipeline.learning.gate import Gate
@@ -37,21 +38,6 @@ class Task:
     def labels(self) -> Int[Tensor, " n"]:
         """The class of each point."""
         return self.y.argmax(dim=1)
-
-
-class Frozen(nn.Module):
-    """The estimator of the controls: it returns zero, so the layers below its gate are never updated."""
-
-    WAITS_FOR = ("h", "y")
-
-    def forward(self, h: Float[Tensor, "n units"], y: Float[Tensor, "n classes"]) -> Float[Tensor, "n units"]:
-        """Zeros."""
-        return torch.zeros_like(h)
-
-    @classmethod
-    def build(cls, units: int, classes: int, *, above: int, generator: torch.Generator) -> nn.Module:
-        """A module without parameters, as a member of the estimators' family builds it; it draws no random number."""
-        return cls()
 
 
 def draw_task(generator: np.random.Generator, *, samples: int, inputs: int, classes: int) -> Task:
@@ -138,7 +124,7 @@ def _gates(method: str, net: Network, task: Task) -> dict[int, Gate]:
 def _estimator(method: str) -> Any:
     """The member of the family, the control, or None for backprop."""
     name = method.partition("_")[2]
-    return Frozen if name == FROZEN else members.load("estimators", name) if name else None
+    return noprop if name == FROZEN else members.load("estimators", name) if name else None
 
 
 def _look(net: Network, task: Task, loss_name: str) -> tuple[float, float]:
