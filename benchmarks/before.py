@@ -39,7 +39,7 @@ def train(name: str) -> None:
 
 
 def tune(cell: str) -> None:
-    """Try every rate of the grid with every seed, one after the other."""
+    """Search for the rates of a cell, with one trial after the other."""
     from pipeline.runs import build, tuning
 
     plan = Plan.load(STUDY)
@@ -47,9 +47,7 @@ def tune(cell: str) -> None:
     assert grid is not None
     _as_before()
     data = tuning.without_test(build.load_data(run.data))
-    trials = [tuning.trial(run, grid, rate=rate, seed=seed) for rate in grid.rates for seed in grid.seeds]
-    found = [tuning.outcomes([each], data)[0] for each in trials]
-    store.write_json(Path("before") / paths.choice(STUDY, cell).name, {"trials": found})
+    store.write_json(Path("before") / paths.choice(STUDY, cell).name, tuning.search(run, grid, data))
 
 
 def _as_before() -> None:

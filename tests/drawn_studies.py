@@ -151,13 +151,12 @@ def studies(draw, *, analysis=None, figure=None, estimator=None, dataset=None, t
         entries[name] = draw(analysis_entry(name, list(sweeps), list(methods)))
     for name in pictures:
         drawn[name] = draw(figure_entry(name))
-    given = {"rates": st.sampled_from([[0.01], [0.3, 0.01]]), "seeds": st.sampled_from([[100], [100, 2**40]])}
     found = {
         "title": draw(st.sampled_from(TITLES)),
         "data": data,
         "samples": samples,
         "training": training,
-        "tuning": draw(mapping(schema.Tuning, steps=st.integers(1, steps), **given)) if tuned else None,
+        "tuning": draw(tunings(steps)) if tuned else None,
         "methods": methods,
         "sweeps": sweeps,
         "analyses": entries,
@@ -170,6 +169,25 @@ def studies(draw, *, analysis=None, figure=None, estimator=None, dataset=None, t
 def at_once(estimator):
     """Whether an estimator speaks before the layers above it have run."""
     return set(members.constants("estimators", estimator)["WAITS_FOR"]) <= {"h", "y"}
+
+
+@st.composite
+def tunings(draw, steps):
+    """How rates are chosen, by trials of at most so many steps, with an update in the first rung."""
+    longest, factor = draw(st.integers(1, steps)), draw(st.integers(2, 3))
+    rungs = [count for count in (1, 2, 3) if factor ** (count - 1) <= longest]
+    return draw(
+        mapping(
+            schema.Tuning,
+            rates=st.sampled_from([[0.01], [0.01, 0.3]]),
+            gate_factors=st.sampled_from([[1.0], [1.0], [0.5, 2.0]]),
+            widening=mapping(schema.Widening, factor=st.sampled_from([2.0, 3.0])),
+            halving=mapping(schema.Halving, rungs=st.sampled_from(rungs), factor=st.just(factor)),
+            seeds=st.sampled_from([[100], [100, 2**40]]),
+            steps=st.just(longest),
+            share=st.just(1.0),
+        )
+    )
 
 
 def seeds(known):
@@ -359,6 +377,8 @@ class Side:
                 place[path[number]] = self.value
                 return tuple(path)
             inner = place.get(path[number]) if isinstance(place, dict) else place[path[number]]
+            if inner is None and path[number + 1] == EVERY:
+                return None  # left out: whether a mapping or a list is wanted can't be told
             wanted = list if path[number + 1] == EVERY and not isinstance(inner, dict) else dict
             if not isinstance(inner, wanted):
                 inner = place[path[number]] = wanted()

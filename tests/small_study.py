@@ -52,7 +52,16 @@ def content():
     made["training"]["optimiser"] |= drops
     made["training"]["gates"]["optimiser"] |= drops
     made["training"] |= {"batch": 20, "steps": 40, "log_every": 10, "log_points": 50, "checkpoints": 3}
-    made["tuning"] = {"rates": [0.01, 0.03], "seeds": [100], "steps": 5, "chosen_by": "validation_loss"}
+    made["tuning"] = {
+        "rates": [0.01, 0.03],
+        "gate_factors": [1.0],
+        "widening": {"factor": 3.0, "most": 1},
+        "halving": {"rungs": 2, "factor": 2},
+        "seeds": [100],
+        "steps": 5,
+        "share": 1.0,
+        "chosen_by": "validation_loss",
+    }
     made["methods"] = {name: {**made["methods"][name], "sweeps": "all"} for name in METHODS}
     one = {"methods": ["one_sg"], "seeds": [0], "vary": {}}
     steady = {"optimiser.drops": [], "gates.optimiser.drops": []}  # too short for a rate that drops

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pipeline.machine import allocator, gpu
 from pipeline.results import paths, provenance, run_summaries, store
 from pipeline.study import arguments
-from pipeline.study.jobs import run_settings, without_labels
+from pipeline.study.jobs import run_settings
+from pipeline.study.labels import without_labels
 from pipeline.tracking import client, identity
 
 
@@ -25,17 +26,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings = {run.name: run_settings(run) for run in runs}
     configs = {run.name: without_labels(run) for run in runs}
     if chosen:
-        at = store.read_json(chosen[0])["rate"]
-        runs = [tuning.at_rate(run, at) for run in runs]
-    rate = runs[0].training.optimiser.rate
-    origin = {**provenance.of(job), **({"rate": rate} if chosen else {})}
+        choice = store.read_json(chosen[0])
+        runs = [tuning.at_rates(run, choice["rate"], choice["gate_rate"]) for run in runs]
+    rate, gate_rate = runs[0].training.optimiser.rate, runs[0].training.gates.optimiser.rate
+    # An id in W&B hangs on it: one number where network and modules share their rate, as in earlier versions.
+    rates = rate if rate == gate_rate else [rate, gate_rate]
+    origin = {**provenance.of(job), **({"rate": rates} if chosen else {})}
     openings = [
         client.Opening(
             name=run.name,
             group=f"{plan.name}-{plan.settings_hash()}",
             job_type="train",
             tags=(plan.name, run.method, f"seed{run.seed}"),
-            config={**configs[run.name], "rate": rate, "provenance": origin},
+            config={**configs[run.name], "rate": rate, "gate_rate": gate_rate, "provenance": origin},
             identity=identity.of_training({**origin, "settings": settings[run.name]}),
         )
         for run in runs
@@ -56,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 "step": record.step,
                 "message": record.message,
                 "rate": rate,
+                "gate_rate": gate_rate,
                 "final": final,
             }
     store.write_table(job.named_outputs["history"], block.history(), origin)

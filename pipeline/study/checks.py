@@ -4,7 +4,7 @@ from typing import Any
 
 from pipeline import members
 from pipeline.results.fingerprint import digest
-from pipeline.study import analysis_checks, label_checks, member_checks, run_checks, sweeps
+from pipeline.study import analysis_checks, label_checks, member_checks, run_checks, sweeps, tuning_checks
 from pipeline.study.errors import ConfigError
 from pipeline.study.schema import Run, Study, Sweep
 
@@ -33,7 +33,7 @@ def faults(study: Study) -> list[str]:
         if sweep.methods != "all" and len(set(sweep.methods)) != len(sweep.methods):
             found.append(f"sweeps.{name}.methods: expected each once; found {list(sweep.methods)}")
         found += _rates_faults(name, sweep)
-    found += _tuning_faults(study)
+    found += tuning_checks.faults(study)
     found += label_checks.faults(study)
     if found:
         return found
@@ -44,6 +44,7 @@ def faults(study: Study) -> list[str]:
     return (
         _name_faults(study, runs)
         + (_data_faults(runs) or _run_faults(study, list(runs.values())))
+        + list(tuning_checks.share_faults(study, list(runs.values())))
         + list(analysis_checks.faults(study, list(runs.values())))
         + _figure_faults(study)
     )
@@ -87,23 +88,6 @@ def _declared(family: str, member: str) -> dict[str, Any]:
         return members.constants(family, member)
     except members.UnknownNameError:
         return {}
-
-
-def _tuning_faults(study: Study) -> list[str]:
-    """Trials that would choose nothing, or by seeds whose results are reported."""
-    tuned = [name for name, sweep in study.sweeps.items() if sweep.tuned]
-    if study.tuning is None:
-        return [f"sweeps.{name}.tuned: there is no `tuning` in this study that would choose a rate" for name in tuned]
-    found = []
-    reported = {seed for sweep in study.sweeps.values() for seed in sweep.seeds}
-    shared = sorted(reported & set(study.tuning.seeds))
-    if shared:
-        found.append(f"tuning.seeds: {shared} are reported by a sweep; rates are chosen on seeds of their own")
-    for key in ("rates", "seeds"):
-        values = list(getattr(study.tuning, key))
-        if not values or len(set(values)) != len(values):
-            found.append(f"tuning.{key}: expected at least one, each once; found {values}")
-    return found
 
 
 def _name_faults(study: Study, runs: dict[str, Run]) -> list[str]:

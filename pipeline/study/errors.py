@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import pydantic
@@ -66,12 +66,10 @@ def _place(fault: Any, content: Any) -> list[int | str]:
 
 def _keys_at(model: type[BaseModel] | None, path: tuple[int | str, ...]) -> list[str]:
     """The valid keys at a place in a model, found by walking down its annotations."""
-    place: Any = model
+    place: Any = _plain(model)
     for part in path:
-        while get_origin(place) is Annotated:
-            place = get_args(place)[0]
         if get_origin(place) in (Union, UnionType):  # pydantic names the alternative
-            place = next((each for each in get_args(place) if getattr(each, "__name__", "") == part), None)
+            place = _plain(next((each for each in get_args(place) if getattr(each, "__name__", "") == part), None))
             continue
         if get_origin(place) is dict:
             place = get_args(place)[1]
@@ -80,6 +78,13 @@ def _keys_at(model: type[BaseModel] | None, path: tuple[int | str, ...]) -> list
         else:
             field = getattr(place, "model_fields", {}).get(part)
             place = field.annotation if field else None
-    while get_origin(place) is Annotated:
-        place = get_args(place)[0]
+        place = _plain(place)
     return sorted(getattr(place, "model_fields", {}))
+
+
+def _plain(kind: Any) -> Any:
+    """A type without its bounds, and without the None that may stand in its place."""
+    while get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    others = [each for each in get_args(kind) if each is not NoneType] if get_origin(kind) in (Union, UnionType) else []
+    return _plain(others[0]) if len(others) == 1 else kind

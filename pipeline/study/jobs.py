@@ -15,7 +15,7 @@ from pipeline import members
 from pipeline.results import paths
 from pipeline.results.fingerprint import digest, fingerprint
 from pipeline.study import resources, strict_yaml
-from pipeline.study.labels import identity
+from pipeline.study.labels import identity, without_labels
 from pipeline.study.load import CONFIGS
 from pipeline.study.resources import Resources
 from pipeline.study.schema import Run
@@ -173,12 +173,6 @@ def of_members(run: Run) -> list[str]:
     return [f"estimators.{run.estimator}", f"datasets.{run.data.dataset}"]
 
 
-def without_labels(run: Run, *more: str) -> dict[str, Any]:
-    """A run's settings without the labels that only name it, and without what else is named."""
-    left_out = {"sweep", "method", "varied", *more}
-    return {key: value for key, value in run.model_dump(mode="json").items() if key not in left_out}
-
-
 def run_settings(run: Run) -> str:
     """Hash of what decides a run's results beside its data and code."""
     return digest(without_labels(run))
@@ -196,7 +190,7 @@ def _train_inputs(plan: "Plan", block: str) -> list[Path]:
 
 def _tune_settings(plan: "Plan", cell: str) -> Settings:
     assert plan.study.tuning is not None
-    tuning = plan.study.tuning.model_dump(mode="json")
+    tuning = plan.study.tuning.model_dump(mode="json", exclude={"share"})  # which bounds the trials, and changes none
     return {**without_labels(plan.cells[cell][0], "name", "seed"), "tuning": tuning}
 
 

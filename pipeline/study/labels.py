@@ -21,6 +21,17 @@ def identity(run: Run) -> dict[str, Any]:
     }
 
 
+def without_labels(run: Run, *more: str) -> dict[str, Any]:
+    """A run's settings without the labels that only name it, and without what else is named."""
+    left_out = {"sweep", "method", "varied", *more}
+    return {key: value for key, value in run.model_dump(mode="json").items() if key not in left_out}
+
+
+def without_seed(run: Run) -> str:
+    """A run's name without its seed."""
+    return run.name.rpartition("-s")[0]
+
+
 def setting(varied: Mapping[str, Any]) -> str:
     """What varies beside method and seed, as part of a file's name."""
     return re.sub(UNSAFE, "_", "-".join(f"{path.rpartition('.')[2]}{value}" for path, value in varied.items()))

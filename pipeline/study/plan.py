@@ -11,7 +11,7 @@ from pipeline.results import paths
 from pipeline.results.fingerprint import digest
 from pipeline.study import jobs, strict_yaml, sweeps
 from pipeline.study.jobs import ALL_STEPS, END_ONLY, STAGES, Job
-from pipeline.study.labels import setting
+from pipeline.study.labels import setting, without_seed
 from pipeline.study.load import load_study
 from pipeline.study.schema import Run, Study
 
@@ -175,7 +175,7 @@ class Plan:
         """
         found: dict[str, list[Run]] = {}
         for run in self.runs.values():
-            found.setdefault(f"{_cell(run)}-b{run.seed // BLOCK}", []).append(run)
+            found.setdefault(f"{without_seed(run)}-b{run.seed // BLOCK}", []).append(run)
         return {name: sorted(runs, key=lambda run: run.seed) for name, runs in found.items()}
 
     def block(self, run: str) -> str:
@@ -200,12 +200,8 @@ class Plan:
 
     @functools.cached_property
     def cells(self) -> dict[str, list[Run]]:
-        """The tuned runs by cell, named after its first run. Runs that differ only in their seed share one rate."""
-        groups: dict[str, list[Run]] = {}
-        for run in self.runs.values():
-            if run.tuned:
-                groups.setdefault(digest(jobs.without_labels(run, "name", "seed")), []).append(run)
-        return {_cell(group[0]): group for group in groups.values()}
+        """The tuned runs by cell, named after its first run. Runs that differ only in their seed share their rates."""
+        return sweeps.cells(list(self.runs.values()))
 
     def cell(self, run: str) -> str:
         """The cell of a tuned run.
@@ -239,8 +235,3 @@ class Plan:
     def settings_hash(self) -> str:
         """Hash of the whole study."""
         return digest(self.study)
-
-
-def _cell(run: Run) -> str:
-    """A run's name without its seed."""
-    return run.name.rpartition("-s")[0]

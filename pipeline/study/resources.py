@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.learning.placement import positions
+from pipeline.learning.rate_search import Rung, rungs
 from pipeline.study.schema import Data, Run, Samples, Training, Tuning
 
 GPUS = 1  # per training job; networks of this size would leave further ones idle
 MANUFACTURER = "nvidia"  # of the GPUs that the locked torch supports
 AT_ONCE = 5  # runs of a block that share a stack, unless a profile says otherwise (set-resources: train: at_once)
+TRIALS_AT_ONCE = 15  # trials of a tuning that share a stack on a CPU; more gain nothing there
 THREADS = 1  # the results' bits must not depend on the number of cores
 
 START_SECONDS = 6.0  # imports, data, tracking
@@ -65,7 +67,8 @@ def of_training(runs: Sequence[Run]) -> Resources:
 def of_tuning(run: Run, tuning: Tuning | None) -> Resources:
     """The resources of the trials of a cell, given one of its runs."""
     assert tuning is not None
-    return Resources(megabytes(run, len(tuning.rates) * len(tuning.seeds)), minutes(tune_seconds(run, tuning)))
+    trials = max(rung.tries for rung in tuning_rungs(tuning)) * len(tuning.seeds)
+    return Resources(megabytes(run, min(trials, TRIALS_AT_ONCE)), minutes(tune_seconds(run, tuning)))
 
 
 def of_extraction(run: Run, samples: Samples, *, runs: int, at_all_steps: int) -> Resources:
@@ -95,8 +98,18 @@ def train_seconds(runs: Sequence[Run]) -> float:
 
 def tune_seconds(run: Run, tuning: Tuning) -> float:
     """Roughly how long all trials of a cell take on the measured machine."""
-    updates = len(tuning.rates) * len(tuning.seeds) * tuning.steps
-    return START_SECONDS + updates * update_seconds(run)
+    return START_SECONDS + tuning_updates(tuning) * update_seconds(run)
+
+
+def tuning_rungs(tuning: Tuning) -> list[Rung]:
+    """The rungs of the trials of a cell, whichever its method is."""
+    tries, halving = len(tuning.rates) * len(tuning.gate_factors), tuning.halving
+    return rungs(tries, steps=tuning.steps, count=halving.rungs, factor=halving.factor)
+
+
+def tuning_updates(tuning: Tuning) -> int:
+    """How many updates all trials of a cell make."""
+    return len(tuning.seeds) * sum(rung.tries * rung.steps for rung in tuning_rungs(tuning))
 
 
 def update_seconds(run: Run) -> float:

@@ -101,16 +101,35 @@ class Training(Strict):
     checkpoints: Count
 
 
+class Halving(Strict):
+    """The rungs of a search: one of `factor` goes on to the next rung, with `factor` times as many updates."""
+
+    rungs: Annotated[int, Field(ge=1, le=10)]
+    factor: Annotated[int, Field(ge=2, le=10)]
+
+
+class Widening(Strict):
+    """How a grid is widened where the best lie on its edge: by a factor, at most so many times each way."""
+
+    factor: Annotated[float, Field(ge=1.25, le=100)]
+    most: Annotated[int, Field(ge=0, le=10)]
+
+
 class Tuning(Strict):
     """How rates are chosen: every method gets the same trials, on the validation part and on seeds never reported.
 
-    A trial is a run of `steps` updates, its drops moved in proportion, at one of `rates` for the network and its
-    synthetic gradients alike; the rate with the lowest mean of `chosen_by` over `seeds` is taken.
+    `pipeline.learning.rate_search` says how. A trial is a run of fewer updates, `steps` in the last rung, its drops
+    moved in proportion; the rates with the lowest mean of `chosen_by` over `seeds` are taken. Trials have at most
+    `share` of the updates of all trials and trainings.
     """
 
     rates: tuple[Positive, ...]
+    gate_factors: tuple[Positive, ...]
+    widening: Widening
+    halving: Halving
     seeds: tuple[Natural, ...]
     steps: Count
+    share: Share
     chosen_by: Literal["validation_loss"]
 
 

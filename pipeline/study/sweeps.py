@@ -8,8 +8,9 @@ from typing import Any
 import pydantic
 
 from pipeline import members
+from pipeline.results.fingerprint import digest
 from pipeline.study.errors import ConfigError, explain
-from pipeline.study.labels import UNSAFE, setting
+from pipeline.study.labels import UNSAFE, setting, without_labels, without_seed
 from pipeline.study.schema import Analysis, Run, Study
 
 
@@ -41,6 +42,18 @@ def unfold(study: Study, sweep: str) -> list[Run]:
             first = _first(study, sweep, method, varied)
             runs += [first.model_copy(update={"seed": seed, "name": _name(first, seed)}) for seed in plan.seeds]
     return runs
+
+
+def cells(runs: list[Run]) -> dict[str, list[Run]]:
+    """The tuned runs by cell, named after its first run. Runs that differ only in their seed share their rates."""
+    named: dict[str, list[Run]] = {}
+    for run in runs:
+        if run.tuned:
+            named.setdefault(without_seed(run), []).append(run)
+    alike: dict[str, list[Run]] = {}
+    for group in named.values():
+        alike.setdefault(digest(without_labels(group[0], "name", "seed")), []).extend(group)
+    return {without_seed(group[0]): group for group in alike.values()}
 
 
 def _first(study: Study, sweep: str, method: str, varied: dict[str, Any]) -> Run:

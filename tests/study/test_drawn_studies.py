@@ -8,6 +8,7 @@ import copy
 import importlib
 import io
 import itertools
+import math
 import shutil
 import traceback
 import warnings
@@ -32,7 +33,13 @@ SPOILED, BASES, RUNS = 120, 20, 28
 LEAST_DRAWN, LEAST_RUN = 200, 25
 HOW = {"database": None, "deadline": None, "suppress_health_check": list(HealthCheck)}
 # Values that a key's type allows and that nothing accepts, since another setting always asks for more.
-STRICTER = {("training.checkpoints", 1): "the start and the end"}
+STRICTER = {
+    ("training.checkpoints", 1): "the start and the end",
+    ("tuning.gate_factors.*", math.nextafter(0, 1)): "a rate above zero",
+    ("tuning.halving.rungs", 9): "2^8 steps in the last rung",
+    ("tuning.halving.rungs", 10): "2^9 steps in the last rung",
+    ("tuning.share", math.nextafter(0, 1)): "a trial without a share",
+}
 NO_NUMBER_OF_POINTS = (
     f"le {LONGEST}"  # a whole number that large is allowed for seeds, and where nothing else bounds it
 )
@@ -104,10 +111,11 @@ def test_a_study_is_accepted_or_refused_with_the_path_of_its_fault():
 def test_every_bound_of_the_schema_is_hit_from_both_sides():
     figures = itertools.cycle(members.members("figures"))
     bases = [one(studies(tuned=True, figure=next(figures)), number) for number in range(BASES)]
-    counts, wrong, turns = Counter(), [], itertools.cycle([base for base in bases if not faults(base)])
+    bases = [base for base in bases if not faults(base)]
+    counts, wrong, turns = Counter(), [], itertools.cycle([*bases, *map(plain, bases)])
     for side in schema_sides():
         where = ".".join(side.path)
-        for study in (next(turns), next(turns), plain(next(turns))):
+        for study in itertools.islice(turns, 2 * len(bases)):
             study = copy.deepcopy(study)
             path = side.plant(study)
             if path is None:

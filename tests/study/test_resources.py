@@ -80,7 +80,8 @@ def test_each_attempt_requests_more(plan):
 
 def test_tuning_takes_the_time_of_all_its_trials(plan):
     tuning, one = plan.study.tuning, run(plan)
-    updates = len(tuning.rates) * len(tuning.seeds) * tuning.steps
+    updates = 3 * (4 * 10 + 2 * 20)  # seeds, tries and steps of both rungs
+    assert resources.tuning_updates(tuning) == updates
     assert resources.tune_seconds(one, tuning) == pytest.approx(resources.train_seconds([run(plan, steps=updates)]))
 
 
