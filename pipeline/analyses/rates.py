@@ -23,8 +23,9 @@ def analyse(trials: dict[str, pd.DataFrame], *, generator: np.random.Generator) 
     Returns:
         Columns run, rung, steps, rate, gate_factor, gate_rate, trial_seed, validation_loss (in the unit of the loss),
         validation_accuracy (share), diverged, chosen (trials of the chosen rates in the last rung), at_edge (the chosen
-        rates lie on the edge of what was tried, so better ones may lie beyond), runner_up_gap (of the chosen rates'
-        trials: how much higher the mean loss of the last rung's second best is; NaN if there is none, or it diverged).
+        rates lie on the edge of all that was tried, so better ones may lie beyond), bracketed (the last rung tried a
+        lower and a higher rate of the network), runner_up_gap (of the chosen rates' trials: how much higher the mean
+        loss of the last rung's second best is; NaN if there is none, or it diverged).
     """
     parts = [_marked(found.rename(columns={"seed": "trial_seed"})).assign(run=run) for run, found in trials.items()]
     return pd.concat(parts, ignore_index=True)
@@ -43,6 +44,7 @@ def _marked(found: pd.DataFrame) -> pd.DataFrame:
         diverged=found["validation_loss"].isna(),
         chosen=chosen,
         at_edge=edge,
+        bracketed=rate_search.bracketed(best, last),
         runner_up_gap=np.where(chosen, gap, np.nan),
     )
 
@@ -63,8 +65,9 @@ def _mean(losses: list[float | None]) -> float:
 def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
     """`best_rate` and `best_gate_rate` are the chosen rates of each method in each setting.
 
-    `at_edge` is 1 if they lie on the edge of what was tried, else 0; `runner_up_gap` says how much higher the loss of
-    the second best is. All have a single value, since all seeds share the choice.
+    `at_edge` is 1 if they lie on the edge of all that was tried, else 0; `bracketed` is 1 if a lower and a higher rate
+    were tried in trials of the same length, else 0; `runner_up_gap` says how much higher the loss of the second best
+    is. All have a single value, since all seeds share the choice.
     """
     if table.empty:
         return {}
@@ -73,5 +76,6 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
         **per_seed(table, chosen["rate"], "best_rate"),
         **per_seed(table, chosen["gate_rate"], "best_gate_rate"),
         **per_seed(table, chosen["at_edge"].astype(float), "at_edge"),
+        **per_seed(table, chosen["bracketed"].astype(float), "bracketed"),
         **per_seed(table, chosen["runner_up_gap"], "runner_up_gap"),
     }

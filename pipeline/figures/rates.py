@@ -12,7 +12,7 @@ TITLE = "Choice of learning rates"
 CATEGORY = "Learning"
 CLAIMS = ("C11", "C12", "C18")
 RATES = ["hidden", "varied", "method", "rung", "steps", "rate", "gate_factor", "gate_rate"]
-COLUMNS = [*RATES, "validation_loss", "lowest", "highest", "trials", "lost", "chosen", "at_edge"]
+COLUMNS = [*RATES, "validation_loss", "lowest", "highest", "trials", "lost", "chosen", "at_edge", "bracketed"]
 HEIGHT = 2.6  # inches
 RING = 11  # points: size of the mark around the chosen rate
 FAINT = 0.35  # of rungs before the last
@@ -41,6 +41,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
             "lost": (loss, lambda values: int(values.isna().sum())),
             "chosen": ("chosen", "any"),
             "at_edge": ("at_edge", "first"),
+            "bracketed": ("bracketed", "first"),
         }
     )
     parts = by_setting(shown)

@@ -4,8 +4,10 @@ Every method gets the same number of tries, in rungs (Jamieson and Talwalkar 201
 short, and the best of a rung are tried again in the next one, for longer. A method whose modules may have a rate of
 their own tries each rate of the network with each of the modules; any other tries as many rates, closer together.
 
-Where the best of a rung lie on the edge of what has been tried, the next rung also tries what lies beyond, in place of
-the worst that would have gone on. So a search that widens the grid takes no more updates than one that doesn't.
+The best rates of long trials may be others than those of short ones. Where the best of a rung lie on the edge of what
+that rung tried, the next one also tries their neighbour on that side: one of an earlier rung or, at the edge of the
+grid, one step beyond it. It takes the place of the worst that would have gone on, so a search that widens the grid
+takes no more updates than one that doesn't.
 
 Without torch, so that jobs can be planned quickly.
 """
@@ -17,7 +19,7 @@ from dataclasses import dataclass, replace
 from pipeline.settings_types import LARGEST
 
 DIGITS = 3  # of rates that are computed
-LEAST_TRIES = 2  # in a rung, so that there is a place beside the best one
+LEAST_TRIES = 3  # in a rung, so that the best rate has a place between a lower and a higher one
 
 
 @dataclass(frozen=True, order=True)
@@ -61,12 +63,14 @@ class Found:
     Attributes:
         best: the first of the last rung.
         tried: everything that was tried, in the order of the rungs.
-        at_edge: whether the best lie on the edge of what was tried, so that better ones may lie beyond.
+        at_edge: whether the best lie on the edge of all that was tried, so that better ones may lie beyond.
+        bracketed: whether the last rung tried a lower and a higher rate of the network than the best.
     """
 
     best: Rates
     tried: list[list[Rates]]
     at_edge: bool
+    bracketed: bool
 
 
 def rungs(tries: int, *, steps: int, count: int, factor: int) -> list[Rung]:
@@ -76,7 +80,7 @@ def rungs(tries: int, *, steps: int, count: int, factor: int) -> list[Rung]:
         tries: of the first rung.
         steps: updates of a trial of the last rung.
         count: number of rungs.
-        factor: one of so many goes on, rounded up; at least two do, if there are two.
+        factor: one of so many goes on, rounded up; at least three do, if there are three.
     """
     least = min(LEAST_TRIES, tries)
     return [
@@ -117,14 +121,14 @@ def search(
         losses: given rates and a number of updates, the losses of the trials of each; None for one that diverged.
         widening: how the grid is widened.
     """
-    order, tried, there = list(first), [], set(first)
+    order, tried, there = list(first), [list(first)], set(first)
     for number, rung in enumerate(plan):
-        new = list(beyond(order[0], there, first, widening))[: rung.tries - 1] if number else []
-        wanted = [*order[: rung.tries - len(new)], *new]
-        order = ranked(dict(zip(wanted, losses(wanted, rung.steps), strict=True)))
-        tried.append(wanted)
-        there |= set(new)
-    return Found(order[0], tried, at_edge(order[0], there, first))
+        if number:
+            new = list(neighbours(order[0], order, there, first, widening))[: rung.tries - 1]
+            tried.append([*order[: rung.tries - len(new)], *new])
+            there |= set(new)
+        order = ranked(dict(zip(tried[-1], losses(tried[-1], rung.steps), strict=True)))
+    return Found(order[0], tried, at_edge(order[0], there, first), bracketed(order[0], order))
 
 
 def ranked(losses: Mapping[Rates, Sequence[float | None]]) -> list[Rates]:
@@ -141,12 +145,32 @@ def ranked(losses: Mapping[Rates, Sequence[float | None]]) -> list[Rates]:
     return sorted(losses, key=key)
 
 
-def beyond(best: Rates, tried: Collection[Rates], first: Collection[Rates], widening: Widening) -> Iterator[Rates]:
-    """The rates one step beyond each edge on which the best lie, unless the grid has been widened enough there."""
-    for name, direction, ratio in _edges(best, tried, first):
-        taken = round(math.log(ratio) / math.log(widening.factor))
-        new = replace(best, **{name: _times(getattr(best, name), widening.factor**direction)})
-        if taken < widening.most and new not in tried and all(0 < r <= LARGEST for r in (new.rate, new.gate_rate)):
+def neighbours(
+    best: Rates, rung: Collection[Rates], tried: Collection[Rates], first: Collection[Rates], widening: Widening
+) -> Iterator[Rates]:
+    """The neighbours of the best beyond the edges of a rung on which they lie; none where the grid is wide enough.
+
+    Args:
+        best: of the rung.
+        rung: what it tried.
+        tried: what has been tried in any rung.
+        first: what was tried first, the grid.
+        widening: how the grid is widened.
+    """
+    for name, direction in _edges(best, rung, first):
+        at = getattr(best, name)
+        further = [
+            getattr(each, name)
+            for each in tried
+            if replace(each, **{name: at}) == best and direction * getattr(each, name) > direction * at
+        ]
+        if further:
+            yield replace(best, **{name: direction * min(direction * number for number in further)})
+            continue
+        edge = direction * max(direction * getattr(each, name) for each in first)
+        taken = round(direction * math.log(at / edge) / math.log(widening.factor))
+        new = replace(best, **{name: _times(at, widening.factor**direction)})
+        if taken < widening.most and all(0 < number <= LARGEST for number in (new.rate, new.gate_rate)):
             yield new
 
 
@@ -155,20 +179,24 @@ def at_edge(best: Rates, tried: Collection[Rates], first: Collection[Rates]) -> 
     return any(True for _ in _edges(best, tried, first))
 
 
-def _edges(best: Rates, tried: Collection[Rates], first: Collection[Rates]) -> Iterator[tuple[str, int, float]]:
-    """The edges on which the best lie: of which number, downwards (-1) or upwards (1), and by which ratio it has moved.
+def bracketed(best: Rates, rung: Collection[Rates]) -> bool:
+    """Whether a rung tried a lower and a higher rate of the network than the best."""
+    return min(each.rate for each in rung) < best.rate < max(each.rate for each in rung)
+
+
+def _edges(best: Rates, tried: Collection[Rates], first: Collection[Rates]) -> Iterator[tuple[str, int]]:
+    """The edges of what was tried on which the best lie: of which number, downwards (-1) or upwards (1).
 
     Factors have no edge if there is only one to begin with: then they are given, not searched for.
     """
     for name in ("rate", "factor"):
-        start, there = ({getattr(each, name) for each in part} for part in (first, tried))
-        at = getattr(best, name)
-        if name == "factor" and len(start) == 1:
+        there = {getattr(each, name) for each in tried}
+        if name == "factor" and len({each.factor for each in first}) == 1:
             continue
-        if at == min(there):
-            yield name, -1, min(start) / at
-        if at == max(there):
-            yield name, 1, at / max(start)
+        if getattr(best, name) == min(there):
+            yield name, -1
+        if getattr(best, name) == max(there):
+            yield name, 1
 
 
 def _times(number: float, by: float) -> float:

@@ -71,8 +71,9 @@ def search(run: Run, tuning: Tuning, data: splits.Splits) -> dict[str, Any]:
         data: what they learn; see `without_test`.
 
     Returns:
-        The best `rate` and `gate_rate`, whether they are `at_edge` of what was tried, the `rungs`, and all `trials`:
-        rung (from 1), steps, rate, gate_factor, gate_rate, seed and what `outcomes` has of each.
+        The best `rate` and `gate_rate`, whether they are `at_edge` of all that was tried and `bracketed` by lower and
+        higher rates in the last rung, the `rungs`, and all `trials`: rung (from 1), steps, rate, gate_factor,
+        gate_rate, seed and what `outcomes` has of each.
     """
     separate, widening = has_gate_rate(run), rate_search.Widening(**tuning.widening.model_dump())
     first = rate_search.grid(tuning.rates, tuning.gate_factors, separate=separate, spacing=widening.factor)
@@ -91,7 +92,7 @@ def search(run: Run, tuning: Tuning, data: splits.Splits) -> dict[str, Any]:
 
     found = rate_search.search(first, plan, losses, widening=widening)
     best = {"rate": found.best.rate, "gate_rate": found.best.gate_rate, "at_edge": found.at_edge}
-    return {**best, "rungs": [asdict(rung) for rung in plan], "trials": trials}
+    return {**best, "bracketed": found.bracketed, "rungs": [asdict(rung) for rung in plan], "trials": trials}
 
 
 def columns(rates: Rates) -> dict[str, float]:

@@ -46,8 +46,15 @@ def test_the_best_of_the_last_rung_are_chosen(generator):
         "best_rate.one_sg.hidden3": [0.1],
         "best_gate_rate.one_sg.hidden3": [0.1],
         "at_edge.one_sg.hidden3": [0.0],
+        "bracketed.one_sg.hidden3": [0.0],
         "runner_up_gap.one_sg.hidden3": [pytest.approx(0.25)],
     }
+
+
+def test_a_choice_between_rates_that_were_tried_for_as_long_is_bracketed(generator):
+    between = {(0.01, 1.0): [0.9, 0.9], (0.1, 1.0): [0.1, 0.1], (1.0, 1.0): [None, 0.2]}
+    assert analysis.analyse({"r": trials(FIRST, between)}, generator=generator)["bracketed"].all()
+    assert not analysis.analyse({"r": trials(FIRST, LAST)}, generator=generator)["bracketed"].any()
 
 
 def test_a_choice_on_the_edge_of_all_that_was_tried_is_marked(generator):

@@ -21,7 +21,7 @@ def table():
                 "run": method, "method": method, "seed": 0, "hidden": 2, "varied": "network.hidden=2", "rung": rung,
                 "steps": 10 * rung, "rate": rate, "gate_factor": factor, "gate_rate": rate * factor, "trial_seed": seed,
                 "validation_loss": loss, "validation_accuracy": 0.5, "diverged": loss is None, "chosen": rung == 2,
-                "at_edge": method == "two", "runner_up_gap": 0.1,
+                "at_edge": method == "two", "bracketed": False, "runner_up_gap": 0.1,
             }
             for rung, rows in tried.items()
             for (method, rate, factor), losses in rows.items()

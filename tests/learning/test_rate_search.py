@@ -50,16 +50,16 @@ def test_each_rung_has_a_part_of_the_tries_and_longer_trials(tries, count, facto
     assert found[0].tries == tries
     assert found[-1].steps == steps
     for number, (one, other) in enumerate(itertools.pairwise(found), start=1):
-        assert min(2, tries) <= other.tries <= one.tries
-        assert other.tries == max(min(2, tries), -(-tries // factor**number))
+        assert min(3, tries) <= other.tries <= one.tries
+        assert other.tries == max(min(3, tries), -(-tries // factor**number))
         assert 1 <= one.steps < other.steps
         assert abs(one.steps - other.steps / factor) <= 1
-    most = max(tries, 2 * factor ** (count - 1))  # no rung has many more updates than the first or the last
-    assert all(rung.tries * rung.steps <= 2 * most * steps / factor ** (count - 1) + 2 * steps for rung in found)
+    first_or_last = max(tries / factor ** (count - 1), 3) * steps  # updates, but for rounding
+    assert all(rung.tries * rung.steps <= 2 * first_or_last + rung.steps for rung in found)
 
 
 def test_rungs_of_the_example_in_the_documents():
-    assert rungs(15, steps=225, count=3, factor=3) == [Rung(15, 25), Rung(5, 75), Rung(2, 225)]
+    assert rungs(15, steps=189, count=3, factor=3) == [Rung(15, 21), Rung(5, 63), Rung(3, 189)]
     assert rungs(1, steps=10, count=2, factor=2) == [Rung(1, 5), Rung(1, 10)]
 
 
@@ -198,10 +198,38 @@ def test_the_edge_is_not_told_of_a_choice_between_others():
 
 
 def test_what_lies_beyond_takes_the_place_of_the_worst_that_would_have_gone_on():
-    found = search(
-        first(separate=False, factors=[1.0]), rungs(4, steps=90, count=2, factor=2), planted(0.3), widening=WIDE
-    )
-    assert found.tried == [[Rates(rate) for rate in RATES], [Rates(0.03), Rates(0.09)]]
+    begin = first(separate=False, factors=[1.0])
+    found = search(begin, rungs(4, steps=90, count=2, factor=2), planted(0.3), widening=WIDE)
+    assert found.tried == [begin, [Rates(0.03), Rates(0.01), Rates(0.09)]]
+
+
+def test_the_best_always_go_on():
+    """Here they lie on three edges, and the next rung has two places."""
+    begin = grid([0.03], [1.0, 3.0], separate=True, spacing=STEP)
+    found = search(begin, rungs(2, steps=9, count=2, factor=3), planted(0.03, 3.0), widening=WIDE)
+    assert found.tried[1] == [Rates(0.03, 3.0), Rates(0.01, 3.0)]
+    assert found.best == Rates(0.03, 3.0)
+
+
+def test_at_the_edge_of_a_rung_the_neighbour_of_an_earlier_one_is_tried_again():
+    """The best rate falls from rung to rung, and those below it did not go on."""
+    best = {10: 0.0144, 30: 0.00693, 90: 0.00433}
+
+    def losses(wanted, steps):
+        return [[far(each, best[steps])] for each in wanted]
+
+    found = search(first(separate=False), PLAN, losses, widening=WIDE)
+    assert min(found.tried[1]) == Rates(0.00693)
+    assert found.best == Rates(0.00433)
+    assert not found.at_edge
+    assert not found.bracketed, "a lower rate was not tried for as long"
+
+
+def test_a_choice_between_a_lower_and_a_higher_rate_is_bracketed():
+    found = search(first(separate=False), PLAN, planted(0.01), widening=WIDE)
+    assert found.bracketed
+    assert min(found.tried[-1]) < found.best < max(found.tried[-1])
+    assert not search(first(separate=False), PLAN, planted(100.0), widening=WIDE).bracketed
 
 
 def test_a_rate_that_is_best_only_in_short_trials_is_not_chosen():

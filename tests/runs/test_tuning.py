@@ -101,9 +101,9 @@ def test_every_method_makes_the_same_number_of_updates(plan, wanted, method, mon
     real = tuning.descend
     monkeypatch.setattr(tuning, "descend", counting)
     found = tuning.search(run, wanted, tuning.without_test(data()))
-    assert sum(made) == resources.tuning_updates(wanted) == 240
-    assert sum(each["steps"] for each in found["trials"]) == 240
-    assert [rung["tries"] for rung in found["rungs"]] == [4, 2]
+    assert sum(made) == resources.tuning_updates(wanted) == 300
+    assert sum(each["steps"] for each in found["trials"]) == 300
+    assert [rung["tries"] for rung in found["rungs"]] == [4, 3]
     for number, rung in enumerate(found["rungs"], start=1):
         rows = [each for each in found["trials"] if each["rung"] == number]
         assert len(rows) == rung["tries"] * len(wanted.seeds)
@@ -162,8 +162,9 @@ def wild(run):
 
 
 def test_a_trial_that_diverges_says_so(plan):
-    run = tuning.trial(wild(first(plan, "one_sg")), Rates(1e30), steps=20, seed=3)
-    assert outcome(run, data()) == {"validation_loss": None, "validation_accuracy": None}
+    for steps in (1, 20):  # also if no batch has seen it, since the last update was the one that diverged
+        run = tuning.trial(wild(first(plan, "one_sg")), Rates(1e30), steps=steps, seed=3)
+        assert outcome(run, data()) == {"validation_loss": None, "validation_accuracy": None}
 
 
 def test_rates_that_diverge_stay_in_the_record_and_are_not_chosen(plan, wanted):

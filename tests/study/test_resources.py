@@ -80,7 +80,7 @@ def test_each_attempt_requests_more(plan):
 
 def test_tuning_takes_the_time_of_all_its_trials(plan):
     tuning, one = plan.study.tuning, run(plan)
-    updates = 3 * (4 * 10 + 2 * 20)  # seeds, tries and steps of both rungs
+    updates = 3 * (4 * 10 + 3 * 20)  # seeds, tries and steps of both rungs
     assert resources.tuning_updates(tuning) == updates
     assert resources.tune_seconds(one, tuning) == pytest.approx(resources.train_seconds([run(plan, steps=updates)]))
 

@@ -55,7 +55,7 @@ def test_a_cell_has_all_its_seeds(plan):
         ({"halving": {"rungs": 6, "factor": 2}}, "tuning.steps: found 20, expected at least 32, so that a trial of the"),
         ({"widening": {"factor": 1.0, "most": 1}}, "tuning.widening.factor: found 1.0"),
         ({"widening": {"factor": 3.0}}, "tuning.widening.most: missing"),
-        ({"share": 0.12}, "tuning.share: found 0.12, expected at least 0.125: trials have 720 updates, trainings 5040"),
+        ({"share": 0.12}, "tuning.share: found 0.12, expected at least 0.152: trials have 900 updates, trainings 5040"),
         ({"chosen_by": "test_loss"}, 'tuning.chosen_by: found "test_loss"'),
         ({"rate": [0.1]}, "tuning.rate: unknown key (did you mean 'rates'?"),
     ],
@@ -66,7 +66,7 @@ def test_a_wrong_tuning_is_refused(smoke, change, said):
 
 
 @pytest.mark.parametrize(
-    "change", [{"rates": [0.001, 0.003, 0.01]}, {"share": 0.125}, {"halving": {"rungs": 5, "factor": 2}}]
+    "change", [{"rates": [0.001, 0.003, 0.01]}, {"share": 0.152}, {"halving": {"rungs": 5, "factor": 2}}]
 )
 def test_what_fits_is_accepted(smoke, change):
     smoke["tuning"] |= change
