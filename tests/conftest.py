@@ -75,6 +75,17 @@ def finished(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
+def wandb_server():
+    """A Weights & Biases server on this machine, without any runs."""
+    pytest.importorskip("graphql", reason="the extra `servers` of pyproject.toml isn't installed")
+    from wandb_server.server import WandbServer
+
+    with WandbServer() as server:
+        yield server
+    assert server.problems == [], "the server has a fault of its own, or got a request that it doesn't know"
+
+
+@pytest.fixture
 def disk(tmp_path):
     """A function that mounts a small disk at a folder."""
     mounted = []
