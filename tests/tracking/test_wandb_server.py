@@ -1,4 +1,4 @@
-"""The tests' own W&B server with W&B's real clients: what is sent is what is read back, and faults strike as ordered."""
+"""The tests' own W&B server with W&B's real clients: what is sent is read back as it was sent."""
 
 import json
 import os

@@ -155,4 +155,4 @@ def execute(source: Source, call: Call) -> tuple[int, dict[str, Any]]:
             raise error.original_error
         else:
             status = BAD_REQUEST  # variables of another type than the schema's
-    return status, done.formatted
+    return status, dict(done.formatted)

@@ -172,9 +172,8 @@ class RunNode:
 
     def _sample(self, spec: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
         keys, low, high = spec.get("keys", []), spec.get("minStep", 0), spec.get("maxStep", math.inf)
-        within = [
-            row for row in self._run.rows if low <= row.get(STEP, 0) <= high
-        ]  # other than `history`, with the last
+        # Other than `history`, this field counts the last step in.
+        within = [row for row in self._run.rows if low <= row.get(STEP, 0) <= high]
         rows = [{key: row[key] for key in keys} for row in within if all(key in row for key in keys)]
         return sampled(rows, spec.get("samples"))
 

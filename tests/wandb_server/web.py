@@ -6,11 +6,12 @@ import gzip
 import http.server
 import json
 import socket
+import sys
 import threading
 import time
 import traceback
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,15 +88,8 @@ class Listener(http.server.ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Note a fault of this server's own; that a client has gone is none."""
-        text = traceback.format_exc()
-        if not isinstance(_current(), ConnectionError):
-            self.problems.append(text)
-
-
-def _current() -> BaseException | None:
-    import sys
-
-    return sys.exc_info()[1]
+        if not isinstance(sys.exception(), ConnectionError):
+            self.problems.append(traceback.format_exc())
 
 
 @dataclass(frozen=True)
@@ -111,7 +105,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     """The requests of one connection."""
 
     protocol_version = "HTTP/1.1"
-    server: Listener
+    server: Listener  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def do_POST(self) -> None:
         body = self._body()
@@ -130,7 +124,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     do_GET = do_PUT = do_HEAD = do_POST
 
-    def _meet(self, request: Request, answer: Any, path: str, call: api.Call | None) -> None:
+    def _meet(self, request: Request, answer: Callable[[], Answer], path: str, call: api.Call | None) -> None:
         """Answer, or let the fault strike."""
         effect = request.fault.effect if request.fault else None
         match effect:
@@ -175,12 +169,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         match path.split("/", 2)[1:]:
             case ["files", rest] if rest.endswith("/file_stream") and self.command == "POST":
                 entity, project, id, _ = rest.split("/", 3)
-                return Answer(
-                    200,
-                    json.dumps(
-                        run_changes.stream(self.server.source, (entity, project, id), json.loads(body))
-                    ).encode(),
-                )
+                content = run_changes.stream(self.server.source, (entity, project, id), json.loads(body))
+                return Answer(200, json.dumps(content).encode())
             case ["storage", rest] if self.command == "PUT":
                 store.upload(rest, body)
                 return Answer(200, b"")
