@@ -113,7 +113,7 @@ archive: setup                  ## pack code, settings and results of STUDY into
                                 ## needs the results of STUDY
 	python -m pipeline archive --study $(STUDY)
 
-publish: setup                  ## send the offline W&B runs of STUDY and build its review there
+publish: setup                  ## send the W&B runs of STUDY, read them back and build its review there
                                 ## network and a W&B key; OPTIONS=--dry-run needs neither and sends nothing
 	python -m pipeline publish --study $(STUDY) $(OPTIONS)
 

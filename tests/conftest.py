@@ -74,6 +74,22 @@ def finished(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def small_results(tmp_path_factory) -> Path:
+    """A folder with results of the small study and W&B's offline records of its runs. Tests must not change it."""
+    import small_results
+
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent  # one folder for all of pytest's processes
+    folder = shared / "small_results" / "study"
+    with FileLock(shared / "small_results.lock"):
+        if not folder.is_dir():
+            small_results.make(shared / "small_results" / "begun")
+            (shared / "small_results" / "begun").rename(folder)
+    return folder
+
+
 @pytest.fixture
 def wandb_server():
     """A Weights & Biases server on this machine, without any runs."""

@@ -11,6 +11,9 @@ from pipeline.results.fingerprint import digest
 from pipeline.study.jobs import run_settings
 from pipeline.study.plan import Plan
 from pipeline.tracking import client, reader
+from pipeline.tracking.limits import Limits
+from pipeline.tracking.metric_names import metric
+from pipeline.tracking.run_content import Opening
 from pipeline.verdicts.claims import PATH, load_claims
 from pipeline.verdicts.judge import judge_claim
 
@@ -81,13 +84,13 @@ def ended(plan, run, *, settings=None, **more):
 def record(summary, **numbers):
     """Let W&B record a run with this summary; `numbers` replace some of the recorded final numbers."""
     origin = summary["provenance"]
-    with client.start(
-        name=summary["run"], group="small", job_type="train", config={}, limit=100,
-        identity=digest(["train", origin["settings"], origin["inputs"]]), directory=reader.folder(),
-    ) as tracker:  # fmt: skip
+    identity = digest(["train", origin["settings"], origin["inputs"]])
+    opening = Opening(summary["run"], "small", "train", {}, identity)
+    with client.start(opening, study=NAME, directory=reader.folder(), limits=Limits(record=100)) as tracker:
         for step, loss in ((0, 8.0), (20, 4.0), (40, 0.25)):
-            tracker.log(step, {"train_loss": loss})
-        tracker.summary({**summary["final"], **numbers})
+            tracker.log(step, {"step": step, metric("train_loss"): loss})
+        final = {**summary["final"], **numbers}
+        tracker.log(40, {"step": 40, **{metric(name): value for name, value in final.items()}})
 
 
 def page(**seams):

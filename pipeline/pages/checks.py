@@ -9,6 +9,7 @@ from pipeline.audit.code_versions import old_layout
 from pipeline.pages.evidence import DIVERGED, FINISHED, MISSING, Results, origin
 from pipeline.results import paths
 from pipeline.study.plan import Plan
+from pipeline.tracking import metric_names
 from pipeline.tracking.reader import OfflineRun
 
 ROUNDING = 1e-9  # relative difference that W&B's JSON may cause in a number
@@ -87,7 +88,9 @@ def figures(plan: Plan) -> Check:
 
 def records(found: Results) -> Check:
     """Whether W&B's records are complete and have the same numbers as the results."""
-    there, damaged = found.records, found.damaged
+    damaged = found.damaged
+    there = {run: each for run, each in found.records.items() if not each.is_old}
+    old = [f"{run}: recorded under the names of an older version, not compared" for run in found.records.keys() - there]
     unfinished = [f"{run}: its record is {each.status}" for run, each in there.items() if each.status != FINISHED]
     other = [
         f"{run}: another {name} than in the results"
@@ -95,12 +98,12 @@ def records(found: Results) -> Check:
         for name in _differing(found.summaries[run], there[run])
     ]
     says = f"{len(there)} of {len(found.summaries)} runs are recorded here"
-    if not there and not damaged:
+    if not found.records and not damaged:
         return Check("Weights & Biases", None, f"{says}; curves are from the results")
     says += f", {len(there) - len({each.partition(':')[0] for each in other})} with the numbers of the results"
     if len(there) < len(found.summaries):
         says += "; other curves are from the results"
-    problems = [*damaged, *unfinished, *other]
+    problems = [*damaged, *unfinished, *other, *sorted(old)]
     return Check("Weights & Biases", not problems, says, problems)
 
 
@@ -115,11 +118,9 @@ def reasons(found: Sequence[tuple[str, Sequence[str]]] | None) -> Check:
 
 def _differing(summary: Mapping[str, Any], record: OfflineRun) -> list[str]:
     """The final numbers for which W&B has another value than the results."""
-    pairs = {name: (value, record.summary.get(name)) for name, value in summary["final"].items()}
+    pairs = {name: (value, metric_names.last(record.summary, name)) for name, value in summary["final"].items()}
     return [
         name
         for name, (ours, theirs) in pairs.items()
-        if isinstance(ours, float)
-        and isinstance(theirs, int | float)
-        and not math.isclose(ours, theirs, rel_tol=ROUNDING)
+        if isinstance(ours, float) and theirs is not None and not math.isclose(ours, theirs, rel_tol=ROUNDING)
     ]

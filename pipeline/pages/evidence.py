@@ -11,7 +11,7 @@ from pipeline.results import paths, run_summaries, store, timing
 from pipeline.study import schema
 from pipeline.study.jobs import run_settings
 from pipeline.study.plan import Plan
-from pipeline.tracking import reader, study_runs
+from pipeline.tracking import metric_names, reader, trainings
 from pipeline.tracking.reader import OfflineRun
 from pipeline.verdicts.claims import Ledger
 
@@ -89,7 +89,7 @@ def tracked(summary: Mapping[str, Any]) -> str | None:
     made = origin(summary)
     if not {"settings", "inputs"} <= made.keys():
         return None
-    return study_runs.training_id(made)
+    return trainings.training_id(made)
 
 
 def _losses(
@@ -97,9 +97,10 @@ def _losses(
 ) -> dict[str, Sequence[tuple[int, float]]]:
     """The runs' training losses as W&B recorded them, otherwise from the results."""
     found, tables = {}, {}
+    name = metric_names.metric(LOSS)
     for run in runs:
-        if run in records and LOSS in records[run].curves:
-            found[run] = records[run].curves[LOSS]
+        if run in records and name in records[run].curves:
+            found[run] = records[run].curves[name]
             continue
         block = plan.block(run)
         if block not in tables:

@@ -9,7 +9,7 @@ from numpy import ndarray
 
 from pipeline.datasets.shared import splits
 from pipeline.results import activations
-from pipeline.runs.session import Record, Session
+from pipeline.runs.session import Record, Session, Watch
 from pipeline.study.schema import Run
 
 
@@ -24,7 +24,7 @@ class Block:
         runs: Sequence[Run],
         data: splits.Splits,
         on: torch.device,
-        watch: Callable[[str, int, dict[str, float]], None],
+        watch: Watch,
         *,
         at_once: int,
     ) -> None:
@@ -34,7 +34,7 @@ class Block:
             runs: in the order of their records.
             data: what they learn.
             on: the device.
-            watch: called with a run's name, each recorded step and the numbers of the whole network there.
+            watch: called with a run's name and what has been recorded of it since the last call.
             at_once: the largest number of runs in a group; it decides speed and memory.
         """
         self.runs, self.data, self.on, self.watch, self.at_once = list(runs), data, on, watch, at_once
@@ -79,12 +79,16 @@ class Block:
         return found | {f"session/{name}": array for name, array in self.session.state().items()}
 
     def restore(self, kept: Mapping[str, ndarray] | None) -> None:
-        """Continue from what `state` returned, with as many runs at once; with None, start at the beginning."""
+        """Continue from what `state` returned, with as many runs at once; with None, start at the beginning.
+
+        What was recorded before is watched again, from the first step on.
+        """
         if kept is None:
             return
         self.at_once = int(kept["at_once"])
         self.ended = [Record(run) for run in self.runs[: int(kept["ended"])]]
         for number, record in enumerate(self.ended):
             record.restore(activations.below(kept, f"ended/{number}/"))
+            self.watch(record.run.name, record.rows)
         self.session = self._next()
         self.session.restore(activations.below(kept, "session/"))

@@ -22,6 +22,8 @@ from pipeline.results import activations
 from pipeline.runs import build
 from pipeline.study.schema import Run
 
+Row = tuple[int, int, str, float]  # step, layer, quantity, value
+Watch = Callable[[str, Sequence[Row]], None]
 DIAGNOSTIC_POINTS = 500
 PLAIN_LINES = 10  # progress lines in a log
 
@@ -31,13 +33,14 @@ class Record:
     """What has been recorded of one run so far."""
 
     run: Run
-    rows: list[tuple[int, int, str, float]] = field(default_factory=list)  # step, layer, quantity, value
+    rows: list[Row] = field(default_factory=list)
     models: dict[str, ndarray] = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)  # of the batches since the last record
     status: str = "running"
     message: str | None = None
     step: int = 0  # the last one, if it has ended
     last: float = math.nan  # the newest batch loss
+    watched: int = 0  # how many of the rows have been passed on
 
     def end(self, status: str, step: int, message: str | None = None) -> None:
         """End the run after the update that ended at `step`."""
@@ -100,9 +103,9 @@ class Session:
         runs: Sequence[Run],
         data: splits.Splits,
         on: torch.device,
-        watch: Callable[[str, int, dict[str, float]], None],
+        watch: Watch,
     ) -> None:
-        """Set up at step 0; `watch` is called with a run's name, each recorded step and the whole network's numbers."""
+        """Set up at step 0; `watch` gets a run's name and what has been recorded of it since the last call."""
         self.data, self.on, self.watch, self.wanted = data, on, watch, runs[0].training
         self.records = [Record(run) for run in runs]
         self.trainers = [build.trainer(run, data, on) for run in runs]
@@ -135,6 +138,7 @@ class Session:
             after_step()
         for number in self.running():
             self.records[number].conclude(stack.step)
+        self._pass_on()
         bar.close()
 
     def running(self) -> list[int]:
@@ -212,7 +216,14 @@ class Session:
             by_layer = weights(trainer.network, self.starts[number])
             by_layer += estimates(trainer.network, trainer.gates, self.x[few], self.y[few], self.wanted.loss)
             record.rows += [(step, *row) for row in by_layer]
-            self.watch(record.run.name, step, numbers)
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Pass on what was recorded since the last time; after a restart this begins with all that was restored."""
+        for record in self.records:
+            if new := record.rows[record.watched :]:
+                self.watch(record.run.name, new)
+                record.watched = len(record.rows)
 
     def _measure(self, record: Record, network: Network) -> dict[str, float]:
         """The numbers of the whole network at this step; at the last, those of the test part too if all are finite."""

@@ -9,49 +9,69 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import ExplainedError
+from pipeline.tracking.limits import Limits
+from pipeline.tracking.server import Server, ServerError
 
 PROBE_SECONDS = 3
-SERVER_SECONDS = 20  # for a single answer of the server
+VIEWER = "query Viewer { viewer { id entity } }"
 
 
 class PublishError(ExplainedError, RuntimeError):
     """The study can't be published."""
 
 
-def entity(wanted: str | None) -> str:
-    """The W&B user or team that owns the project, after checking that the server accepts the key.
-
-    Args:
-        wanted: the entity that the user named; by default the key's own.
+def credentials() -> tuple[str, str]:
+    """The address of W&B's server and the key for it, from W&B's own settings; asks nobody.
 
     Raises:
-        PublishError: within seconds, if there is no key, or if the server doesn't answer or refuses the key.
+        PublishError: if there is no key.
     """
+    url, key = os.environ.get("WANDB_BASE_URL"), os.environ.get("WANDB_API_KEY")
+    if url and key:
+        return url, key
     import wandb
     from wandb.sdk.lib import wbauth
 
     with _stderr_closed():
         settings = wandb.setup().settings
-        key = os.environ.get("WANDB_API_KEY") or settings.api_key or wbauth.read_netrc_auth(host=settings.base_url)
-    if not key and not os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
+        url = url or settings.base_url
+        key = key or settings.api_key or wbauth.read_netrc_auth(host=url)
+    if not key:
         raise PublishError(
             "found no key for W&B, neither in WANDB_API_KEY nor in a netrc file; log in with `wandb login`, or use "
             "--dry-run to see what would be sent"
         )
-    problem = probe(settings.base_url)
+    return url, key
+
+
+def connect(wanted: str | None, *, limits: Limits) -> tuple[Server, str]:
+    """W&B's server, and the user or team that owns the project, after checking that the server accepts the key.
+
+    Args:
+        wanted: the entity that the user named; by default the key's own.
+        limits: how long to wait.
+
+    Raises:
+        PublishError: within seconds, if there is no key, or if the server doesn't answer or refuses the key.
+    """
+    url, key = credentials()
+    problem = probe(url)
     if problem:
         raise PublishError(
             f"W&B's server does not answer within {PROBE_SECONDS} s ({problem}); check the network, or set "
             "WANDB_BASE_URL to your own server"
         )
+    server = Server(url, key, limits)
     try:
-        own = wandb.Api(timeout=SERVER_SECONDS).default_entity  # asked in any case: it shows whether the key is valid
-    except Exception as error:  # of many kinds
-        raise PublishError(f"W&B's server refuses: {error}; check the key with `wandb login`") from None
-    found = wanted or own
+        viewer = (
+            server.ask("Viewer", VIEWER).get("viewer") or {}
+        )  # asked in any case: it shows whether the key is valid
+    except ServerError as error:
+        raise PublishError(f"W&B's server refuses: {error}") from None
+    found = wanted or viewer.get("entity")
     if not found:
         raise PublishError("the key belongs to no entity; name one with --entity")
-    return found
+    return server, found
 
 
 def probe(url: str) -> str | None:

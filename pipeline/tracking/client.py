@@ -1,59 +1,25 @@
-"""Record a job's runs with Weights & Biases in a child process, so that no fault of W&B stops or delays the job.
+"""Record a job's runs with Weights & Biases in child processes, so that no fault of W&B stops or delays the job.
 
-One process records all runs of a job (`recorder.py`). Logging never blocks; at its end the job waits for W&B for some
-seconds at most. Runs are recorded offline unless WANDB_MODE is `online`; with `disabled` no process is started and no
-file is written.
+One process records all runs of a job offline, in any mode (`recorder.py`). If WANDB_MODE is `online`, another one sends
+the numbers meanwhile (`live.py`), which can't affect the record. Logging never blocks; at its end the job waits for
+some seconds at most. With `disabled` no process is started and no file is written.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from pipeline.tracking import metric_names
+from pipeline.tracking.limits import Limits
 from pipeline.tracking.recorder import Recorder, Status
+from pipeline.tracking.run_content import Opening
 
 PROJECT = "synthetic-gradients"
 DIRECTORY = Path("wandb")
-LIMIT_SECONDS = 15.0
-ID_LENGTH = 16
-
-
-@dataclass(frozen=True)
-class Opening:
-    """What W&B is told of a run at its start.
-
-    Attributes:
-        name: the run's display name.
-        group: the W&B group, which stands for the study.
-        job_type: the stage.
-        config: the run's settings.
-        identity: a hash of everything that the run depends on. Runs with the same identity and job type have the same
-            W&B id, so that a later run replaces an earlier one.
-        tags: words to filter runs by.
-    """
-
-    name: str
-    group: str
-    job_type: str
-    config: Mapping[str, Any]
-    identity: str
-    tags: Sequence[str] = ()
-
-    def content(self) -> dict[str, Any]:
-        """What the child process needs to start the run."""
-        return {
-            "name": self.name,
-            "group": self.group,
-            "job_type": self.job_type,
-            "tags": list(self.tags),
-            "config": self.config,
-            "id": run_id(self.job_type, self.identity),
-        }
 
 
 class Tracker:
@@ -62,6 +28,7 @@ class Tracker:
     def __init__(self, recorder: Recorder | None, run: int = 0) -> None:
         self.recorder = recorder
         self._run = run
+        self._defined: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +37,10 @@ class Tracker:
         self.finish("finished" if kind is None else "failed")
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
-        """Record numbers at a step; steps must not decrease."""
+        """Record numbers at a step; steps must not decrease. Each name is defined when it first occurs."""
+        for name in [name for name in numbers if name not in self._defined]:
+            self._defined.add(name)
+            self._send("define", lambda name=name: {"name": name, "kept": metric_names.kept(name)})
         self._send("log", lambda: {"step": int(step), "numbers": {name: float(n) for name, n in numbers.items()}})
 
     def summary(self, values: Mapping[str, Any]) -> None:
@@ -92,6 +62,17 @@ class Tracker:
 
         self._send("table", content)
 
+    def artifact(self, name: str, files: Mapping[str, Path], metadata: Mapping[str, Any]) -> None:
+        """Record an artifact of results as the run's output.
+
+        Args:
+            name: the artifact's name.
+            files: its files, by their names in it.
+            metadata: what describes it.
+        """
+        found = {inside: str(Path(path).absolute()) for inside, path in files.items()}
+        self._send("artifact", lambda: {"name": name, "files": found, "metadata": dict(metadata)})
+
     def finish(self, status: Status = "finished") -> None:
         """End the run. W&B learns of it at the end of the job's last run, which waits for W&B up to the limit."""
         if self.recorder:
@@ -102,33 +83,17 @@ class Tracker:
             self.recorder.send(self._run, kind, content)
 
 
-def start(
-    *,
-    name: str,
-    group: str,
-    job_type: str,
-    config: Mapping[str, Any],
-    identity: str,
-    tags: Sequence[str] = (),
-    directory: Path = DIRECTORY,
-    limit: float = LIMIT_SECONDS,
-) -> Tracker:
-    """Start a job's only run in the background; returns at once. `Opening` and `start_all` explain the arguments."""
-    opening = Opening(name, group, job_type, config, identity, tags)
-    (tracker,) = _start([opening], directory=directory, limit=limit)
-    return tracker
-
-
 @contextlib.contextmanager
 def start_all(
-    openings: Sequence[Opening], *, directory: Path = DIRECTORY, limit: float = LIMIT_SECONDS
+    openings: Sequence[Opening], *, study: str, directory: Path = DIRECTORY, limits: Limits | None = None
 ) -> Iterator[dict[str, Tracker]]:
     """Start runs that one process records side by side, and end them together.
 
     Args:
         openings: the runs.
+        study: the study's name, for the command that sends them.
         directory: W&B's folder, a path that ends in `wandb`; the variable WANDB_DIR has precedence.
-        limit: seconds that the end may wait for W&B, for all runs together; at most 18.
+        limits: how long the end may wait, for all runs together.
 
     Yields:
         The trackers by the runs' names.
@@ -140,19 +105,37 @@ def start_all(
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"tracking: found several runs named {', '.join(twice)}, expected different names")
     with contextlib.ExitStack() as stack:
-        trackers = _start(openings, directory=directory, limit=limit)
+        trackers = _start(openings, study=study, directory=directory, limits=limits or Limits(), how=mode())
         yield {name: stack.enter_context(tracker) for name, tracker in zip(names, trackers, strict=True)}
 
 
-def _start(openings: Sequence[Opening], *, directory: Path, limit: float) -> list[Tracker]:
+def start(
+    opening: Opening,
+    *,
+    study: str,
+    directory: Path = DIRECTORY,
+    limits: Limits | None = None,
+    how: str | None = None,
+) -> Tracker:
+    """Start a job's only run in the background; returns at once.
+
+    Args:
+        opening: the run.
+        study: as for `start_all`.
+        directory: as for `start_all`.
+        limits: as for `start_all`.
+        how: W&B's mode; by default that of WANDB_MODE.
+    """
+    (tracker,) = _start([opening], study=study, directory=directory, limits=limits or Limits(), how=how or mode())
+    return tracker
+
+
+def _start(openings: Sequence[Opening], *, study: str, directory: Path, limits: Limits, how: str) -> list[Tracker]:
     recorder = None
-    if openings and mode() != "disabled":
-        common = {
-            "mode": mode(),
-            "project": os.environ.get("WANDB_PROJECT") or PROJECT,
-            "directory": str(Path(directory).absolute()),
-        }
-        recorder = Recorder.launch([opening.name for opening in openings], common, limit=limit)
+    if openings and how != "disabled":
+        common = {"project": project(), "directory": str(Path(directory).absolute())}
+        names = [opening.name for opening in openings]
+        recorder = Recorder.launch(names, common, study=study, online=how == "online", limits=limits)
     trackers = [Tracker(recorder, run) for run in range(len(openings))]
     for tracker, opening in zip(trackers, openings, strict=True):
         tracker._send("start", opening.content)
@@ -164,6 +147,6 @@ def mode() -> str:
     return os.environ.get("WANDB_MODE") or "offline"
 
 
-def run_id(job_type: str, identity: str) -> str:
-    """The W&B id of a run."""
-    return hashlib.sha256(f"{job_type}/{identity}".encode()).hexdigest()[:ID_LENGTH]
+def project() -> str:
+    """The W&B project that runs are recorded for."""
+    return os.environ.get("WANDB_PROJECT") or PROJECT

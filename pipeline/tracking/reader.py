@@ -10,7 +10,7 @@ import math
 import os
 import struct
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,15 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from pipeline.results import store
+from pipeline.tracking import metric_names
+from pipeline.tracking.metric_names import Row
 
 HEADER = struct.pack("<4sHB", b":W&B", 0xBEE1, 0)
 BLOCK = 32 * 1024
 FRAGMENT = struct.Struct("<IHB")  # checksum, length, kind
 WHOLE, FIRST, MIDDLE, LAST = 1, 2, 3, 4
 STEP = "_step"
+TIMES = ("_timestamp", "_runtime")
 FILES = "*run-*/run-*.wandb"  # of runs recorded offline or online, below W&B's folder
 UNFINISHED = "unfinished"
 
@@ -43,6 +46,8 @@ class OfflineRun:
         group: the W&B group.
         job_type: the stage.
         curves: (step, value) pairs of each number that was logged; values that aren't finite are left out.
+        rows: its history.
+        times: W&B's own numbers of each row by its step: when it was logged.
         summary: values that describe the whole run.
         exit_code: 0 if the run succeeded, None if it never ended.
     """
@@ -53,6 +58,8 @@ class OfflineRun:
     group: str = ""
     job_type: str = ""
     curves: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
+    rows: Sequence[Row] = ()
+    times: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     summary: Mapping[str, Any] = field(default_factory=dict)
     exit_code: int | None = None
 
@@ -67,20 +74,14 @@ class OfflineRun:
         return min((curve[0][0] for curve in self.curves.values()), default=None)
 
     @property
-    def sync_mark(self) -> Path:
-        """The file that `wandb sync` leaves when it has sent the run."""
-        return self.folder / f"run-{self.id}.wandb.synced"
+    def is_old(self) -> bool:
+        """Whether it was recorded by a version of the project that gave its numbers other names."""
+        return not self.curves.keys().isdisjoint(metric_names.NAMES.keys() - {metric_names.SAMPLES})
 
     @property
-    def synced(self) -> bool:
-        """Whether the run has been sent."""
-        return self.sync_mark.is_file()
-
-    @property
-    def size(self) -> int:
-        """The size of the run's folder in bytes, without W&B's own logs."""
-        files = (path for path in self.folder.rglob("*") if path.is_file() and path.parent.name != "logs")
-        return sum(path.stat().st_size for path in files)
+    def file(self) -> Path:
+        """The file that was read."""
+        return self.folder / f"run-{self.id}.wandb"
 
 
 def folder() -> Path:
@@ -115,7 +116,7 @@ def read(path: Path) -> OfflineRun:
         DamagedRunError: if any record but the last is damaged, or if the file contains no run.
     """
     name, group, job_type, exit_code, id_ = "", "", "", None, None
-    curves: dict[str, list[tuple[int, float]]] = {}
+    rows: list[dict[str, Any]] = []
     summary: dict[str, Any] = {}
     for record in records(path):
         match record.WhichOneof("record_type"):
@@ -123,24 +124,42 @@ def read(path: Path) -> OfflineRun:
                 id_, name, group = record.run.run_id, record.run.display_name, record.run.run_group
                 job_type = record.run.job_type
             case "history":
-                _log(curves, _items(path, record.history.item))
+                rows.append(_items(path, record.history.item))
             case "summary":
                 summary |= _items(path, record.summary.update)
             case "exit":
                 exit_code = record.exit.exit_code
     if id_ is None:
         raise _damaged(path, "no run in it")
-    return OfflineRun(id_, path.parent, name, group, job_type, curves, summary, exit_code)
+    rows = [row for row in rows if _is_number(row.get(STEP))]
+    return OfflineRun(
+        id=id_,
+        folder=path.parent,
+        name=name,
+        group=group,
+        job_type=job_type,
+        curves=_curves(rows),
+        rows=[(int(row[STEP]), _numbers(row)) for row in rows],
+        times={int(row[STEP]): {key: row[key] for key in TIMES if _is_number(row.get(key))} for row in rows},
+        summary=summary,
+        exit_code=exit_code,
+    )
 
 
-def _log(curves: dict[str, list[tuple[int, float]]], numbers: Mapping[str, Any]) -> None:
-    """Add the numbers of one step; W&B's own entries and values that aren't finite numbers are left out."""
-    step = numbers.get(STEP)
-    if not _is_number(step):
-        return
-    for name, value in numbers.items():
-        if not name.startswith("_") and _is_number(value):
-            curves.setdefault(name, []).append((int(step), float(value)))  # pyright: ignore[reportArgumentType]
+def _curves(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[int, float]]]:
+    """The finite numbers of a history by name."""
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for row in rows:
+        for name, value in row.items():
+            if not name.startswith("_") and _is_number(value):
+                curves.setdefault(name, []).append((int(row[STEP]), float(value)))
+    return curves
+
+
+def _numbers(row: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers of a row, without W&B's own."""
+    found = {name: metric_names.number(value) for name, value in row.items() if not name.startswith("_")}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _is_number(value: Any) -> bool:
@@ -153,6 +172,43 @@ def _items(path: Path, items: Any) -> dict[str, Any]:
         return {item.key or ".".join(item.nested_key): json.loads(item.value_json) for item in items}
     except ValueError as error:
         raise _damaged(path, f"a value that isn't JSON ({error})") from None
+
+
+def history(path: Path) -> list[dict[str, Any]]:
+    """The rows of a history, with everything that is in them.
+
+    Raises:
+        DamagedRunError: as `read`.
+    """
+    found: list[dict[str, Any]] = []
+    for record in records(path):
+        if record.WhichOneof("record_type") == "history":
+            found.append({})
+            for item in record.history.item:
+                *outer, name = item.nested_key or [item.key]
+                place = found[-1]
+                for each in outer:
+                    place = place.setdefault(each, {})
+                place[name] = json.loads(item.value_json)
+    return found
+
+
+def staged(path: Path) -> list[Path]:
+    """The files that W&B's client sends as artifacts of a run.
+
+    Raises:
+        DamagedRunError: as `read`.
+    """
+    artifacts = [found for record in records(path) if (found := artifact(record))]
+    return [Path(entry.local_path) for each in artifacts for entry in each.manifest.contents if entry.local_path]
+
+
+def artifact(record: Any) -> Any | None:
+    """The artifact that a record is about, None if it is about something else."""
+    if record.HasField("artifact"):
+        return record.artifact
+    asked = record.HasField("request") and record.request.WhichOneof("request_type") == "log_artifact"
+    return record.request.log_artifact.artifact if asked else None
 
 
 def records(path: Path) -> Iterator[Any]:
@@ -207,6 +263,15 @@ def _fragments(path: Path, content: bytes) -> Iterator[tuple[int, bytes]]:
         if zlib.crc32(part, zlib.crc32(bytes([kind]))) != checksum:
             raise _damaged(path, f"a wrong checksum at byte {begin - FRAGMENT.size}")
         yield kind, part
+
+
+def json_object(line: str) -> dict[str, Any]:
+    """A row of a history as the server shows it; empty if it is no JSON object."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _damaged(path: Path, found: str) -> DamagedRunError:

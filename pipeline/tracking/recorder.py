@@ -1,33 +1,32 @@
-"""The child process that records runs with W&B, as a job sees it: it takes lines and is ended within a limit.
+"""The child processes that record and send a job's runs, as the job sees them.
 
-The child process (`worker.py`) imports W&B and records every run of the job; a thread of the job sends it JSON lines,
-each with its run's number. Its problems are reported in one line on stderr.
+The job writes its commands, JSON lines, to a file and is never kept waiting. The recording process (`worker.py`) reads
+them, imports W&B and records every run of the job offline. In mode `online`, another process (`live.py`) reads the same
+file and sends the numbers. At its end the job waits for both at once, up to their limits. What then isn't sent is given
+up; what isn't recorded yet, on a busy machine, is recorded by the process after the job. Problems are told in one line.
 """
 
 import contextlib
 import json
 import os
-import queue
 import re
 import shutil
-import signal
-import subprocess
 import sys
-import threading
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import IO, Any, Literal, Self
 
-from pipeline import environment
 from pipeline.results.secrets import scrub
+from pipeline.tracking.child import Child
+from pipeline.tracking.limits import Limits
 
 WORKER = Path(__file__).with_name("worker.py")
-LONGEST_SECONDS = 18.0  # with starting and killing the child, a job loses less than 20 s
-KILL_SECONDS = 1.0
-QUEUE = 20_000  # lines per run that wait for a slow child; further ones are dropped and counted
+LIVE = "pipeline.tracking.live"
 MAX_PROBLEMS = 5
 MAX_PROBLEM = 300  # characters
+MAX_PLACES = 5
 TAG = re.compile(r"<[^>]*>")
 
 Status = Literal["finished", "failed"]
@@ -35,43 +34,43 @@ Content = Callable[[], Mapping[str, Any]]
 
 
 class Recorder:
-    """A child process that records runs, which are numbered from 0. Only the end of the last run waits."""
+    """The processes of a job's runs, which are numbered from 0. Only the end of the last run waits."""
 
-    def __init__(self, process: subprocess.Popen[bytes], names: Sequence[str], *, limit: float) -> None:
-        self.process = process
-        self.limit = min(limit, LONGEST_SECONDS)
-        self.queue: queue.Queue[bytes | None] = queue.Queue(QUEUE * len(names))
-        self._names = names
+    def __init__(
+        self, names: Sequence[str], spool: IO[bytes], record: Child, live: Child | None, *, study: str, limits: Limits
+    ) -> None:
+        self.record, self.live = record, live
+        self._names, self._study, self._limits = names, study, limits
+        self._spool = spool
         self._codes: dict[int, int] = {}  # exit codes of the runs that have ended
         self._problems: list[tuple[int | None, str]] = []  # None: a problem of all runs
         self._folders: dict[int, str] = {}
         self._recorded: set[int] = set()
-        self._dropped = 0
-        threading.Thread(target=self._write, daemon=True).start()
 
     @classmethod
-    def launch(cls, names: Sequence[str], opening: Mapping[str, Any], *, limit: float) -> Self | None:
-        """Start the process; None, after a warning, if it can't be started.
+    def launch(
+        cls, names: Sequence[str], opening: Mapping[str, Any], *, study: str, online: bool, limits: Limits
+    ) -> Self | None:
+        """Start the processes; None, after a warning, if they can't be started.
 
         Args:
             names: the runs' display names, in the order of their numbers.
             opening: what all runs have in common.
-            limit: seconds that the end of the last run may wait, at most 18.
+            study: the study's name, for the command that sends its runs.
+            online: whether to send the numbers, too.
+            limits: how long the end of the last run may wait.
         """
         try:
+            handle, path = tempfile.mkstemp(prefix="tracking-", suffix=".jsonl")
+            os.close(handle)
+            spool = Path(path).open("wb")  # noqa: SIM115 (until the last run ends)
             # -P: neither the folder `wandb` in the working directory nor this package may hide installed modules.
-            process = subprocess.Popen(
-                [sys.executable, "-P", str(WORKER)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=environment.cleaned(os.environ),
-                start_new_session=True,
-            )
+            record = Child.start([sys.executable, "-P", str(WORKER), path, f"{limits.orphan}"])
+            live = Child.start([sys.executable, "-P", "-m", LIVE, path, f"{limits.live}"]) if online else None
         except OSError as error:
-            _warn(_brief(f"W&B's process can't be started: {error}"), "; nothing was recorded")
+            _say("warning", f"W&B's process can't be started: {error}; nothing was recorded; the job is not affected")
             return None
-        recorder = cls(process, names, limit=limit)
+        recorder = cls(names, spool, record, live, study=study, limits=limits)
         recorder._put("open", lambda: {"runs": len(names), **opening}, None)
         return recorder
 
@@ -81,7 +80,7 @@ class Recorder:
             self._put(kind, content, run)
 
     def end(self, run: int, status: Status) -> None:
-        """End a run. At the last one, wait for W&B up to the limit, then kill it and report the problems."""
+        """End a run. At the last one, wait up to the limits, and report the problems."""
         if run in self._codes:
             return
         self._codes[run] = 0 if status == "finished" else 1
@@ -90,75 +89,68 @@ class Recorder:
 
     def _put(self, kind: str, content: Content, run: int | None) -> None:
         try:
-            self.queue.put_nowait(_line(kind, run, content()))
-        except queue.Full:
-            self._dropped += 1
-        except Exception as error:  # no value passed by a caller may fail the job
+            self._spool.write(_line(kind, run, content()))
+            self._spool.flush()
+        except Exception as error:  # neither a value passed by a caller nor a full disk may fail the job
             self._problems.append((run, f"{kind} is not recorded: {type(error).__name__}: {error}"))
 
-    def _write(self) -> None:
-        pipe = self.process.stdin
-        while pipe and (line := self.queue.get()) is not None:
-            with contextlib.suppress(OSError):  # the child has ended: `_finish` reports it; go on emptying the queue
-                pipe.write(line)
-                pipe.flush()
-        if pipe:
-            with contextlib.suppress(OSError):
-                pipe.close()
-
     def _finish(self) -> None:
-        deadline = time.monotonic() + self.limit
-        late = False
+        began = time.monotonic()
+        for run, code in self._codes.items():
+            self._put("finish", lambda code=code: {"code": code}, run)
+        with contextlib.suppress(OSError):
+            self._spool.close()
         try:
-            for line in (*(_line("finish", run, {"code": code}) for run, code in self._codes.items()), None):
-                self.queue.put(line, timeout=max(0.0, deadline - time.monotonic()))
-            self.process.wait(max(0.0, deadline - time.monotonic()))
-        except (queue.Full, subprocess.TimeoutExpired):
-            late = True
-            self._problems.append((None, f"W&B had not finished after {self.limit:g} s and was ended"))
+            network = self._limits.network
+            if self.live and not self.live.wait(network):
+                self._problems.append((None, f"W&B's server had not answered everything after {network:g} s"))
+            finished = self.record.wait(began + self._limits.record - time.monotonic())
         finally:
-            self._kill()
-            temporary = self._collect()
-            for folder in temporary if self.process.returncode else ():
-                shutil.rmtree(folder, ignore_errors=True)
-            with contextlib.suppress(queue.Full):
-                self.queue.put(None, timeout=KILL_SECONDS)  # for a writer that was blocked until the kill
-        if self.process.returncode and not late:
-            self._problems.append((None, f"W&B's process ended by itself with code {self.process.returncode}"))
-        if self._dropped:
-            self._problems.append((None, f"W&B was too slow: {self._dropped} entries are not recorded"))
+            if self.live:
+                self.live.kill()
+                self.live.let_go()
+            self.record.let_go()
+        self._collect(finished)
+        self._report()
+
+    def _collect(self, finished: bool) -> None:
+        """Take over the processes' reports, and remove what a process that was killed has left."""
+        self._take(self.live.reports() if self.live else [], remove=True)
+        self._take(self.record.reports(), remove=finished)
+        if not finished:
+            limit, orphan = self._limits.record, self._limits.orphan
+            text = f"W&B had not recorded everything after {limit:g} s; its process goes on for {orphan:g} s at most"
+            self._problems.append((None, text))
+            return
+        if code := self.record.process.returncode:
+            self._problems.append((None, f"W&B's process ended by itself with code {code}"))
+        Path(self._spool.name).unlink(missing_ok=True)
+
+    def _take(self, reports: Iterable[Mapping[str, Any]], *, remove: bool) -> None:
+        for report in reports:
+            match report:
+                case {"run": run, "problem": problem}:
+                    self._problems.append((run, problem))
+                case {"run": run, "folder": folder}:
+                    self._folders[run] = folder
+                case {"run": run, "recorded": _}:
+                    self._recorded.add(run)
+                case {"temporary": folder} if remove:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    def _report(self) -> None:
+        """Say in one line what went wrong, where the records are, and which command sends the rest."""
+        if not self._problems and not self.live:
+            return
+        command = f"`python -m pipeline publish --study {self._study}`"
+        parts = [*self._described(), *self._places()]
         if self._problems:
-            _warn(self._described(), self._places())
+            parts += [f"{command} completes and sends the runs", "the job is not affected"]
+        else:
+            parts.append(f"{command} checks what W&B has, and sends the rest")
+        _say("warning" if self._problems else "note", "; ".join(parts))
 
-    def _kill(self) -> None:
-        """Kill the child's process group if the child still runs."""
-        if self.process.poll() is None:
-            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-                os.killpg(self.process.pid, signal.SIGKILL)  # W&B's own service ends with its parent
-                self.process.wait(KILL_SECONDS)
-
-    def _collect(self) -> list[str]:
-        """Read the child's reports; returns its temporary folders."""
-        pipe, temporary = self.process.stdout, []
-        if not pipe:
-            return temporary
-        os.set_blocking(pipe.fileno(), False)
-        lines = (pipe.read() or b"").decode(errors="replace").splitlines()
-        pipe.close()
-        for line in lines:
-            with contextlib.suppress(ValueError):  # the last line may be truncated
-                match json.loads(line):
-                    case {"run": run, "problem": problem}:
-                        self._problems.append((run, problem))
-                    case {"run": run, "folder": folder}:
-                        self._folders[run] = folder
-                    case {"run": run, "recorded": _}:
-                        self._recorded.add(run)
-                    case {"temporary": folder}:
-                        temporary.append(folder)
-        return temporary
-
-    def _described(self) -> str:
+    def _described(self) -> list[str]:
         """The different problems, each with the names of its runs unless it is a problem of all."""
         runs: dict[str, set[int | None]] = {}
         for run, problem in self._problems:
@@ -168,30 +160,35 @@ class Recorder:
             named = sorted(run for run in whose if run is not None)
             shared = None in whose or len(named) == len(self._names)
             parts.append(problem if shared else f"{self._listed(named)}: {problem}")
-        return "; ".join(parts)
+        return parts
 
-    def _places(self) -> str:
-        """Where the records of the runs with problems are."""
-        everything, named = range(len(self._names)), {run for run, _ in self._problems}
-        runs = [run for run in everything if None in named or run in named]
-        if None in named:
-            runs = [run for run in everything if run in named or run not in self._recorded] or runs
-        places = [self._folders[run] for run in runs if run in self._folders]
-        lost = [run for run in runs if run not in self._folders]
-        what = ""
-        if places:
-            what = f"; what it has is in {', '.join(places)} (to send it: wandb sync {' '.join(places)})"
+    def _places(self) -> list[str]:
+        """Where the records are, and of which runs there is none."""
+        everything = range(len(self._names))
+        groups = {
+            "recorded in": [self._folders[run] for run in everything if run in self._recorded],
+            "recorded in part in": [
+                folder for run, folder in self._folders.items() if run not in self._recorded and run in everything
+            ],
+        }
+        parts = [f"{what} {_some(places)}" for what, places in groups.items() if places]
+        lost = [run for run in everything if run not in self._folders]
         if lost:
-            what += "; nothing was recorded"
-            what += f" of {self._listed(lost)}" if len(lost) < len(self._names) else ""
-        return what
+            of = f" of {self._listed(lost)}" if len(lost) < len(self._names) else ""
+            parts.append(f"nothing was recorded{of}")
+        return parts
 
     def _listed(self, runs: Iterable[int]) -> str:
         return ", ".join(_brief(str(self._names[run])) for run in runs)
 
 
+def _some(places: Sequence[str]) -> str:
+    more = f" and {len(places) - MAX_PLACES} more" if len(places) > MAX_PLACES else ""
+    return ", ".join(places[:MAX_PLACES]) + more
+
+
 def _line(kind: str, run: int | None, content: Mapping[str, Any]) -> bytes:
-    return json.dumps({"do": kind, "run": run, **content}, default=_jsonable).encode() + b"\n"
+    return json.dumps({"do": kind, "run": run, "at": time.time(), **content}, default=_jsonable).encode() + b"\n"
 
 
 def _jsonable(value: Any) -> Any:
@@ -199,9 +196,9 @@ def _jsonable(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
-def _warn(problem: str, places: str) -> None:
+def _say(kind: str, text: str) -> None:
     with contextlib.suppress(OSError, ValueError):
-        print(f"warning: tracking: {problem}{places}; the job is not affected", file=sys.stderr, flush=True)
+        print(f"{kind}: tracking: {text}", file=sys.stderr, flush=True)
 
 
 def _brief(problem: str) -> str:

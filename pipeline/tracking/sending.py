@@ -1,21 +1,31 @@
-"""Check, list and send what `publish` uploads: offline runs, artifacts and the report."""
+"""Check, list and send what `publish` uploads: trainings, the run of the results, artifacts and the report."""
 
 import random
-import subprocess
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.results import paths, store
-from pipeline.results.fingerprint import digest
 from pipeline.study.plan import Plan
-from pipeline.tracking import account, client, reader, study_runs, wandb_report
+from pipeline.tracking import (
+    artifacts,
+    client_sending,
+    media_there,
+    reader,
+    report_saving,
+    results_run,
+    run_content,
+    run_sending,
+    trainings,
+    wandb_report,
+)
 from pipeline.tracking.account import PublishError
-from pipeline.tracking.reader import OfflineRun
+from pipeline.tracking.run_content import Opening, RunContent
+from pipeline.tracking.runs_there import Place
+from pipeline.tracking.server import ServerError
 
-RESULT_FILES = ("metrics.json", "verdicts.json", "draw/*.csv")
 REFUSALS = (PublishError, wandb_report.NotInstalledError, store.DamagedFileError, OSError)
+NOT_ALL = "the same command goes on, and sends nothing twice"
 
 
 @dataclass(frozen=True)
@@ -23,186 +33,213 @@ class Upload:
     """A study that has been checked and can be sent.
 
     Attributes:
-        study: the study's name.
         plan: its jobs.
-        entity: the W&B user or team that owns the project; empty if a dry run doesn't know it.
-        runs: the offline runs, sent before or not.
-        content: what the report shows.
+        runs: its trainings, made from its results.
+        problems: why a training can't be made, by its name.
+        results: the run of the figures and headline numbers; None if they aren't there.
+        times: when each row was logged, from the records on this machine.
+        content: what the report shows; None if the study has no verdicts yet.
     """
 
-    study: str
     plan: Plan
-    entity: str
-    runs: Sequence[OfflineRun]
-    content: wandb_report.ReportContent
+    runs: Sequence[RunContent]
+    problems: dict[str, str]
+    results: Opening | None
+    times: run_sending.Times
+    content: wandb_report.ReportContent | None
 
 
-def check(study: str, plan: Plan, *, entity: str | None, dry_run: bool) -> Upload:
-    """Check everything that can be checked before anything is sent, and list the runs.
+@dataclass
+class Result:
+    """What came of sending: the report's address, and a sentence for each thing that isn't there."""
 
-    Args:
-        study: the study's name.
-        plan: its jobs.
-        entity: the entity that the user named.
-        dry_run: whether to do without a key and a server.
+    address: str | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+def check(plan: Plan) -> Upload:
+    """Make all runs from the study's results, and list them beside the records on this machine.
 
     Raises:
         Any of `REFUSALS`.
     """
     wandb_report.library()
-    owner = (entity or "") if dry_run else account.entity(entity)
-    runs = list_runs(study, plan)
-    return Upload(study, plan, owner, runs, report_content(study, plan, runs))
+    runs, problems = [], {}
+    for name, found in trainings.from_results(plan):
+        if isinstance(found, str):
+            problems[name] = found
+        else:
+            runs.append(found)
+    if not runs and not problems:
+        raise PublishError(
+            f"found no training of study {plan.name!r} that has ended; run the workflow, or `dvc pull results`"
+        )
+    results = _results(plan, problems)
+    times = _list(runs, problems, plan)
+    return Upload(plan, runs, problems, results, times, report_content(plan, runs, results))
 
 
-def write_report(upload: Upload, *, project: str) -> str:
+def _results(plan: Plan, problems: dict[str, str]) -> Opening | None:
+    if not paths.metrics(plan.name).is_file():
+        return None
+    try:
+        return results_run.opening(plan)
+    except store.MissingFileError as error:
+        problems[results_run.NAME] = str(error)
+        return None
+
+
+def _list(runs: Sequence[RunContent], problems: dict[str, str], plan: Plan) -> run_sending.Times:
+    """Print a line for each run; returns when the rows of the complete records were logged."""
+    place = reader.folder()
+    records, damaged = reader.newest([run.opening.id for run in runs], place)
+    times = {}
+    for run in runs:
+        record = records.get(run.opening.id)
+        if record and run_content.first_difference(run.rows, record.rows) is None:
+            times[record.id] = record.times
+        print(f"{run.opening.id} {run.opening.name}: {len(run.rows)} rows, {_state(run, record)}")
+    for name, problem in problems.items():
+        print(f"{name}: can't be sent: {problem}")
+    for problem in damaged:
+        print(f"{problem}; the run is made from the results")
+    print(f"{len(runs)} of {len(plan.runs)} trainings can be sent; {len(times)} are completely recorded in {place}/")
+    return times
+
+
+def _state(run: RunContent, record: reader.OfflineRun | None) -> str:
+    """What the record on this machine is worth."""
+    if record is None:
+        return "not recorded here: made from the results"
+    if record.is_old:
+        return "recorded under the names of an older version: made from the results"
+    if run_content.first_difference(run.rows, record.rows) is not None:
+        return f"recorded with {len(record.rows)} rows only: made from the results"
+    return "recorded here"
+
+
+def report_content(
+    plan: Plan, runs: Sequence[RunContent], results: Opening | None
+) -> wandb_report.ReportContent | None:
+    """What the report shows; None if the study has no verdicts yet."""
+    if not (paths.metrics(plan.name).is_file() and paths.verdicts(plan.name).is_file()):
+        print("no report yet: the study has no headline numbers or no verdicts; run the workflow")
+        return None
+    origin = store.provenance_of(paths.metrics(plan.name))
+    figures = {}
+    for name in plan.study.figures:
+        analyses = dict.fromkeys(plan.reads(name).values())
+        drawn = [run.name for each in analyses if plan.declared(each)["SCOPE"] != "study" for run in plan.select(each)]
+        figures[name] = wandb_report.ReportFigure(
+            plan.title(name), f"{results_run.FIGURES}/{name}", list(dict.fromkeys(drawn))
+        )
+    return wandb_report.ReportContent(
+        title=f"{plan.study.title} (study {plan.name}, settings {plan.settings_hash()})",
+        facts=[
+            ("Study", f"`{plan.name}`"),
+            ("Hash of its settings", f"`{plan.settings_hash()}`"),
+            ("Headline numbers made at commit", f"`{origin.get('commit') or 'not recorded'}`"),
+            ("Trainings", str(len(runs))),
+        ],
+        verdicts=store.read_json(paths.verdicts(plan.name)),
+        figures=figures,
+        groups=sorted({run.opening.group for run in runs}),
+        results=results.id if results else None,
+        artifacts=artifacts.names(plan.name),
+    )
+
+
+def write_report(upload: Upload, *, entity: str | None, project: str) -> str:
     """Write the report that would be sent as JSON; returns a line that describes it."""
-    random.seed(upload.study)  # the library draws names of blocks: equal content has to give equal bytes
-    report = wandb_report.build(upload.content, entity=upload.entity, project=project)
-    target = paths.results(upload.study) / "wandb_report.json"
+    if upload.content is None:
+        return "nothing was sent"
+    random.seed(upload.plan.name)  # the library draws names of blocks: equal content has to give equal bytes
+    report = wandb_report.build(upload.content, entity=entity or "", project=project)
+    target = paths.results(upload.plan.name) / "wandb_report.json"
     store.write_bytes(target, (wandb_report.specification(report) + "\n").encode())
     shown = upload.content
     return f"{target}: {len(shown.verdicts)} verdicts, {len(shown.figures)} figures; nothing was sent"
 
 
-def send(upload: Upload, *, project: str, again: bool) -> str:
-    """Send the runs, the artifacts and the report; returns the report's address.
+def send(upload: Upload, place: Place) -> Result:
+    """Send everything that isn't there, and read it back."""
+    outcome = run_sending.Sending(place, upload.runs, upload.times, _say).send()
+    problems = [f"{name}: {problem}" for name, problem in {**upload.problems, **outcome.problems}.items()]
+    result = Result(problems=problems)
+    if len(outcome.problems) >= run_sending.HOPELESS and not outcome.there:
+        return result  # the server takes nothing
+    if upload.results:
+        _try(result, "the run of the results", _send_results, upload.plan, upload.results, place)
+    if upload.content:
+        _try(result, "the artifacts", _send_artifacts, upload.plan, place)
+        _try(result, "the report", _send_report, upload.plan, upload.content, place, result)
+    if not result.problems and result.address:
+        report_saving.note(upload.plan.name, place, result.address, outcome.there)
+    return result
 
-    Args:
-        upload: what to send.
-        project: the W&B project.
-        again: whether to send runs that were sent before, too.
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _try(result: Result, what: str, do: Callable[..., str], *given: Any) -> None:
+    """Do a part of the work; what goes wrong with it doesn't keep the others from being done."""
+    try:
+        _say(f"{what}: {do(*given)}")
+    except (PublishError, ServerError, OSError) as error:
+        result.problems.append(f"{what}: {error}")
+
+
+def _send_results(plan: Plan, opening: Opening, place: Place) -> str:
+    """Send the run of the figures, tables and headline numbers.
 
     Raises:
-        PublishError: if a run didn't arrive.
+        PublishError: if not all of it is there in the end.
+        ServerError: if it can't be read back.
     """
-    sync(upload.runs if again else [run for run in upload.runs if not run.synced], upload.entity, project)
-    _log_artifacts(upload, project)
-    return save_report(upload.study, wandb_report.build(upload.content, entity=upload.entity, project=project))
+    pictures = {
+        f"{results_run.FIGURES}/{name}": store.sha256(path) for name, path in results_run.pictures(plan).items()
+    }
+    names = results_run.media(plan)
 
+    def missing() -> list[str]:
+        return media_there.missing(place, opening.id, names, pictures)
 
-def list_runs(study: str, plan: Plan) -> list[OfflineRun]:
-    """The study's runs that are recorded offline; prints a line for each run of the study.
-
-    Raises:
-        PublishError: if there is none.
-    """
-    folder = reader.folder()
-    wanted = study_runs.expected(study, plan.blocks)
-    found = [run for each in wanted if (run := study_runs.newest_offline(folder, each.id))]
-    recorded = {run.id for run in found}
-    for run in found:
-        state = "sent before" if run.synced else "to be sent"
-        first = run.first_step
-        cut = f", begins at step {first}: an earlier part was cut off and isn't sent" if first else ""
-        print(f"{run.id} {run.job_type} {run.name}: {run.size / 1e3:.0f} kB, {state}{cut}")
-    for each in wanted:
-        if each.id not in recorded:
-            print(f"{each.id} {each.job_type} {each.name}: no offline record in {folder}, not sent")
-    if not found:
-        raise PublishError(
-            f"found no offline record of {len(wanted)} runs of study {study!r} in {folder}/; run the workflow with "
-            "WANDB_MODE=offline, or set WANDB_DIR to the folder that contains `wandb`"
-        )
-    size = sum(run.size for run in found if not run.synced)
-    print(f"{len(found)} of {len(wanted)} runs are recorded, {size / 1e6:.1f} MB to be sent")
-    return found
-
-
-def report_content(study: str, plan: Plan, runs: Sequence[OfflineRun]) -> wandb_report.ReportContent:
-    """What the report shows."""
-    origin = store.provenance_of(paths.metrics(study))
-    figures = {}
-    for name in plan.study.figures:
-        analyses = dict.fromkeys(plan.reads(name).values())
-        drawn = [run.name for each in analyses if plan.declared(each)["SCOPE"] != "study" for run in plan.select(each)]
-        figures[name] = wandb_report.ReportFigure(plan.title(name), list(dict.fromkeys(drawn)))
-    return wandb_report.ReportContent(
-        title=f"{plan.study.title} (study {study}, settings {plan.settings_hash()})",
-        facts=[
-            ("Study", f"`{study}`"),
-            ("Hash of its settings", f"`{plan.settings_hash()}`"),
-            ("Headline numbers made at commit", f"`{origin.get('commit') or 'not recorded'}`"),
-            ("Runs sent", str(len(runs))),
-        ],
-        verdicts=store.read_json(paths.verdicts(study)),
-        figures=figures,
-        groups=sorted({run.group for run in runs if run.job_type == "train"}),
-        results=next((run.id for run in runs if run.job_type == "results"), None),
-        artifacts=[f"{study}-results", f"{study}-runs"],
+    return client_sending.send(
+        place, opening, plan.name, lambda tracker: results_run.record(tracker, plan), missing, f"{len(names)} media"
     )
 
 
-def sync(runs: Sequence[OfflineRun], entity: str, project: str) -> None:
-    """Send runs with W&B's own command, which leaves a mark beside each record that arrived.
+def _send_artifacts(plan: Plan, place: Place) -> str:
+    """Send the artifacts.
 
     Raises:
-        PublishError: if a run did not arrive, which the command's exit code doesn't tell.
+        PublishError: if not all of it is there in the end.
+        ServerError: if it can't be read back.
     """
-    for run in runs:
-        run.sync_mark.unlink(missing_ok=True)
-    if runs:
-        command = [sys.executable, "-P", "-m", "wandb", "sync", "--entity", entity, "--project", project]
-        subprocess.run([*command, *(str(run.folder) for run in runs)], check=False)
-    left = [run.name for run in runs if not run.synced]
-    if left:
-        raise PublishError(f"`wandb sync` did not send {len(left)} of {len(runs)} runs, such as {left[0]}")
+    wanted = artifacts.digests(plan)
 
+    def missing() -> list[str]:
+        return artifacts.missing(place, plan, wanted)
 
-def artifacts(study: str, plan: Plan) -> tuple[Any, Any]:
-    """Two W&B artifacts, versioned by content: how the trainings ended, and the results made from them."""
-    import wandb
-
-    summaries = [path for name in plan.blocks if (path := paths.summary(study, name)).is_file()]
-    root = paths.results(study)
-    found = [path for pattern in RESULT_FILES for path in sorted(root.glob(pattern))]
-    made = []
-    for name, files in ((f"{study}-runs", summaries), (f"{study}-results", found)):
-        artifact = wandb.Artifact(name, type="results", metadata={"study": study, "settings": plan.settings_hash()})
-        for path in files:
-            artifact.add_file(str(path), name=path.relative_to(root).as_posix())
-        made.append(artifact)
-    return made[0], made[1]
-
-
-def _log_artifacts(upload: Upload, project: str) -> None:
-    """Log the artifacts in a run of their own, with the trainings' as its input and the results' as its output."""
-    import wandb
-
-    trainings, results = artifacts(upload.study, upload.plan)
-    identity = digest([trainings.digest, results.digest])
-    settings = wandb.Settings(
-        console="off",
-        silent=True,
-        disable_git=True,
-        disable_code=True,
-        x_disable_stats=True,
-        x_disable_machine_info=True,
-        x_save_requirements=False,
-        init_timeout=account.SERVER_SECONDS,
+    return client_sending.send(
+        place,
+        artifacts.opening(plan),
+        plan.name,
+        lambda tracker: artifacts.record(tracker, plan),
+        missing,
+        " and ".join(artifacts.names(plan.name)),
+        lambda: artifacts.use(place, plan),
     )
-    with wandb.init(
-        entity=upload.entity,
-        project=project,
-        name="publish",
-        job_type="publish",
-        group=f"{upload.study}-{upload.plan.settings_hash()}",
-        tags=[upload.study],
-        id=client.run_id("publish", identity),
-        mode="online",
-        settings=settings,
-    ) as run:
-        run.use_artifact(trainings)
-        run.log_artifact(results)
 
 
-def save_report(study: str, report: Any) -> str:
-    """Save the report in place of the one that was saved before to the same project; returns its address."""
-    known = paths.results(study) / "published.json"
-    place = {"entity": report.entity, "project": report.project}
-    before = store.read_json(known) if known.is_file() else {}
-    if before.get("entity") == report.entity and before.get("project") == report.project:
-        report.id = before["id"]
-    report.save()
-    store.write_json(known, {**place, "id": report.id, "url": report.url})
-    return report.url
+def _send_report(plan: Plan, content: wandb_report.ReportContent, place: Place, result: Result) -> str:
+    """Save the report.
+
+    Raises:
+        PublishError: if the server shows another one.
+        ServerError: if it refuses.
+    """
+    report = wandb_report.build(content, entity=place.entity, project=place.project)
+    result.address = report_saving.save(plan.name, report, place)
+    return f"saved and read back, {result.address}"

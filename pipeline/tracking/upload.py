@@ -1,7 +1,8 @@
-"""Upload a study's offline W&B runs and build its report there.
+"""Send a study's W&B runs and build its report there, from its results.
 
-A run's id is made from what the run depends on, so that a run that is sent twice is still one run. `--dry-run` needs
-neither key nor network: it lists what would be sent and writes the report as JSON.
+What is there already, to the bit, is left alone; what is missing or differs is sent and read back. A run's id is made
+from what the run depends on, so that a run that is sent twice is still one run. `--dry-run` needs neither key nor
+network: it lists the runs and writes the report as JSON.
 """
 
 import os
@@ -14,9 +15,11 @@ from pipeline.study import arguments
 from pipeline.study.plan import Plan
 from pipeline.tracking.account import PublishError
 from pipeline.tracking.client import PROJECT
+from pipeline.tracking.limits import Limits
 
 REFUSED = 2  # exit code of an error: nothing was sent
-UNFINISHED = 1  # exit code: some runs were sent; the same command sends the rest
+UNFINISHED = 1  # exit code: something isn't there yet; the same command sends the rest
+INTERRUPTED = 130  # exit code after Ctrl-C
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -24,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     Raises:
         PublishError: with the reason, if nothing was sent.
-        SystemExit: with exit code 1, if some of it was sent.
+        SystemExit: with exit code 1, if something isn't there.
     """
     parser = arguments.parser(__doc__)
     parser.add_argument(
@@ -37,33 +40,46 @@ def main(argv: Sequence[str] | None = None) -> None:
         default=os.environ.get("WANDB_PROJECT") or PROJECT,
         help=f"W&B project to send to (default: WANDB_PROJECT, or {PROJECT})",
     )
-    parser.add_argument("--again", action="store_true", help="also send runs that were sent before: to another project")
+    parser.add_argument("--patience", type=float, default=Limits().late, metavar="SECONDS", help=_PATIENCE)
     parser.add_argument("--dry-run", action="store_true", help="send nothing; list what would be sent")
     given = parser.parse_args(argv)
     plan = Plan.load(given.study)
-    require_results(given.study)
-    from pipeline.tracking import sending  # imports pandas and W&B, which help and refusals needn't wait for
+    require_results(plan)
+    from pipeline.tracking import account, sending  # imports pandas and W&B, which help and refusals needn't wait for
+    from pipeline.tracking.runs_there import Place
 
     try:
-        ready = sending.check(given.study, plan, entity=given.entity, dry_run=given.dry_run)
+        ready = sending.check(plan)
+        if given.dry_run:
+            print(sending.write_report(ready, entity=given.entity, project=given.project))
+            return
+        server, entity = account.connect(given.entity, limits=Limits(late=given.patience))
+        done = sending.send(ready, Place(server, entity, given.project))
     except sending.REFUSALS as error:
         raise PublishError(scrub(f"nothing was sent: {error}")) from None
-    if given.dry_run:
-        print(sending.write_report(ready, project=given.project))
-        return
-    try:
-        print(sending.send(ready, project=given.project, again=given.again))
-    except Exception as error:  # whatever W&B raises, the user has to know what is left to do
-        print(scrub(f"not all was sent: {error}; the same command goes on, and sends no run twice"), file=sys.stderr)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on, and sends nothing twice", file=sys.stderr)
+        sys.stdout.flush()
+        os._exit(INTERRUPTED)  # without waiting for requests in progress
+    for problem in done.problems:
+        print(scrub(problem), file=sys.stderr)
+    if done.problems:
+        print(f"not all is there: {len(done.problems)} problems; {sending.NOT_ALL}", file=sys.stderr)
         sys.exit(UNFINISHED)
+    print(done.address or "all runs are there")
 
 
-def require_results(study: str) -> None:
-    """Check that a study has its headline numbers and verdicts.
+_PATIENCE = "how long to wait until the server shows what it has accepted (default: %(default)s)"
+
+
+def require_results(plan: Plan) -> None:
+    """Check that some training of a study has ended.
 
     Raises:
-        PublishError: if it doesn't.
+        PublishError: if none has.
     """
-    for path in (paths.metrics(study), paths.verdicts(study)):
-        if not path.is_file():
-            raise PublishError(f"{path}: expected the study's results, found none; run the workflow first")
+    if not any(paths.summary(plan.name, block).is_file() for block in plan.blocks):
+        raise PublishError(
+            f"{paths.results(plan.name)}: expected the study's results, found none; run the workflow, or "
+            "`dvc pull results`"
+        )

@@ -24,9 +24,10 @@ class NotInstalledError(ExplainedError, RuntimeError):
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """A figure of the report, and the names of the trainings that it is drawn from."""
+    """A figure of the report, its name in W&B, and the names of the trainings that it is drawn from."""
 
     title: str
+    media: str
     runs: Sequence[str]
 
 
@@ -117,7 +118,7 @@ def _grid(content: ReportContent, name: str) -> Any:
     sets = [_results(content)]
     if figure.runs:
         sets.append(_trainings(content, figure.runs))
-    panel = wr.MediaBrowser(title=figure.title, media_keys=[name], layout=wr.Layout(w=24, h=14))
+    panel = wr.MediaBrowser(title=figure.title, media_keys=[figure.media], layout=wr.Layout(w=24, h=14))
     return wr.PanelGrid(runsets=sets, panels=[panel])
 
 

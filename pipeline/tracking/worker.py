@@ -1,8 +1,8 @@
-"""The child process that runs W&B: it executes commands, JSON lines on its standard input, for one run or several.
+"""The child process that records a job's runs with W&B, offline: it executes the commands in a file of JSON lines.
 
 The first line (`open`) holds what all runs have in common; each further line holds its run's number, from `start` to
-`finish`. `recorder.py` runs this file by its path, and it imports nothing of this package. It reports problems and the
-runs' folders as JSON lines on its original standard output.
+`finish`. `recorder.py` runs this file by its path. It reports problems and the runs' folders as JSON lines on its
+original standard output.
 """
 
 import collections
@@ -12,58 +12,43 @@ import os
 import queue
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-ORPHAN_SECONDS = 20  # how long W&B may go on after the job has ended or stopped waiting
-PROBE_SECONDS = 3
-INIT_SECONDS = 6
+from pipeline.tracking import command_file
+from pipeline.tracking.command_file import Command
+
+INIT_SECONDS = 60
 FLUSH_SECONDS = 1.0  # a killed run loses what came after the last flush
 MAX_REPORTS = 5  # problems of each run
 MAX_REPORT = 2000
 SERVICE = "WANDB_SERVICE"  # the variable in which W&B passes its service's address to child processes
-OFFLINE = ("offline", "dryrun")
-MAX_TAG = 64  # W&B refuses longer ones
+AT_ONCE = 0  # the step of figures and tables: one row holds them all
 
-Command = dict[str, Any]
 Inbox = queue.SimpleQueue[Command]
 Report = Callable[[int | None, str, str], None]  # of a run, or None for all of them: the kind and the text
-END: Command = {"do": "end"}
 
 
 def main() -> None:
-    """Execute commands from standard input until there are no more."""
+    """Execute the commands until there are no more."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # meant for the job, whose end shows as the end of the input
-    commands, reports = _take_over()
-    report = _reporter(reports)
-    inbox: Inbox = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(commands, inbox), daemon=True).start()
+    path, orphan = sys.argv[1], float(sys.argv[2])
+    ended = command_file.end_of_job(lambda: _end_later(orphan, path))
+    report = _reporter(_take_over())
     try:
         tempfile.tempdir = tempfile.mkdtemp(prefix="tracking-")  # W&B makes folders there and doesn't remove them
         report(None, "temporary", tempfile.tempdir)
-        opening = inbox.get()
-        spare = Spare({**opening, "mode": "offline"}, reports)
-        root, mode = _prepare(opening, report)
-
-        def record(start: Command, own: Inbox) -> None:
-            _record({**opening, **start, "root": root, "mode": mode}, own, spare, report)
-
-        _serve(inbox, opening["runs"], record)
-        if code := spare.close():
-            report(None, "problem", f"the process that records offline ended by itself with code {code}")
+        _serve(path, ended, report)
     except BaseException as error:
         report(None, "problem", f"{type(error).__name__}: {error}")
-    _remove_temporary()
-    os._exit(0)  # W&B's own clean-up at exit may wait for a server
+    _remove_files(path)
+    os._exit(0)  # W&B's own clean-up at exit may wait
 
 
 def _reporter(reports: int) -> Report:
@@ -76,69 +61,72 @@ def _reporter(reports: int) -> Report:
             left[run] += 1
         if left[run] <= MAX_REPORTS or kind != "problem":
             with contextlib.suppress(OSError):  # the job may have ended
-                os.write(reports, _line({"run": run, kind: text[:MAX_REPORT]}))
+                os.write(reports, json.dumps({"run": run, kind: text[:MAX_REPORT]}).encode() + b"\n")
 
     return report
 
 
-def _remove_temporary() -> None:
+def _remove_files(path: str) -> None:
+    """Remove the commands, and W&B's temporary folder."""
     if tempfile.tempdir is not None:
         shutil.rmtree(tempfile.tempdir, ignore_errors=True)
+    Path(path).unlink(missing_ok=True)
 
 
-def _take_over() -> tuple[BinaryIO, int]:
-    """Duplicate standard input and output for our use, and close them to W&B and to the processes that it starts."""
-    commands, reports = os.fdopen(os.dup(0), "rb"), os.dup(1)
+def _take_over() -> int:
+    """Duplicate standard output for our use, and close all streams to W&B and to the processes that it starts."""
+    reports = os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(null, stream)
-    return commands, reports
+    return reports
 
 
-def _listen(commands: BinaryIO, inbox: Inbox) -> None:
-    """Read commands while W&B works; when they end, give it some time to finish, then kill the process group."""
-    with contextlib.suppress(ValueError):  # the last line is truncated if the job was killed
-        for line in commands:
-            inbox.put(json.loads(line))
-    inbox.put(END)
-    time.sleep(ORPHAN_SECONDS)
-    _remove_temporary()
+def _end_later(seconds: float, path: str) -> None:
+    """Leave W&B some time after the job, then kill the process group."""
+    time.sleep(seconds)
+    _remove_files(path)
     os.killpg(0, signal.SIGKILL)
 
 
-def _serve(inbox: Inbox, count: int, record: Callable[[Command, Inbox], None]) -> None:
-    """Give each run a thread and each command to its run, until all runs have finished or the commands end.
+def _serve(path: str, ended: threading.Event, report: Report) -> None:
+    """Give each run a thread and each command to its run, until all runs have finished or the job has ended.
 
-    Each run has its own thread because W&B's calls wait for a server: no run waits for another's.
+    Each run has its own thread, so that none waits for another's start.
     """
     inboxes: dict[int, Inbox] = {}
-    threads = []
-    while count and (command := inbox.get()) is not END:
+    threads: list[threading.Thread] = []
+    opening: Command | None = None
+    root, finished = "", 0
+    for command in command_file.follow(path, ended.is_set):
+        if command is None:
+            command_file.pause()
+            continue
+        if opening is None:
+            opening = command
+            root = _prepare(opening)
+            continue
         run, kind = command["run"], command["do"]
-        count -= kind == "finish"
         if kind == "start":
             inboxes[run] = queue.SimpleQueue()
-            threads.append(threading.Thread(target=record, args=(command, inboxes[run]), daemon=True))
+            wanted = {**opening, **command, "root": root}
+            threads.append(threading.Thread(target=_record, args=(wanted, inboxes[run], report), daemon=True))
             threads[-1].start()
-        elif run in inboxes:  # otherwise the job couldn't send its start, and reports that
+        elif run in inboxes:  # otherwise the job couldn't write its start, and reports that
             inboxes[run].put(command)
+        finished += kind == "finish"
+        if finished == opening["runs"]:
+            break
     for run, own in inboxes.items():
         own.put({"do": "finish", "run": run, "code": 1})  # ignored after another `finish`; otherwise the job has failed
     for thread in threads:
         thread.join()
 
 
-def _record(wanted: Command, inbox: Inbox, spare: "Spare", report: Report) -> None:
+def _record(wanted: Command, inbox: Inbox, report: Report) -> None:
     """Record one run until its `finish`; its problems don't affect other runs."""
     try:
-        try:
-            run = _init(wanted)
-        except Exception as error:
-            if wanted["mode"] in OFFLINE:
-                raise
-            report(wanted["run"], "problem", f"not online but recorded offline: {type(error).__name__}: {error}")
-            spare.record(wanted, inbox)
-            return
+        run = _init(wanted)
         report(wanted["run"], "folder", os.path.relpath(Path(run.dir).parent))
         while (command := inbox.get())["do"] != "finish":
             try:
@@ -152,61 +140,12 @@ def _record(wanted: Command, inbox: Inbox, spare: "Spare", report: Report) -> No
         report(wanted["run"], "problem", f"{type(error).__name__}: {error}")
 
 
-class Spare:
-    """Another process of this file, which records offline the runs that W&B refuses online.
-
-    W&B's service doesn't release the id of a failed run, so that its own process can't record it.
-    """
-
-    def __init__(self, opening: Command, reports: int) -> None:
-        self._opening = opening
-        self._reports = reports
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def record(self, start: Command, inbox: Inbox) -> None:
-        """Pass on everything of a run."""
-        command = start
-        self._send(command)
-        while command["do"] != "finish":
-            command = inbox.get()
-            self._send(command)
-
-    def close(self) -> int:
-        """Wait for the process, if it has been needed, and return its exit code."""
-        if self._process is None:
-            return 0
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()  # pyright: ignore[reportOptionalMemberAccess]
-        return self._process.wait()
-
-    def _send(self, command: Command) -> None:
-        with self._lock:
-            if self._process is None:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-P", __file__],
-                    stdin=subprocess.PIPE,
-                    stdout=self._reports,
-                    env={**os.environ, "WANDB_MODE": "offline"},
-                )
-                self._write(self._opening)
-            self._write(command)
-
-    def _write(self, command: Command) -> None:
-        pipe = self._process.stdin  # pyright: ignore[reportOptionalMemberAccess]
-        pipe.write(_line(command))  # pyright: ignore[reportOptionalMemberAccess]
-        pipe.flush()  # pyright: ignore[reportOptionalMemberAccess]
-
-
-def _line(content: Command) -> bytes:
-    return json.dumps(content).encode() + b"\n"
-
-
-def _prepare(opening: Command, report: Report) -> tuple[str, str]:
-    """Import W&B for all runs; returns the folder in which W&B makes its folder `wandb`, and W&B's mode.
+def _prepare(opening: Command) -> str:
+    """Prepare W&B for all runs; returns the folder in which it makes its folder `wandb`.
 
     Raises:
         OSError: if the folder can't be written to.
+        ImportError: if W&B can't be imported.
     """
     given = Path(opening["directory"])
     root = os.environ.get("WANDB_DIR") or str(given.parent if given.name == "wandb" else given)  # W&B adds `wandb`
@@ -215,40 +154,27 @@ def _prepare(opening: Command, report: Report) -> tuple[str, str]:
         pass
     os.environ.setdefault("WANDB_DATA_DIR", str(Path(root, "wandb", "data")))  # the default is outside the project
     os.environ.setdefault("WANDB_CACHE_DIR", str(Path(root, "wandb", "cache")))
-    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    os.environ["WANDB_ERROR_REPORTING"] = "false"
     os.environ.pop(SERVICE, None)
-    import wandb
+    import wandb  # noqa: F401 (before the runs' threads do so at once)
 
-    if opening["mode"] in OFFLINE:
-        return root, opening["mode"]
-    try:
-        _probe(wandb.setup().settings.base_url)
-    except OSError as error:
-        report(None, "problem", f"not online but recorded offline: no answer from the server: {error}")
-        return root, "offline"
-    return root, opening["mode"]
-
-
-def _probe(url: str) -> None:
-    """Raise an OSError unless the server answers: W&B itself would go on trying for a long time."""
-    try:
-        urllib.request.urlopen(url, timeout=PROBE_SECONDS).close()  # noqa: S310 (the user's own setting)
-    except urllib.error.HTTPError as error:
-        error.close()  # any answer will do
+    return root
 
 
 def _init(wanted: Command) -> Any:
-    """Start W&B's run."""
+    """Start W&B's run. Nothing of the machine is recorded: no host name, user, path, command, packages or use."""
     import wandb
 
     settings = wandb.Settings(
         console="off",
         silent=True,
+        host="",
         init_timeout=INIT_SECONDS,
         disable_git=True,
         disable_code=True,
         save_code=False,
         x_disable_stats=True,
+        x_disable_meta=True,
         x_disable_machine_info=True,
         x_save_requirements=False,
         x_transaction_log_flush_interval=FLUSH_SECONDS,
@@ -258,10 +184,10 @@ def _init(wanted: Command) -> Any:
         name=wanted["name"],
         group=wanted["group"],
         job_type=wanted["job_type"],
-        tags=[tag[:MAX_TAG] for tag in wanted["tags"]],
+        tags=wanted["tags"],
         config=wanted["config"],
         id=wanted["id"],
-        mode=wanted["mode"],
+        mode="offline",
         dir=wanted["root"],
         reinit="create_new",  # further runs of this process
         settings=settings,
@@ -272,15 +198,25 @@ def _execute(run: Any, command: Command) -> None:
     import wandb
 
     match command["do"]:
+        case "define":
+            name, kept = command["name"], ",".join(command["kept"]) or None
+            axis = None if name == "step" else "step"
+            run.define_metric(name, step_metric=axis, summary=kept)
         case "log":
             run.log(command["numbers"], step=command["step"])
         case "summary":
             run.summary.update(command["values"])
         case "figure":
-            run.log({command["name"]: wandb.Image(command["path"])})
+            run.log({command["name"]: wandb.Image(command["path"])}, step=AT_ONCE)
         case "table":
             columns, data = _read_table(command["path"]) if "path" in command else (command["columns"], command["data"])
-            run.log({command["name"]: wandb.Table(columns=columns, data=data, allow_mixed_types=True)})
+            table = wandb.Table(columns=columns, data=data, allow_mixed_types=True)
+            run.log({command["name"]: table}, step=AT_ONCE)
+        case "artifact":
+            artifact = wandb.Artifact(command["name"], type="results", metadata=command["metadata"])
+            for inside, path in command["files"].items():
+                artifact.add_file(path, name=inside)
+            run.log_artifact(artifact)
 
 
 def _read_table(path: str) -> tuple[Any, Any]:

@@ -156,7 +156,7 @@ def test_a_run_learns_from_it_like_from_any_other(name, root):
     assert paths.raw(name) == []
     data = build.load_data(run.data)
     assert data.train.inputs.shape == (content["data"]["train"], 5)
-    session = Session([run], data, torch.device("cpu"), lambda name, step, numbers: None)
+    session = Session([run], data, torch.device("cpu"), lambda name, rows: None)
     session.train(lambda: None)
     assert session.records[0].status == "finished"
     assert session.trainers[0].network.layers[0].weight.shape == (16, 5)

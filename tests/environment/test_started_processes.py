@@ -13,7 +13,7 @@ import small_study
 from tracked_runs import start
 
 from pipeline.results import store
-from pipeline.tracking import client
+from pipeline.tracking import run_content
 
 PROBE = """
 
@@ -118,7 +118,7 @@ def test_w_and_b_records_the_job_s_run(tmp_path, monkeypatch, capfd, variables):
     (tmp_path / "decoy" / "wandb" / "__init__.py").write_text("raise ImportError('planted')")
     monkeypatch.chdir(tmp_path)
     folder = record(tmp_path, monkeypatch, **variables)
-    assert folder.name.endswith(client.run_id("train", "abc"))
+    assert folder.name.endswith(run_content.run_id("train", "abc"))
     assert capfd.readouterr().err == ""
 
 

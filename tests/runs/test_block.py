@@ -40,7 +40,7 @@ def runs(root):
 
 
 def block(runs, data, at_once):
-    return Block(runs, data, torch.device("cpu"), lambda name, step, numbers: None, at_once=at_once)
+    return Block(runs, data, torch.device("cpu"), lambda name, rows: None, at_once=at_once)
 
 
 def whole(runs, data, at_once):

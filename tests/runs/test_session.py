@@ -38,7 +38,7 @@ def run(root):
 
 
 def session(run: Run, data) -> Session:
-    return Session([run], data, torch.device("cpu"), lambda name, step, numbers: None)
+    return Session([run], data, torch.device("cpu"), lambda name, rows: None)
 
 
 def finished(run, data):

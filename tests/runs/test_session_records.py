@@ -34,7 +34,7 @@ def session(root, data):
         content["training"] |= {"steps": STEPS, "batch": BATCH, "log_every": EVERY}
         content["training"] |= {"log_points": 50, "log_tracking": log_tracking}
         run = Plan(parse_study(yaml.safe_dump(content), source="x"), "small").runs[f"s-{method}-hidden2-s0"]
-        return Session([run], data, torch.device("cpu"), lambda name, step, numbers: None)
+        return Session([run], data, torch.device("cpu"), lambda name, rows: None)
 
     return make
 

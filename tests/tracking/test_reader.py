@@ -1,12 +1,13 @@
 """Reading files that W&B itself has written, whole and damaged."""
 
+import math
 import shutil
 import zlib
 
 import pytest
 from tracked_runs import start
 
-from pipeline.tracking import client, reader
+from pipeline.tracking import reader, run_content
 from pipeline.tracking.reader import DamagedRunError
 
 LONG = "x" * (3 * reader.BLOCK)  # its record spans several blocks
@@ -19,10 +20,10 @@ def written(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         tracker = start(place, patch)
         for step in range(0, 300, 10):
-            tracker.log(step, {"train_loss": 300.0 - step, "acc/train": step, "odd": float("nan")})
+            tracker.log(step, {"step": step, "train/loss": 300.0 - step, "acc/train": step, "odd": float("nan")})
         tracker.summary({"test_accuracy": 0.5, "long": LONG, "status": "finished"})
         for step in range(300, 600, 10):
-            tracker.log(step, {"train_loss": 1 / step})
+            tracker.log(step, {"step": step, "train/loss": 1 / step})
         tracker.finish()
     (path,) = place.glob("wandb/" + reader.FILES)
     return path
@@ -36,16 +37,29 @@ def file(written, tmp_path):
 
 def test_a_run_is_read_as_it_was_recorded(written):
     run = reader.read(written)
-    assert (run.id, run.name, run.job_type) == (client.run_id("train", "abc"), "every_sg-s0", "train")
-    assert run.curves["train_loss"] == [
+    assert (run.id, run.name, run.job_type) == (run_content.run_id("train", "abc"), "every_sg-s0", "train")
+    assert run.curves["train/loss"] == [
         *((step, 300.0 - step) for step in range(0, 300, 10)),
         *((step, 1 / step) for step in range(300, 600, 10)),
     ]
     assert run.curves["acc/train"] == [(step, float(step)) for step in range(0, 300, 10)]
-    assert set(run.curves) == {"train_loss", "acc/train"}
+    assert set(run.curves) == {"step", "train/loss", "acc/train"}
+    assert [step for step, _ in run.rows] == list(range(0, 600, 10))
+    assert [name for name, value in run.rows[0][1].items() if math.isnan(value)] == ["odd"]
+    assert run.rows[-1] == (590, {"step": 590.0, "train/loss": 1 / 590})
+    assert [sorted(times) for times in run.times.values()] == [["_runtime", "_timestamp"]] * 60
+    assert not run.is_old
+    assert [row["_step"] for row in reader.history(written)] == list(range(0, 600, 10))
     assert (run.summary["test_accuracy"], run.summary["long"], run.summary["status"]) == (0.5, LONG, "finished")
     assert (run.exit_code, run.status) == (0, "finished")
     assert len(written.read_bytes()) > 3 * reader.BLOCK
+
+
+def test_a_record_with_the_names_of_an_older_version_is_recognised(tmp_path, monkeypatch):
+    with start(tmp_path, monkeypatch) as tracker:
+        tracker.log(0, {"samples": 0, "train_loss": 2.0})
+    (path,) = tmp_path.glob("wandb/" + reader.FILES)
+    assert reader.read(path).is_old
 
 
 def test_a_run_that_failed_is_told_from_one_that_finished(tmp_path, monkeypatch):
@@ -91,8 +105,8 @@ def test_a_killed_run_has_its_complete_records(file):
     file.write_bytes(content[:-2000])
     run = reader.read(file)
     assert run.status == "unfinished"
-    assert 30 < len(run.curves["train_loss"]) < 60
-    assert run.curves["train_loss"][0] == (0, 300.0)
+    assert 30 < len(run.curves["train/loss"]) < 60
+    assert run.curves["train/loss"][0] == (0, 300.0)
 
 
 @pytest.mark.parametrize("content", [b"", b"abc", reader.HEADER, reader.HEADER + bytes(100)])
@@ -103,7 +117,7 @@ def test_files_without_a_run_are_refused(file, content):
 
 
 def test_the_newest_of_one_id_counts(file):
-    place, id_ = file.parents[1], client.run_id("train", "abc")
+    place, id_ = file.parents[1], run_content.run_id("train", "abc")
     older = shutil.copytree(file.parent, place / f"offline-run-20010101_000000-{id_}") / file.name
     online = shutil.copytree(file.parent, place / f"run-20990101_000000-{id_}") / file.name
     older.write_bytes(b"not looked at")
@@ -114,7 +128,7 @@ def test_the_newest_of_one_id_counts(file):
 
 
 def test_a_damaged_file_is_named_and_the_rest_is_read(file):
-    place, id_ = file.parents[1], client.run_id("train", "abc")
+    place, id_ = file.parents[1], run_content.run_id("train", "abc")
     other = place / "offline-run-20200101_000000-bad" / "run-bad.wandb"
     other.parent.mkdir()
     other.write_bytes(b"bad")
@@ -127,7 +141,7 @@ def test_a_damaged_file_is_named_and_the_rest_is_read(file):
 
 def test_reading_changes_nothing(file):
     before = {path: path.stat().st_mtime_ns for path in file.parents[1].rglob("*")}
-    reader.newest([client.run_id("train", "abc")], file.parents[1])
+    reader.newest([run_content.run_id("train", "abc")], file.parents[1])
     assert {path: path.stat().st_mtime_ns for path in file.parents[1].rglob("*")} == before
 
 

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import re
 import time
 import urllib.error
 import urllib.request
@@ -13,7 +12,6 @@ import pytest
 pytest.importorskip("graphql", reason="the extra `servers` of pyproject.toml isn't installed")
 
 from fault_table import (
-    CALLS,
     FIRST,
     HALF_WAY,
     IN_ANSWER,
@@ -27,7 +25,6 @@ from fault_table import (
     problems,
     table,
 )
-from tracked_jobs import training
 from wandb_server.faults import Closed, Cut, ErrorInAnswer, Hanging, Status
 
 UPSERT = """
@@ -219,12 +216,3 @@ def test_chosen_cases_meet_every_fault_of_every_call():
         assert (IN_ANSWER in {case.fault for case in mine}) == graphql
         assert {case.place for case in mine} == {FIRST, HALF_WAY}
         assert call != "file stream" or len(mine) == 2 * 9
-
-
-def test_a_training_job_without_faults_makes_the_calls_of_its_scenario_and_lacks_nothing(wandb_server, tmp_path):
-    job = training(limit=PATIENCE)
-    assert job.act(wandb_server, tmp_path) == ""
-    assert job.lacking(wandb_server, tmp_path) == job.lost(wandb_server, tmp_path) == []
-    names = [request.name for request in wandb_server.requests]
-    for call, half_way in job.calls.items():
-        assert 0 < half_way < sum(bool(re.search(CALLS[call], name)) for name in names), call
