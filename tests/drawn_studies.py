@@ -209,6 +209,9 @@ def optimisers(draw, steps):
     return draw(mapping(schema.Optimiser, name=st.just(name), momentum=momentum, drops=drops))
 
 
+EARLY = (st.integers(1, 3), st.integers(0, 9))  # every so many steps, and for how long
+
+
 @st.composite
 def trainings(draw, hidden, *, sequential):
     """A training of a few steps."""
@@ -227,6 +230,7 @@ def trainings(draw, hidden, *, sequential):
             optimiser=optimisers(steps),
             gates=mapping(schema.Gates, optimiser=optimisers(steps), update=update, **free),
             log_every=st.integers(1, steps),
+            log_early=st.none() | st.builds(lambda every, more: {"every": every, "until": every + more}, *EARLY),
             log_points=st.integers(least, 9),
             checkpoints=st.integers(2, min(steps + 1, 4)),
         )
@@ -337,6 +341,8 @@ LINKED = {
     "batch",
     "steps",
     "log_every",
+    "every",
+    "until",
     "log_points",
 }
 LINKED |= {"checkpoints", "batch_norm"}

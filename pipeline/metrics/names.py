@@ -1,9 +1,13 @@
 """Names of headline numbers and of settings: they distinguish the runs of a sweep."""
 
-import numpy as np
+from collections.abc import Collection, Iterator
+
 import pandas as pd
 
+from pipeline.metrics.by_seed import BySeed, collect, minus
+
 DEPTH = "network.hidden"
+REFERENCE = "backprop"  # the method to which all others are compared
 
 
 def beyond_depth(varied: str) -> list[str]:
@@ -23,16 +27,64 @@ def metric(quantity: str, method: str, hidden: int, varied: str = "") -> str:
     return ".".join([quantity, method, f"hidden{hidden}", *(pair.replace("=", "") for pair in beyond_depth(varied))])
 
 
-def per_seed(runs: pd.DataFrame, values: pd.Series, quantity: str) -> dict[str, list[float]]:
-    """Headline numbers by name, one value per seed in the order of the seeds.
+def per_seed(
+    runs: pd.DataFrame,
+    values: pd.Series,
+    quantity: str,
+    *,
+    diverged: Collection[str] = (),
+    censored: Collection[str] = (),
+    unmet: Collection[str] = (),
+) -> dict[str, list[float]]:
+    """Headline numbers by name, each a `BySeed`: one value per seed in the order of the seeds.
 
     Args:
         runs: a table with columns run, method, seed, hidden and varied; a run may have many rows.
         values: one number by run, with the runs' names as index; a run without one (say, diverged) counts as NaN.
         quantity: the first part of the numbers' names.
+        diverged: the runs that diverged.
+        censored: the runs that ended before the event whose time the number is.
+        unmet: the runs that don't meet the number's premise.
     """
+    return {**_by_name(runs, values, quantity, diverged=diverged, censored=censored, unmet=unmet)}
+
+
+def against(
+    runs: pd.DataFrame,
+    values: pd.Series,
+    quantity: str,
+    *,
+    diverged: Collection[str] = (),
+    censored: Collection[str] = (),
+    reference: str = REFERENCE,
+) -> dict[str, list[float]]:
+    """Differences of each method to the reference, paired by seed: `versus_<reference>_<quantity>.<method>.hidden20`.
+
+    The two runs of a pair have the same seed, depth and varied settings. There are none in a setting without the
+    reference. The arguments are those of `per_seed`.
+    """
+    whole = _by_name(runs, values, quantity, diverged=diverged, censored=censored)
     found: dict[str, list[float]] = {}
-    for run in runs.drop_duplicates("run").sort_values("seed", kind="stable").to_dict("records"):
-        name = metric(quantity, run["method"], run["hidden"], run["varied"])
-        found.setdefault(name, []).append(float(values.get(run["run"], np.nan)))
+    for method, hidden, varied, _ in _settings(runs):
+        others = whole.get(metric(quantity, reference, hidden, varied))
+        if method != reference and others is not None:
+            name = metric(f"versus_{reference}_{quantity}", method, hidden, varied)
+            found[name] = minus(whole[metric(quantity, method, hidden, varied)], others)
     return found
+
+
+def _by_name(runs: pd.DataFrame, values: pd.Series, quantity: str, **outcomes: Collection[str]) -> dict[str, BySeed]:
+    """As `per_seed`."""
+    return {
+        metric(quantity, method, hidden, varied): collect(part, values, **outcomes)
+        for method, hidden, varied, part in _settings(runs)
+    }
+
+
+def _settings(runs: pd.DataFrame) -> Iterator[tuple[str, int, str, pd.DataFrame]]:
+    """Each method, depth and other varied settings, with its runs, a row each."""
+    once = runs.drop_duplicates("run").sort_values("seed", kind="stable")
+    names = [metric("", *who) for who in once[["method", "hidden", "varied"]].itertuples(index=False)]
+    for _, part in once.groupby(names, sort=False):
+        method, hidden, varied = part.iloc[0][["method", "hidden", "varied"]]
+        yield method, hidden, varied, part

@@ -133,6 +133,9 @@ class Session:
             if stack.step in kept or stack.step % wanted.log_every == 0:
                 self._look()
                 self._record(kept)
+            elif wanted.log_early and stack.step <= wanted.log_early.until and not stack.step % wanted.log_early.every:
+                self._look()
+                self._record_early()
             if not terminal and stack.step % max(1, wanted.steps // PLAIN_LINES) == 0:
                 self._say()
             after_step()
@@ -225,11 +228,22 @@ class Session:
                 self.watch(record.run.name, new)
                 record.watched = len(record.rows)
 
+    def _record_early(self) -> None:
+        """Record training loss and accuracy alone, for the times at which fast runs reach a loss.
+
+        Nothing else is recorded, so that this costs little, and means over the other records aren't drawn to the start.
+        The batches' losses wait for the next full record.
+        """
+        step = self.stack.step
+        for number in self.running():
+            numbers = {"samples": float(step * self.wanted.batch)} | self._evaluate_shown(self.trainers[number].network)
+            self.records[number].rows += [(step, 0, name, value) for name, value in numbers.items()]
+
     def _measure(self, record: Record, network: Network) -> dict[str, float]:
         """The numbers of the whole network at this step; at the last, those of the test part too if all are finite."""
         step = self.stack.step
         found = {"samples": float(step * self.wanted.batch)}
-        found |= self._evaluate(network, "train", self.x[self.shown], self.y[self.shown], self.labels[self.shown])
+        found |= self._evaluate_shown(network)
         found |= self._evaluate(network, "validation", *self.validation)
         if record.losses:
             found["batch_loss"] = sum(record.losses) / len(record.losses)
@@ -239,6 +253,10 @@ class Session:
             if all(map(math.isfinite, (found | tested).values())):
                 found |= tested
         return found
+
+    def _evaluate_shown(self, network: Network) -> dict[str, float]:
+        """Loss and accuracy at the training points that are always the same."""
+        return self._evaluate(network, "train", self.x[self.shown], self.y[self.shown], self.labels[self.shown])
 
     def _evaluate(self, network: Network, part: str, x: Tensor, y: Tensor, labels: Tensor) -> dict[str, float]:
         loss, accuracy = evaluate(network, x, y, labels, self.wanted.loss)

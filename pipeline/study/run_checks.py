@@ -118,6 +118,12 @@ def _schedule(run: Run) -> Iterator[Fault]:
     training = run.training
     if training.log_every > training.steps:
         yield "training.log_every", f"found {training.log_every}, expected at most training.steps, {training.steps}"
+    early = training.log_early
+    if early and early.every > early.until:
+        yield (
+            "training.log_early.every",
+            f"found {early.every}, expected at most training.log_early.until, {early.until}: it would log nothing",
+        )
     most = training.steps + 1
     if not LEAST_CHECKPOINTS <= training.checkpoints <= most:
         yield (

@@ -86,6 +86,13 @@ class Gates(Strict):
     target: Literal["arrived", "true"]
 
 
+class EarlyLog(Strict):
+    """More records of the training loss and accuracy: at every `every`-th step up to `until`."""
+
+    every: Count
+    until: Count
+
+
 class Training(Strict):
     """One training, but for its data, method and seed."""
 
@@ -96,6 +103,7 @@ class Training(Strict):
     optimiser: Optimiser
     gates: Gates
     log_every: Count
+    log_early: EarlyLog | None = None
     log_points: Count
     log_tracking: bool
     checkpoints: Count

@@ -27,7 +27,13 @@ def runs(root):
     def make(method="every_sg", seeds=(0, 1, 2), **changes):
         content["analyses"] = content["figures"] = {}
         content["training"]["optimiser"]["drops"] = content["training"]["gates"]["optimiser"]["drops"] = []
-        content["training"] |= {"steps": STEPS, "batch": 20, "log_every": 5, "log_points": 50}
+        content["training"] |= {
+            "steps": STEPS,
+            "batch": 20,
+            "log_every": 5,
+            "log_points": 50,
+            "log_early": {"every": 2, "until": 4},
+        }
         content["sweeps"] = {
             "s": {"methods": [method], "seeds": list(seeds), "set": {}, "vary": {"network.hidden": [2]}}
         }

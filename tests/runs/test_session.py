@@ -30,7 +30,7 @@ def run(root):
     def make(method="one_sg", **changes):
         content["analyses"] = content["figures"] = {}
         content["training"]["optimiser"]["drops"] = content["training"]["gates"]["optimiser"]["drops"] = []
-        content["training"] |= {"steps": 30, "batch": 20, "log_every": 10, "log_points": 50}
+        content["training"] |= {"steps": 30, "batch": 20, "log_every": 10, "log_points": 50, "log_early": None}
         content["methods"][method]["set"] = {key.replace("__", "."): value for key, value in changes.items()}
         return Plan(parse_study(yaml.safe_dump(content), source="x"), "small").runs[f"depth-{method}-hidden4-s0"]
 

@@ -24,7 +24,7 @@ def data():
 def session(root, data):
     """Makes a short session."""
 
-    def make(method="every_sg", *, log_tracking=True, **changes):
+    def make(method="every_sg", *, log_tracking=True, log_early=None, **changes):
         content = yaml.safe_load((root / "configs" / "smoke.yaml").read_text())
         content["analyses"] = content["figures"] = {}
         content["sweeps"] = {"s": {"methods": [method], "seeds": [0], "set": {}, "vary": {"network.hidden": [2]}}}
@@ -32,7 +32,7 @@ def session(root, data):
         content["methods"][method] |= {"sweeps": ["s"], "set": {k.replace("__", "."): v for k, v in changes.items()}}
         content["training"]["optimiser"]["drops"] = content["training"]["gates"]["optimiser"]["drops"] = []
         content["training"] |= {"steps": STEPS, "batch": BATCH, "log_every": EVERY}
-        content["training"] |= {"log_points": 50, "log_tracking": log_tracking}
+        content["training"] |= {"log_points": 50, "log_tracking": log_tracking, "log_early": log_early}
         run = Plan(parse_study(yaml.safe_dump(content), source="x"), "small").runs[f"s-{method}-hidden2-s0"]
         return Session([run], data, torch.device("cpu"), lambda name, rows: None)
 
@@ -99,9 +99,46 @@ def test_what_is_said_of_an_update_is_no_end_state(session):
     assert final["update_flops"] > 0
 
 
+EARLY = {"every": 3, "until": 16}
+
+
+@pytest.mark.parametrize("changes", [{}, {"gates__update": "sequential"}, {"gates__target": "true"}])
+def test_early_records_are_of_the_training_points_alone_and_change_no_bit(session, changes):
+    a, b = session(log_early=EARLY, **changes), session(**changes)
+    with_early, without = finished(a), finished(b)
+    early = with_early["step"].isin([3, 6, 9, 12, 15])
+    assert with_early[~early].reset_index(drop=True).equals(without)
+    assert same_models(a, b)
+    assert set(with_early[early]["quantity"]) == {"samples", "train_loss", "train_accuracy"}
+    assert early.sum() == 5 * 3
+
+
+def test_a_step_that_is_recorded_anyway_is_recorded_once_and_in_full(session):
+    table = finished(session(log_early={"every": 5, "until": STEPS}))
+    steps = table.loc[table["quantity"] == "train_loss", "step"].tolist()
+    assert steps == [0, 5, 10, 15, 16, 20, 25], "16 has a checkpoint"
+    assert {0, 10, 16, 20, 25} == set(table.loc[table["quantity"] == "validation_loss", "step"])
+
+
+def test_an_early_record_is_the_loss_that_a_full_one_at_that_step_would_have(session):
+    early, full = session(log_early={"every": 3, "until": 3}), session(log_every=3)
+    rows = [finished(each).query("step == 3 and quantity == 'train_loss'")["value"].item() for each in (early, full)]
+    assert rows[0] == rows[1]
+
+
+def test_a_run_that_diverges_between_two_full_records_ends_at_an_early_one(session):
+    one = session("backprop", log_early={"every": 3, "until": 9}, optimiser__name="sgd", optimiser__rate=1e30)
+    table = finished(one)
+    assert one.records[0].status == "diverged"
+    assert one.records[0].step < 9
+    assert table["step"].max() < 9
+
+
+@pytest.mark.parametrize("early", [None, EARLY])
 @pytest.mark.parametrize("stop", [1, 10, 13, 20])
-def test_a_resumed_run_has_the_same_records_once(session, stop):
-    whole, first, second = finished(session()), session(), session()
+def test_a_resumed_run_has_the_same_records_once(session, stop, early):
+    whole, first, second = (session(log_early=early) for _ in range(3))
+    whole = finished(whole)
     second.restore(stopped(first, stop))
     assert second.stack.step == stop
     second.train(lambda: None)

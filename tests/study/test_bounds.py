@@ -52,6 +52,7 @@ BOUNDS = [  # path, the last value that fits, the first that doesn't, where the 
     ("training__batch", 2, 1, "training.batch: found 1, expected at least 2 with batch normalisation"),
     ("training__log_points", 2, 1, "training.log_points: found 1, expected at least 2 with batch normalisation"),
     ("training__log_every", STEPS, STEPS + 1, "training.log_every: found 121, expected at most training.steps, 120"),
+    ("training__log_early", {"every": 9, "until": 9}, {"every": 9, "until": 8}, "training.log_early.every: found 9, expected at most training.log_early.until, 8"),
     ("training__checkpoints", 2, 1, "training.checkpoints: found 1, expected 2 (the start and the end) to 121"),
     ("training__checkpoints", STEPS + 1, STEPS + 2, "training.checkpoints: found 122, expected 2"),
     ("training__optimiser__drops", [119], [120], "training.optimiser.drops: found 120, expected less than training.steps"),

@@ -139,9 +139,14 @@ def test_every_bound_of_the_schema_is_hit_from_both_sides():
 
 
 def plain(study):
-    """The study with batches of one point, no gates, and nothing that is analysed: few other settings set a bound."""
+    """The study with few settings that set a bound: batches of one point, no gates, the shortest schedule, no analysis."""
     made = copy.deepcopy(study) | {"analyses": {}, "figures": {}}
     made["training"]["batch"], made["training"]["network"]["batch_norm"] = 1, False
+    made["training"] |= {"log_every": 1, "log_early": {"every": 1, "until": 9}}
+    for optimiser in (made["training"]["optimiser"], made["training"]["gates"]["optimiser"]):
+        optimiser["drops"] = []
+    if made.get("tuning"):
+        made["tuning"]["steps"] = 1
     for method in made["methods"].values():
         method["placement"] = "none"
     return made

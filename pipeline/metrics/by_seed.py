@@ -1,0 +1,84 @@
+"""Values of a headline number by seed: none is ever left out, and each says how it came about."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+# How a value came about.
+MEASURED = "measured"
+CENSORED = "censored"  # the run ended before the event: the value is a bound, all of the run's steps
+DIVERGED = "diverged"  # the run's loss became NaN or infinite; a value, if there is one, is stated with its number
+UNMET = "unmet premise"  # the number is about runs that meet a premise, and this one doesn't
+UNPAIRED = "unpaired"  # a difference whose other run the study doesn't have
+UNDEFINED = "undefined"  # the run ended well, and the number isn't defined for it
+OUTCOMES = (MEASURED, CENSORED, DIVERGED, UNMET, UNPAIRED, UNDEFINED)
+
+
+class BySeed(list[float]):
+    """A number's values in the order of their seeds, as a list, with their seeds and outcomes."""
+
+    def __init__(self, values: Iterable[float], *, seeds: Sequence[int], outcomes: Sequence[str] | None = None) -> None:
+        """Keep the values; without `outcomes`, NaN is `UNDEFINED` and any other value `MEASURED`.
+
+        Raises:
+            ValueError: if the lengths differ, a seed occurs twice, or an outcome isn't one of `OUTCOMES`.
+        """
+        super().__init__(float(value) for value in values)
+        self.seeds = [int(seed) for seed in seeds]
+        given = [UNDEFINED if np.isnan(value) else MEASURED for value in self] if outcomes is None else list(outcomes)
+        self.outcomes: list[str] = given
+        if not len(self) == len(self.seeds) == len(given) or len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(
+                f"found {len(self)} values, seeds {self.seeds} and {len(given)} outcomes; expected one each"
+            )
+        if strange := sorted(set(given) - set(OUTCOMES)):
+            raise ValueError(f"found outcomes {strange}; expected some of {', '.join(OUTCOMES)}")
+
+    def exceptions(self) -> dict[str, str]:
+        """The outcomes that aren't `MEASURED`, by seed."""
+        by_seed = zip(self.seeds, self.outcomes, strict=True)
+        return {str(seed): outcome for seed, outcome in by_seed if outcome != MEASURED}
+
+
+def collect(
+    runs: pd.DataFrame,
+    values: pd.Series,
+    *,
+    diverged: Collection[str] = (),
+    censored: Collection[str] = (),
+    unmet: Collection[str] = (),
+) -> BySeed:
+    """The values of runs that differ in their seeds only; a run without one gets NaN.
+
+    Args:
+        runs: columns run and seed, a row for each run.
+        values: a number by run.
+        diverged: the runs that diverged.
+        censored: the runs that ended before the event.
+        unmet: the runs that don't meet the number's premise; they count as NaN.
+    """
+    seeds, found, outcomes = [], [], []
+    for run, seed in runs.sort_values("seed", kind="stable")[["run", "seed"]].itertuples(index=False):
+        value = np.nan if run in unmet else float(values.get(run, np.nan))
+        defined = UNDEFINED if np.isnan(value) else CENSORED if run in censored else MEASURED
+        outcomes.append(UNMET if run in unmet else DIVERGED if run in diverged else defined)
+        seeds.append(seed)
+        found.append(value)
+    return BySeed(found, seeds=seeds, outcomes=outcomes)
+
+
+def minus(values: BySeed, others: BySeed) -> BySeed:
+    """`values - others`, paired by seed; NaN for a seed that `others` doesn't have.
+
+    The outcome of a difference is the first of its two values' outcomes that isn't `MEASURED`; a diverged run comes
+    first.
+    """
+    found, outcomes = [], []
+    there = dict(zip(others.seeds, zip(others, others.outcomes, strict=True), strict=True))
+    for seed, value, outcome in zip(values.seeds, values, values.outcomes, strict=True):
+        other, of_other = there.get(seed, (np.nan, UNPAIRED))
+        both = [each for each in (outcome, of_other) if each != MEASURED]
+        found.append(value - other)
+        outcomes.append(DIVERGED if DIVERGED in both else both[0] if both else MEASURED)
+    return BySeed(found, seeds=values.seeds, outcomes=outcomes)
