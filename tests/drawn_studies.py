@@ -386,7 +386,9 @@ class Side:
             if inner is None and path[number + 1] == EVERY:
                 return None  # left out: whether a mapping or a list is wanted can't be told
             wanted = list if path[number + 1] == EVERY and not isinstance(inner, dict) else dict
-            if not isinstance(inner, wanted):
+            if path[number] == "tables" and not inner:  # optional, and no list
+                inner = place["tables"] = {"learning": None}
+            elif not isinstance(inner, wanted):
                 inner = place[path[number]] = wanted()
             place = inner
         return None

@@ -142,7 +142,7 @@ def plain(study):
     """The study with few settings that set a bound: batches of one point, no gates, the shortest schedule, no analysis."""
     made = copy.deepcopy(study) | {"analyses": {}, "figures": {}}
     made["training"]["batch"], made["training"]["network"]["batch_norm"] = 1, False
-    made["training"] |= {"log_every": 1, "log_early": {"every": 1, "until": 9}}
+    made["training"] |= {"log_every": 1, "log_early": {"every": 1, "until": 9}, "checkpoints": 2}
     for optimiser in (made["training"]["optimiser"], made["training"]["gates"]["optimiser"]):
         optimiser["drops"] = []
     if made.get("tuning"):
