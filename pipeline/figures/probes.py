@@ -28,7 +28,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
     """
     table = tables["probes"]
     if not table.empty:
-        table = table[table["method"].isin(list(style.methods))]
+        table = table[table["quantity"].isin(list(ROWS)) & table["method"].isin(list(style.methods))]
     if table.empty:
         return blank("no probes: no run finished"), pd.DataFrame(columns=[*BY, *SUMMARY, "chance"])
     shown = summarise(table, BY, "value")

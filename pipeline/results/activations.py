@@ -2,7 +2,7 @@
 
 Checkpoints: `RUN/step00000010/network/…` and `RUN/step00000010/gate/2/…`, the parameters and buffers of a run's model.
 Activations: `RUN/cca/step00000010/layer02`, a layer's activations at the points of a sample, and `RUN/cca/labels`,
-their classes.
+their classes. `RUN/probe/predicted` holds the classes that the network predicts at the end of training.
 """
 
 import re
@@ -57,6 +57,11 @@ def labels_key(sample: str) -> str:
     return f"{sample}/labels"
 
 
+def predicted_key(sample: str) -> str:
+    """The name under which the classes are stored that the network predicts for a sample's points."""
+    return f"{sample}/predicted"
+
+
 def sample_steps(names: Iterable[str], sample: str) -> list[int]:
     """The training steps at which an activation file with these names has a sample, ascending."""
     return _steps(names, rf"{re.escape(sample)}/step(\d+)/")
@@ -94,3 +99,7 @@ class Activations:
     def labels(self, sample: str) -> Int[ndarray, " n"]:
         """The class of each row."""
         return self.read(labels_key(sample))
+
+    def predicted(self, sample: str) -> Int[ndarray, " n"]:
+        """The class of each row as the whole network predicts it at the last step; stored of `probe` only."""
+        return self.read(predicted_key(sample))

@@ -54,7 +54,15 @@ def extract_run(
         load_model(network, {keys[key.removeprefix(prefix)]: array for key, array in model.items()})
         here = {sample: x for sample, (x, _) in points.items() if sample != "probe" or step == steps[-1]}
         found |= extract(network, here, step)
+        if step == steps[-1]:
+            found[activations.predicted_key("probe")] = predict(network, points["probe"].inputs)
     return found
+
+
+@torch.no_grad()
+def predict(network: Network, x: ndarray) -> ndarray:
+    """The class that the network predicts for each row of `x`, in evaluation mode."""
+    return network(torch.from_numpy(x), mode="evaluate").argmax(dim=1).numpy()
 
 
 @torch.no_grad()

@@ -153,13 +153,16 @@ def test_activations_are_those_of_the_stored_networks(run, data, tmp_path, all_s
     steps = activations.model_steps(one.models) if all_steps else [30]
     assert activations.sample_steps(found, "cca") == steps
     assert activations.sample_steps(found, "probe") == [30]
-    assert len(found) == 2 + 4 * len(steps) + 4
+    assert len(found) == 2 + 4 * len(steps) + 4 + 1
     assert np.array_equal(found["cca/labels"], data.test.labels[:40])
     with torch.no_grad():
         h = torch.from_numpy(data.test.inputs[:40])
         for number, layer in enumerate(whole.trainers[0].network.layers, start=1):
             h = layer(h, "evaluate")
             np.testing.assert_array_equal(found[f"cca/step00000030/layer{number:02d}"], h.numpy())
+        predicted = whole.trainers[0].network.output(h).argmax(dim=1).numpy()
+    np.testing.assert_array_equal(found["probe/predicted"], predicted)
+    assert len(set(predicted)) > 1
 
 
 def test_provenance_says_where_a_result_comes_from(tmp_path):
