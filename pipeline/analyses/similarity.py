@@ -10,10 +10,12 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from pipeline import members
-from pipeline.analyses.shared import layer_similarity
+from pipeline.analyses.shared import layer_similarity, similarity_difference
+from pipeline.analyses.shared.cut import cut_layer
 from pipeline.analyses.shared.layer_similarity import SAMPLE
 from pipeline.measures.shared import factors
-from pipeline.metrics.names import metric
+from pipeline.metrics.by_seed import DIVERGED
+from pipeline.metrics.names import REFERENCE, metric, per_seed
 from pipeline.results.activations import Activations
 from pipeline.settings_types import Count, Distinct
 
@@ -21,10 +23,11 @@ KEPT = 2**30  # bytes that one measure keeps of all runs
 SCOPE = "pairs"
 READS = "activations"
 CLAIMS = ("C16",)
-COLUMNS = [
-    *("run_a", "run_b", "measure", "layer_a", "layer_b"),
-    *("value", "null_mean", "null_high", "rank_a", "rank_b", "cut", "n"),
-]
+COLUMNS = {
+    **{"run_a": "str", "run_b": "str", "measure": "str", "layer_a": "int64", "layer_b": "int64"},
+    **{"value": "float64", "null_mean": "float64", "null_high": "float64"},
+    **{"rank_a": "int64", "rank_b": "int64", "cut": "float64", "n": "int64"},
+}
 
 
 def analyse(
@@ -72,7 +75,7 @@ def analyse(
                     (a, b, name, layer, other, *numbers, first.rank, second.rank, max(first.cut, second.cut), first.n)
                     for other, (numbers, second) in enumerate(zip(found, others, strict=True), start=1)
                 ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
 def _keeping(runs: Mapping[str, Activations], module: Any) -> Callable[[str], list[factors.Prepared]]:
@@ -100,17 +103,27 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
 
     Networks of the same seed share initial weights and batches, which makes them more similar than networks of
     different seeds. So a gap whose name ends in `_same_seed` is a lower bound, and one below 0 is inconclusive.
+
+    `cca_difference` is the number for a margin of equivalence: how much less alike the two methods are than two seeds
+    of the first, with networks of different seeds throughout, averaged over the layers; a value per seed, see
+    `pipeline.analyses.shared.similarity_difference`. `cca_difference_below` and `_above` average over the layers up to
+    the middle one and over those above it, `cca_difference_layer<k>` is that of layer k. `cca_rank` is the number of
+    dimensions that the measure uses of a layer, averaged over a method's layers, a value per seed: two methods that
+    differ in it differ in chance level too, which is why each value has its own null. A run that diverged has no value.
     """
     if table.empty:
         return {}
+    table = table.assign(varied=table.get("varied", ""))
+    lost, table = table[table["measure"] == DIVERGED], table[table["measure"] != DIVERGED]
     found: dict[str, list[float]] = {}
     same = table[table["layer_a"] == table["layer_b"]]
     same = same.assign(
-        varied=same.get("varied", ""),
         excess=same["value"] - same["null_mean"],
         ending=np.where(same["seed_a"] == same["seed_b"], "_same_seed", ""),
     )
-    for _, part in same.groupby(["measure", "hidden", "varied"]):
+    for (_, hidden, varied), part in same.groupby(["measure", "hidden", "varied"]):
+        gone = lost[(lost["hidden"] == hidden) & (lost["varied"] == varied)]
+        found |= _differences(part, gone) | _ranks(part, gone)
         seeds = part[part["method_a"] == part["method_b"]]
         for _, pair in seeds.groupby(["run_a", "run_b"], sort=False):
             name = _name(pair.iloc[0], "between_seeds", pair["method_a"].iloc[0])
@@ -123,6 +136,37 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
             for quantity, number in _less_alike(excess, reference).items():
                 found.setdefault(_name(pairs.iloc[0], quantity + ending, f"{a}.{b}"), []).append(number)
     return found
+
+
+def _differences(part: pd.DataFrame, lost: pd.DataFrame) -> dict[str, list[float]]:
+    """`difference` of each two methods by one measure in one setting, over all layers, by block and by layer."""
+    found: dict[str, list[float]] = {}
+    middle = cut_layer(int(part["hidden"].iloc[0]))
+    crossed = part[part["method_a"] != part["method_b"]][["method_a", "method_b"]].drop_duplicates()
+    chosen = {frozenset(pair): pair for pair in reversed(list(crossed.itertuples(index=False, name=None)))}
+    for pair in reversed(chosen.values()):
+        a, b = sorted(pair, key=lambda method: method != REFERENCE)
+        each = similarity_difference.by_layer(part, a, b, lost)
+        layers = np.array(sorted(each))
+        groups = {"": layers, "_below": layers[layers <= middle], "_above": layers[layers > middle]}
+        groups |= {f"_layer{layer}": np.array([layer]) for layer in layers.tolist()}
+        for ending, chosen in groups.items():
+            if len(chosen):
+                numbers = similarity_difference.mean([each[layer] for layer in chosen.tolist()])
+                found[_name(part.iloc[0], f"difference{ending}", f"{a}.{b}")] = numbers
+    return found
+
+
+def _ranks(part: pd.DataFrame, lost: pd.DataFrame) -> dict[str, list[float]]:
+    """The mean rank of each run's layers by one measure in one setting."""
+    columns = ["run", "layer", "rank"]
+    sides = [part[[f"{name}_{side}" for name in columns]].set_axis(columns, axis=1) for side in ("a", "b")]
+    each = pd.concat(sides).drop_duplicates(["run", "layer"])
+    gone = similarity_difference.diverged(part, lost)
+    runs = pd.concat([similarity_difference.networks(part), gone])
+    who = runs.assign(hidden=part["hidden"].iloc[0], varied=part["varied"].iloc[0])
+    name = f"{part['measure'].iloc[0]}_rank"
+    return per_seed(who, each.groupby("run")["rank"].mean(), name, diverged=set(gone["run"]))
 
 
 def _name(row: pd.Series, quantity: str, who: str) -> str:

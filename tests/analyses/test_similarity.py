@@ -1,5 +1,8 @@
 """The analyses of similarity: all pairs of layers, and layers over time."""
 
+import itertools
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,7 +33,7 @@ def compare(a, b, *, generator, **settings):
 def test_every_pair_of_layers_is_compared(generator):
     a, b = activations(3, seed=1), activations(2, seed=2)
     table = compare(a, b, generator=generator, measures=MEASURES, permutations=2)
-    assert list(table) == similarity.COLUMNS
+    assert list(table) == list(similarity.COLUMNS)
     found = table.set_index(["measure", "layer_a", "layer_b"])["value"]
     assert len(found) == len(MEASURES) * 3 * 2
     for i in range(1, 4):
@@ -86,7 +89,7 @@ def test_a_constant_layer_gives_rows_without_value(generator):
 def test_no_hidden_layer_gives_no_row(generator):
     table = compare(activations(0), activations(0), generator=generator, measures=MEASURES)
     assert table.empty
-    assert list(table) == similarity.COLUMNS
+    assert list(table) == list(similarity.COLUMNS)
 
 
 def test_unknown_measures_are_refused(generator):
@@ -168,7 +171,8 @@ def test_similarity_metrics():
         }
     )
     # Seed 0 of bp is like other seeds by (.6, .7), seed 1 by (.7, .8), before the null of .1 is taken off.
-    assert similarity.metrics(table) == {
+    found = similarity.metrics(table)
+    assert {name: values for name, values in found.items() if not re.match("cca_(difference|rank)", name)} == {
         "cca_between_seeds.bp.hidden2": pytest.approx([0.5, 0.6, 0.8]),
         "cca_between_methods_same_seed.bp.sg.hidden2": pytest.approx([0.6, 0.2]),
         "cca_gap_same_seed.bp.sg.hidden2": pytest.approx([-0.05, 0.45]),
@@ -189,7 +193,96 @@ def test_similarity_metrics_without_other_seeds():
 
 def test_similarity_metrics_of_a_sweep_that_varies_more():
     table = pairs({("bp-0", "bp-1"): (0.5, 0.7)}).assign(varied="network.hidden=2; optimiser.rate=0.1")
-    assert similarity.metrics(table) == {"cca_between_seeds.bp.hidden2.rate0.1": pytest.approx([0.5])}
+    assert similarity.metrics(table) == {
+        "cca_between_seeds.bp.hidden2.rate0.1": pytest.approx([0.5]),
+        "cca_rank.bp.hidden2.rate0.1": [5.0, 5.0],
+    }
+
+
+def everywhere(value, *, seeds=3, methods=("bp", "sg")):
+    """All pairs of networks, each with a similarity of (`value(a, b)`, twice that) in its two layers."""
+    runs = [f"{method}-{seed}" for method in methods for seed in range(seeds)]
+    return pairs({(a, b): (value(a, b), 2 * value(a, b)) for a, b in itertools.combinations(runs, 2)})
+
+
+def test_the_difference_is_that_of_means_over_pairs_of_other_seeds():
+    """Alike by .9 within a method, by .4 across, and by 7 at the same seed, which must not count."""
+
+    def value(a, b):
+        return 0.9 if a[:2] == b[:2] else 7.0 if a[-1] == b[-1] else 0.4
+
+    found = similarity.metrics(everywhere(value))
+    assert found["cca_difference.bp.sg.hidden2"] == pytest.approx([0.75] * 3)  # (.5 + 1) / 2
+    assert found["cca_difference_below.bp.sg.hidden2"] == pytest.approx([0.5] * 3)
+    assert found["cca_difference_above.bp.sg.hidden2"] == pytest.approx([1.0] * 3)
+    assert found["cca_difference_layer2.bp.sg.hidden2"] == pytest.approx([1.0] * 3)
+    assert found["cca_difference.bp.sg.hidden2"].seeds == [0, 1, 2]
+
+
+def test_pseudo_values_of_three_seeds_by_hand():
+    within = {("bp-0", "bp-1"): 0.6, ("bp-0", "bp-2"): 0.9, ("bp-1", "bp-2"): 0.3}
+    found = similarity.metrics(everywhere(lambda a, b: within.get((a, b), 0.2), seeds=3))
+    # D = .6 - .2; without seed 0 it is .3 - .2, without seed 1 .9 - .2, without seed 2 .6 - .2.
+    assert found["cca_difference_layer1.bp.sg.hidden2"] == pytest.approx([3 * 0.4 - 2 * d for d in (0.1, 0.7, 0.4)])
+
+
+def test_pseudo_values_have_the_differences_mean_and_the_jackknifes_error(generator):
+    values = {}
+    found = similarity.metrics(everywhere(lambda a, b: values.setdefault((a, b), generator.uniform()), seeds=6))
+    pseudo = np.array(found["cca_difference_layer1.bp.sg.hidden2"])
+
+    def difference(seeds):
+        within = [v for (a, b), v in values.items() if a[:2] == b[:2] == "bp" and {a[3:], b[3:]} <= seeds]
+        across = [v for (a, b), v in values.items() if a[:2] != b[:2] and a[3:] != b[3:] and {a[3:], b[3:]} <= seeds]
+        return np.mean(within) - np.mean(across)
+
+    seeds = set("012345")
+    assert pseudo.mean() == pytest.approx(difference(seeds))
+    without = np.array([difference(seeds - {seed}) for seed in sorted(seeds)])
+    error = np.sqrt(5 / 6 * np.square(without - without.mean()).sum())
+    assert pseudo.std(ddof=1) / np.sqrt(6) == pytest.approx(error)
+
+
+def test_either_method_may_be_the_first_of_a_pair_and_backprop_is_the_reference():
+    def value(a, b):
+        return 0.9 if a[:-2] == b[:-2] else 0.4 if a.startswith("sg") else 0.2
+
+    names = ["sg-0", "backprop-0", "sg-1", "backprop-1", "backprop-2", "sg-2"]
+    table = pairs({(a, b): (value(a, b), value(a, b)) for a, b in itertools.combinations(names, 2)})
+    found = similarity.metrics(table)
+    assert np.mean(found["cca_difference.backprop.sg.hidden2"]) == pytest.approx(0.9 - 0.3)
+    assert "cca_difference.sg.backprop.hidden2" not in found
+
+
+def test_a_seed_whose_network_diverged_or_is_missing_is_in_no_mean():
+    table = everywhere(lambda a, b: 0.9 if a[:2] == b[:2] else 0.1 + int(b[-1]) / 10, seeds=5)
+    alone = table["run_b"] != "sg-4"
+    lost = table[["run_a", "run_b"]].isin(["bp-0"]).any(axis=1)
+    marked = table.assign(measure=np.where(lost, "diverged", table["measure"])).assign(
+        value=table["value"].where(~lost),
+        layer_a=table["layer_a"].where(~lost, 0),
+        layer_b=table["layer_b"].where(~lost, 0),
+    )
+    found = similarity.metrics(marked[alone])["cca_difference_layer1.bp.sg.hidden2"]
+    assert found.outcomes == ["diverged", "measured", "measured", "measured", "unpaired"]
+    kept = table[alone & ~table[["run_a", "run_b"]].isin(["bp-0", "sg-0", "bp-4"]).any(axis=1)]
+    assert list(found)[1:4] == pytest.approx(similarity.metrics(kept)["cca_difference_layer1.bp.sg.hidden2"])
+
+
+def test_two_seeds_are_too_few_for_a_difference():
+    found = similarity.metrics(everywhere(lambda a, b: 0.5, seeds=2))["cca_difference.bp.sg.hidden2"]
+    assert np.isnan(list(found)).all()
+    assert found.outcomes == ["undefined", "undefined"]
+
+
+def test_the_rank_is_a_mean_over_layers_of_either_side():
+    table = everywhere(lambda a, b: 0.5, seeds=2)
+    first = table["run_a"].eq("bp-0")
+    table.loc[first & (table["layer_a"] == 1), "rank_a"] = 2
+    table.loc[table["run_b"] == "sg-1", "rank_b"] = 3
+    found = similarity.metrics(table)
+    assert found["cca_rank.bp.hidden2"] == [3.5, 5.0]
+    assert found["cca_rank.sg.hidden2"] == [5.0, 3.0]
 
 
 # Over time
@@ -198,7 +291,7 @@ def test_similarity_metrics_of_a_sweep_that_varies_more():
 def test_every_step_is_compared_with_the_end(generator):
     run = activations(2)
     table = similarity_over_time.analyse(run, generator=generator, measures=MEASURES, permutations=2)
-    assert list(table) == similarity_over_time.COLUMNS
+    assert list(table) == list(similarity_over_time.COLUMNS)
     found = table.set_index(["measure", "layer", "step"])["value"]
     assert len(found) == len(MEASURES) * 2 * 3
     for layer in (1, 2):
@@ -255,6 +348,7 @@ def test_over_time_metrics():
     assert found == {
         "cca_order.bp.hidden3": pytest.approx([-1, -1]),
         "cca_progress_order.bp.hidden3": pytest.approx([1, -1]),
+        "cca_halfway_order.bp.hidden3": pytest.approx([-1, 1]),
     }
     assert similarity_over_time.metrics(pd.DataFrame()) == {}
 
@@ -262,3 +356,43 @@ def test_over_time_metrics():
 def test_over_time_metrics_without_steps_between():
     found = similarity_over_time.metrics(over_time([(0.5, 1), (0.2, 1)]))
     assert np.isnan(found["cca_order.bp.hidden2"]).all()
+    assert np.isnan(found["cca_halfway_order.bp.hidden2"]).all()
+
+
+@pytest.mark.parametrize(
+    ("covered", "expected"),
+    [
+        ([0, 0.5, 1], 9.0),  # exactly at a step
+        ([0, 0.25, 0.75], np.sqrt(10 * 100) - 1),  # midway between the logarithms of 10 and 100
+        ([0, 1, 1], np.sqrt(10) - 1),
+        ([0, 0.8, 0.2], 10 ** (0.5 / 0.8) - 1),  # the first time counts
+        ([0, 0.1, 0.2], np.nan),
+        ([np.nan] * 3, np.nan),
+    ],
+)
+def test_the_time_at_which_a_layer_is_halfway(covered, expected):
+    found = similarity_over_time.time_to(0.5, np.array([0.0, 9.0, 99.0]), np.array(covered, dtype=float))
+    assert found == pytest.approx(expected, nan_ok=True)
+
+
+def test_the_order_is_corrected_by_where_a_layer_starts():
+    """The upper layers begin and stay closer to their end, and yet cover their way later."""
+    values = [(0.0, 0.6, 0.9, 1), (0.8, 0.85, 0.95, 1), (0.9, 0.91, 0.92, 1)]
+    found = similarity_over_time.metrics(over_time(values))
+    assert found["cca_halfway_order.bp.hidden3"] == pytest.approx([1.0])
+
+
+def test_a_layer_that_training_leaves_alone_has_no_time():
+    still = (1 - 1e-12, 1 - 3e-12, 1 - 2e-12, 1)  # rounding would say that it comes last
+    found = similarity_over_time.metrics(over_time([still, (0.2, 0.7, 0.9, 1), (0.2, 0.3, 0.9, 1)]))
+    assert found["cca_halfway_order.bp.hidden3"] == pytest.approx([1.0])
+    assert found["cca_progress_order.bp.hidden3"] == pytest.approx([-1.0])
+
+
+def test_a_run_that_diverged_has_no_order_and_says_so():
+    gone = over_time([(0.0, 0.5, 1)], run="r-1", seed=1).iloc[:1].assign(measure="diverged", value=np.nan, layer=0)
+    found = similarity_over_time.metrics(
+        pd.concat([over_time([(0.0, 0.6, 1), (0.0, 0.4, 1)]), gone.assign(hidden=2)], ignore_index=True)
+    )
+    assert set(found) == {f"cca_{name}order.bp.hidden2" for name in ("", "progress_", "halfway_")}
+    assert found["cca_halfway_order.bp.hidden2"].outcomes == ["measured", "diverged"]
