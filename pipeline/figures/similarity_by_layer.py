@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from pipeline.figures.shared import pairs
 from pipeline.figures.shared.pairs import BOTH, METHODS, SEEDS
 from pipeline.figures.shared.style import Style, band, blank, layer_axis, legend, panels
-from pipeline.figures.shared.tables import by_setting, pick
+from pipeline.figures.shared.tables import by_setting, measured, pick
 from pipeline.metrics.formatting import words
 
 READS = ("similarity",)
@@ -24,7 +24,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
     table has the mean over pairs of networks, its interval and n, and the chance level (null_mean and null_high: means
     over the pairs of the mean and the maximum over permutations).
     """
-    table = tables["similarity"]
+    table = measured(tables["similarity"], by="measure")
     shown = table if table.empty else pairs.shown(table[table["layer_a"] == table["layer_b"]], style)
     if shown.empty:
         return blank("no similarity: fewer than two runs finished"), pd.DataFrame(columns=pairs.COLUMNS)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from pipeline.figures.shared import maps, pairs
 from pipeline.figures.shared.pairs import BOTH, METHODS, SEEDS
 from pipeline.figures.shared.style import ABSENT, Style, blank, layer_ticks, panels
-from pipeline.figures.shared.tables import by_setting, pick
+from pipeline.figures.shared.tables import by_setting, measured, pick
 from pipeline.metrics.formatting import words
 
 READS = ("similarity",)
@@ -26,7 +26,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
     of networks, its interval and n, and the chance level (null_mean and null_high: means over the pairs of the mean and
     the maximum over permutations).
     """
-    table = tables["similarity"]
+    table = measured(tables["similarity"], by="measure")
     if not table.empty:
         table = table[table["hidden"] == table["hidden"].max()]
     shown = table if table.empty else pairs.shown(table, style)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from pipeline.figures.shared import maps
 from pipeline.figures.shared.style import ABSENT, Style, blank, panels
-from pipeline.figures.shared.tables import NULLS, SUMMARY, by_setting, pick, with_nulls
+from pipeline.figures.shared.tables import NULLS, SUMMARY, by_setting, measured, pick, with_nulls
 from pipeline.metrics.formatting import words
 
 READS = ("similarity_over_time",)
@@ -25,7 +25,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
     each cell's mean over seeds, its interval and n, and its chance level (null_mean and null_high: means over the seeds
     of the mean and the maximum over permutations).
     """
-    table = tables["similarity_over_time"]
+    table = measured(tables["similarity_over_time"], by="measure")
     if not table.empty:
         before = table["step"] < table.groupby("run")["step"].transform("max")
         table = table[before & table["method"].isin(list(style.methods))]

@@ -2,12 +2,14 @@
 
 import inspect
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from pipeline import members, random_streams
+from pipeline.metrics.by_seed import DIVERGED
 from pipeline.results import paths, provenance, run_summaries, store
 from pipeline.results.activations import Activations, run_prefix, sample_steps
 from pipeline.study import arguments
@@ -27,21 +29,30 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _analyse(plan: Plan, analysis: str, part: str, runs: list[Run]) -> pd.DataFrame:
-    """Call a member with what it reads; a diverged run has no end state to analyse, and is left out."""
+    """Call a member with what it reads; a diverged run has no end state to analyse, and gets one row that says so."""
     module = members.load("analyses", plan.member(analysis))
     if module.SCOPE == "study":
         return module.analyse(**_settings(plan, analysis, module, part))
     if module.SCOPE == "runs":
         read = _trials if module.READS == "trials" else _histories
         return _identify(module.analyse(read(plan, runs), **_settings(plan, analysis, module, part)), runs)
-    runs = [run for run in runs if _finished(plan, run)]
     if module.SCOPE == "pairs":
         return _compare(plan, analysis, module, runs)
-    parts = [
-        _identify(module.analyse(_activations(plan, run), **_settings(plan, analysis, module, run.name)), [run])
-        for run in runs
-    ]
+    parts = [_identify(_of_run(plan, analysis, module, run), [run]) for run in runs]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _of_run(plan: Plan, analysis: str, module: Any, run: Run) -> pd.DataFrame:
+    if not _finished(plan, run):
+        return _diverged(module)
+    return module.analyse(_activations(plan, run), **_settings(plan, analysis, module, run.name))
+
+
+def _diverged(module: Any) -> pd.DataFrame:
+    """The row of a run, or a pair, without an end state: "diverged" where a quantity or measure is named, no value."""
+    nothing = {"str": DIVERGED, "int64": 0, "float64": math.nan, "bool": False}
+    row = {name: pd.Series([nothing[kind]], dtype=kind) for name, kind in module.COLUMNS.items()}
+    return pd.DataFrame(row)
 
 
 def _settings(plan: Plan, analysis: str, module: Any, part: str) -> dict[str, Any]:
@@ -57,11 +68,15 @@ def _compare(plan: Plan, analysis: str, module: Any, runs: list[Run]) -> pd.Data
     pairs = {(a.name, b.name): (a, b) for a, b in itertools.combinations(runs, 2) if kind(a, b)}
     if not pairs:
         return pd.DataFrame()
-    streams = {names: random_streams.numpy_stream("analyse", analysis, PAIR.join(names)) for names in pairs}
+    ended = {run.name: run for run in runs if _finished(plan, run)}
+    whole = [names for names in pairs if ended.keys() >= {*names}]
+    streams = {names: random_streams.numpy_stream("analyse", analysis, PAIR.join(names)) for names in whole}
     settings = plan.study.analyses[analysis].settings
-    found = module.analyse({run.name: _activations(plan, run) for run in runs}, streams, **settings)
+    activations = {name: _activations(plan, run) for name, run in ended.items()}
+    parts = [module.analyse(activations, streams, **settings)] if streams else []
+    parts += [_diverged(module).assign(run_a=a, run_b=b) for a, b in pairs if (a, b) not in streams]
     who = pd.DataFrame([_pair(*pair) for pair in pairs.values()])
-    return who.merge(found, on=["run_a", "run_b"], how="inner")
+    return who.merge(pd.concat(parts, ignore_index=True), on=["run_a", "run_b"], how="inner")
 
 
 def _trials(plan: Plan, runs: list[Run]) -> dict[str, pd.DataFrame]:

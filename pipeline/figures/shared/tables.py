@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from pipeline.metrics.by_seed import DIVERGED
 from pipeline.metrics.intervals import interval
 from pipeline.metrics.names import setting
 
@@ -15,6 +16,11 @@ def pick(table: pd.DataFrame, **values: object) -> pd.DataFrame:
     for column, value in values.items():
         table = table[table[column] == value]
     return table
+
+
+def measured(table: pd.DataFrame, *, by: str) -> pd.DataFrame:
+    """The rows of runs that finished; that of a run, or a pair, that diverged says so in the column `by`."""
+    return table if table.empty else table[table[by] != DIVERGED]
 
 
 def summarise(table: pd.DataFrame, by: list[str], value: str) -> pd.DataFrame:
