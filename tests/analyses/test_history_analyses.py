@@ -124,6 +124,76 @@ def test_a_run_that_never_reaches_a_loss_counts_with_all_the_steps_that_it_was_g
     assert found["reached_loss_0.5.one_sg.hidden3"] == [0, 1, 0]
 
 
+def time(table, name, **where):
+    return value(table, quantity=name, **where)
+
+
+def test_times_to_a_loss_are_linear_in_its_logarithm_between_records():
+    table = learning.analyse({"a": losses([4.0, 1.0, 0.25, 0.25])}, generator=RNG, reach=[5.0, 2.0, 1.0, 0.5, 0.2])
+    assert time(table, "time_to_loss_5") == 0
+    assert time(table, "time_to_loss_2") == pytest.approx(5)
+    assert time(table, "time_to_loss_1") == pytest.approx(10)
+    assert time(table, "time_to_loss_0.5") == pytest.approx(15)
+    assert np.isnan(time(table, "time_to_loss_0.2"))
+
+
+def test_finer_records_do_not_move_a_time_that_lies_on_the_same_line():
+    fine = history(*[(step, 0, "train_loss", 4.0 * 2 ** (-step / 5)) for step in (0, 2, 3, 7, 10, 20)], tested_at=20)
+    table = learning.analyse({"a": losses([4.0, 1.0, 0.25]), "b": fine}, generator=RNG, reach=[2.0, 0.7])
+    for name in ("time_to_loss_2", "time_to_loss_0.7"):
+        assert time(table, name, run="a") == pytest.approx(time(table, name, run="b"))
+
+
+def test_times_to_an_accuracy_are_linear():
+    rows = [(10 * i, 0, "train_accuracy", share) for i, share in enumerate((0.1, 0.5, 0.9, 0.8))]
+    both = history(*[(10 * i, 0, "train_loss", 1.0) for i in range(4)], *rows, tested_at=30)
+    table = learning.analyse({"a": both}, generator=RNG, accuracies=[0.5, 0.7, 0.95])
+    assert [time(table, f"time_to_accuracy_{share}") for share in (0.5, 0.7)] == pytest.approx([10, 15])
+    found = learning.metrics(identified(learning, {"a": both}, accuracies=[0.7, 0.95]))
+    assert found["time_to_accuracy_0.95.one_sg.hidden3"] == [30]
+    assert found["time_to_accuracy_0.95.one_sg.hidden3"].outcomes == ["censored"]
+    assert [found[f"reached_accuracy_{share}.one_sg.hidden3"] for share in (0.7, 0.95)] == [[1], [0]]
+
+
+def test_a_time_says_whether_it_is_censored_or_its_run_diverged():
+    made = {
+        "never": losses([4.0, 2.0, 2.0]),
+        "there": losses([4.0, 1.0, 0.5]),
+        "lost": losses([4.0, 2.0], finished=False),
+        "there, then lost": losses([4.0, 0.5], finished=False),
+    }
+    found = learning.metrics(identified(learning, made, reach=[1.0]))
+    times = found["time_to_loss_1.one_sg.hidden3"]
+    assert list(times) == pytest.approx([20, 10, 20, 10 * np.log(4) / np.log(8)])
+    assert times.outcomes == ["censored", "measured", "diverged", "measured"]
+    assert found["reached_loss_1.one_sg.hidden3"] == [0, 1, 0, 1]
+    assert found["train_loss.one_sg.hidden3"].outcomes == ["measured", "measured", "diverged", "diverged"]
+    assert found["steps_to_loss_1.one_sg.hidden3"].outcomes == times.outcomes
+
+
+def test_the_slope_at_the_end_is_of_the_logarithm_per_thousand_updates():
+    falling = losses([4.0] * 8 + [np.exp(-step / 1000) for step in (80, 90, 100)])
+    made = {"a": falling, "b": losses([1.0] * 11), "c": losses([1.0] * 11, finished=False), "d": losses([1.0])}
+    found = learning.metrics(identified(learning, made))["late_slope.one_sg.hidden3"]
+    assert list(found[:2]) == pytest.approx([-1, 0])
+    assert np.isnan(found[2:]).all()
+    assert found.outcomes == ["measured", "measured", "diverged", "undefined"]
+
+
+def test_differences_to_backprop_are_paired_by_seed():
+    sg = {"a": losses([4.0, 1.0]), "b": losses([4.0, 2.0]), "c": losses([4.0, 2.0], finished=False)}
+    plain = {"x": losses([4.0, 2.0]), "y": losses([4.0, 0.5]), "z": losses([4.0, 1.0])}
+    parts = [identified(learning, sg, reach=[1.0]), identified(learning, plain, method="backprop", reach=[1.0])]
+    found = learning.metrics(pd.concat(parts, ignore_index=True))
+    one = found["versus_backprop_train_loss.one_sg.hidden3"]
+    assert list(one[:2]) == [-1.0, 1.5]
+    assert one.outcomes == ["measured", "measured", "diverged"]
+    times = found["versus_backprop_time_to_loss_1.one_sg.hidden3"]
+    assert list(times) == pytest.approx([0, 10 - 10 * np.log(4) / np.log(8), 0])
+    assert times.outcomes == ["censored", "censored", "diverged"], "the first pair has a censored partner"
+    assert not any("backprop" in name.split(".")[1] for name in found if name.startswith("versus"))
+
+
 def test_samples_to_a_loss_are_its_steps_times_the_batch():
     seen = history(*[(step, 0, "samples", 32.0 * step) for step in (0, 10, 20)])
     runs = {name: pd.concat([losses(values), seen]) for name, values in {"a": [2.0, 0.4, 0.1], "b": [2.0] * 3}.items()}
