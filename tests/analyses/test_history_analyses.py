@@ -228,7 +228,8 @@ def test_norms_at_start_and_end_and_relative_to_the_start():
     at = {"norm_start": 4.0, "norm_end": 8.0, "distance": 6.0, "norm_growth": 2.0, "distance_relative": 1.5}
     assert {quantity: value(table, layer=3, quantity=quantity) for quantity in at} == at
     assert value(table, layer=4, quantity="norm_growth") == 1.5
-    assert len(table) == 4 * len(at)
+    assert len(table) == 4 * len(at) + 1
+    assert value(table, layer=0, quantity="cut") == 2
 
 
 def test_norms_of_a_diverged_run_have_a_start_and_no_end():
@@ -255,6 +256,57 @@ def test_the_trend_of_the_growth_doesnt_see_the_initial_scale():
     found = norms.metrics(identified(norms, runs))
     assert found["norm_trend.one_sg.hidden3"] == [pytest.approx(-1)]
     assert found["growth_trend.one_sg.hidden3"] == [pytest.approx(1)]
+
+
+def by_block(end, *, distance=None, hidden, start=None, cut=0):
+    """The numbers of one net by name, without method and depth; the output layer is far off."""
+    layers = [*end, 1e6]
+    run = weights(layers, [*(distance or end), 1e6], start=start or [1.0] * len(layers))
+    found = norms.metrics(identified(norms, {"a": run}, hidden=hidden, cut=cut))
+    return {name.removesuffix(f".one_sg.hidden{hidden}"): values[0] for name, values in found.items()}
+
+
+def test_norms_that_rise_in_both_blocks_and_drop_between_them_rise_by_block():
+    found = by_block([7.0, 8.0, 9.0, 1.0, 3.0, 5.0], hidden=6)
+    assert found["norm_trend"] < 0, "Simpson's paradox"
+    assert (found["norm_slope_below"], found["norm_slope_above"]) == pytest.approx((1, 2))
+    assert (found["norm_trend_below"], found["norm_trend_above"]) == pytest.approx((1, 1))
+    assert found["norm_step"] == pytest.approx((1 - 2 / 2) - (9 + 1 / 2)), "both lines at 3.5"
+
+
+def test_a_straight_line_has_no_step_at_any_cut():
+    for cut in (2, 3, 4):
+        found = by_block([1.0, 1.5, 2.0, 2.5, 3.0, 3.5], hidden=6, cut=cut)
+        assert found["norm_step"] == pytest.approx(0)
+        assert found["norm_slope_below"] == pytest.approx(0.5)
+
+
+def test_the_cut_decides_which_layers_are_below():
+    norm = [1.0, 2.0, 3.0, 3.0, 2.0, 1.0]
+    assert by_block(norm, hidden=6, cut=2)["norm_trend_below"] == pytest.approx(1)
+    assert by_block(norm, hidden=6, cut=2)["norm_slope_above"] == pytest.approx(-0.7)  # of 3, 3, 2, 1
+    assert by_block(norm, hidden=6)["norm_slope_above"] == pytest.approx(-1)
+
+
+def test_norm_growth_and_distance_have_numbers_of_their_own():
+    end, start, far = [8.0, 6.0, 5.0, 5.0], [8.0, 4.0, 2.0, 1.0, 1.0], [8.0, 8.0, 2.0, 3.0]
+    found = by_block(end, start=start, distance=far, hidden=4)
+    assert found["norm_slope_below"] == pytest.approx(-2)
+    assert found["growth_slope_below"] == pytest.approx(0.5)  # 1 and 1.5
+    assert found["growth_slope_above"] == pytest.approx(2.5)  # 2.5 and 5
+    assert found["distance_slope_below"] == pytest.approx(1)  # 1 and 2
+    assert found["distance_slope_above"] == pytest.approx(2)  # 1 and 3
+
+
+def test_a_block_of_one_layer_has_no_slope_and_a_diverged_run_says_so():
+    found = by_block([1.0, 2.0, 3.0], hidden=3)
+    assert found["norm_slope_below"] == pytest.approx(1)
+    assert np.isnan([found["norm_slope_above"], found["norm_trend_above"], found["norm_step"]]).all()
+    runs = {"a": weights([5.0, 6.0, 7.0, 8.0, 1.0], [1.0] * 5, start=[1.0] * 5)}
+    runs["b"] = weights([5.0] * 5, [1.0] * 5, start=[1.0] * 5, finished=False)
+    one = norms.metrics(identified(norms, runs, hidden=4))["norm_slope_below.one_sg.hidden4"]
+    assert list(one[:1]) == pytest.approx([1])
+    assert one.outcomes == ["measured", "diverged"]
 
 
 # Quality of the synthetic gradients
@@ -303,8 +355,28 @@ def test_one_gate_has_no_trend_over_layers():
 def test_estimates_of_a_diverged_run_count_for_nothing():
     good, bad = {1: [0.0, 0.5, 0.5], 2: [0.0, 0.6, 0.7]}, {1: [0.0, -1.0, 0.0], 2: [0.0, 1.0, 1.0]}
     runs = {"a": gates(good), "b": gates(bad, finished=False)}
-    for values in sg_quality.metrics(identified(sg_quality, runs)).values():
-        assert np.isfinite(values).tolist() == [True, False]
+    for name, values in sg_quality.metrics(identified(sg_quality, runs)).items():
+        known = not name.startswith("cosine_slope_after_peak")  # which takes more records
+        assert np.isfinite(values).tolist() == [known, False]
+        assert values.outcomes == ["measured" if known else "undefined", "diverged"]
+
+
+def test_the_trend_of_the_mean_is_over_all_of_training_without_the_start():
+    """At the end the lower layer is the better one, and at the start too; over training it is the upper one."""
+    run = gates({1: [1.0, 0.1, 0.1, 0.9], 2: [0.0, 0.9, 0.9, 0.2]})
+    found = sg_quality.metrics(identified(sg_quality, {"a": run}))
+    assert found["cosine_trend.one_sg.hidden3"] == pytest.approx([-1])
+    assert found["trend_of_mean_cosine.one_sg.hidden3"] == pytest.approx([1])
+
+
+def test_each_gate_is_judged_from_its_own_peak():
+    falls, rises = [0.0, 0.8, 0.6, 0.4, 0.2, 0.1], [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
+    found = sg_quality.metrics(identified(sg_quality, {"a": gates({1: falls, 2: rises}), "b": gates({1: rises})}))
+    assert found["cosine_peak_time.one_sg.hidden3"] == pytest.approx([(0.2 + 1) / 2, 1])
+    assert found["cosine_decay.one_sg.hidden3"] == pytest.approx([((0.15 - 0.8) + (0.45 - 0.5)) / 2, 0.45 - 0.5])
+    slopes = found["cosine_slope_after_peak.one_sg.hidden3"]
+    assert slopes == pytest.approx([-1, np.nan], nan_ok=True), "one that rises to the end has no part"
+    assert slopes.outcomes == ["measured", "undefined"]
 
 
 # All

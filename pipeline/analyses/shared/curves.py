@@ -8,6 +8,7 @@ from pipeline.metrics.intervals import rank_correlation
 
 LATE = 0.8  # share of all steps from which on a curve is late: the last fifth
 PER = 1000  # updates by which slopes are stated
+PEAK = ("peak_time", "decay", "slope_after_peak")  # what `peak` tells
 FEWEST = 3  # points for a rank correlation to say anything
 
 
@@ -59,7 +60,7 @@ def peak(steps: Float[ndarray, " n"], values: Float[ndarray, " n"]) -> dict[str,
     kept = (steps > 0) & np.isfinite(values)
     last, x, y = steps.max(initial=0), steps[kept], values[kept]
     if not len(x):
-        return {"peak_time": np.nan, "decay": np.nan, "slope_after_peak": np.nan}
+        return dict.fromkeys(PEAK, np.nan)
     at, late = int(np.argmax(y)), x >= LATE * last
     after = y[at + 1 :]
     return {
