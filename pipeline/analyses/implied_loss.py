@@ -20,7 +20,9 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from pipeline import members
+from pipeline.analyses.shared.curves import PEAK, peak
 from pipeline.datasets.shared.splits import Points
+from pipeline.metrics.by_seed import DIVERGED, MEASURED, UNDEFINED, BySeed
 from pipeline.metrics.intervals import layer_trend, rank_correlation
 from pipeline.settings_types import Count, Distinct, One, Positive, Share, TwoOrMore
 
@@ -170,14 +172,36 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
     the first fifth of training, without step 0, or the last fifth. `r2_top_late` is the latter for the uppermost SG
     alone. `antisymmetric_share` is the share of A that is not symmetric, averaged over layers at the end. Undefined
     values are left out of means; a mean of none is NaN.
+
+    Over training: `mean_of_*` is the mean over layers and over all measured states but the first, which are evenly
+    spaced in the logarithm of the step, so that each tenfold of the training counts alike: at the end of a separable
+    problem the true loss is about zero, and there is next to nothing to model. `trend_of_mean_*` is Spearman's
+    correlation of the layer's number with that mean by layer, over the states at which all layers have a value.
+
+    From each SG's own best state onwards, as means over layers: `peak_time_*` is its step as a share of all steps,
+    `decay_*` the mean over the last fifth of training minus the highest value (never above 0 but for rounding, since
+    the highest is picked), and `slope_after_peak_*` the rank correlation of value and step over the states after the
+    peak, which picking the peak doesn't bias; below 0 if agreement decays.
     """
     if table.empty:
         return {}
     found: dict[str, list[float]] = {}
-    for (name, kind, _), part in table.groupby(["loss", "labels", "seed"]):
-        for number, value in _headline(part).items():
-            found.setdefault(f"{number}.{name}.{kind}", []).append(value)
+    for (name, kind), case in table.groupby(["loss", "labels"]):
+        parts = {int(str(seed)): part for seed, part in case.groupby("seed")}
+        numbers = {seed: _headline(part) | _over_training(part) for seed, part in parts.items()}
+        gone = {seed for seed, part in parts.items() if not np.isfinite(_of(part, "loss")["value"]).all()}
+        for number in next(iter(numbers.values())):
+            values = {seed: each[number] for seed, each in numbers.items()}
+            found[f"{number}.{name}.{kind}"] = BySeed(
+                values.values(),
+                seeds=list(values),
+                outcomes=[_outcome(each, diverged=seed in gone) for seed, each in values.items()],
+            )
     return found
+
+
+def _outcome(value: float, *, diverged: bool) -> str:
+    return DIVERGED if diverged else UNDEFINED if np.isnan(value) else MEASURED
 
 
 def _headline(part: pd.DataFrame) -> dict[str, float]:
@@ -195,6 +219,28 @@ def _headline(part: pd.DataFrame) -> dict[str, float]:
     numbers["r2_top_late"] = float(top["value"].mean())
     numbers["antisymmetric_share"] = float(_of(last, "antisymmetric_share")["value"].mean())
     return numbers
+
+
+def _over_training(part: pd.DataFrame) -> dict[str, float]:
+    """The numbers of one training about all of its states but the first."""
+    numbers: dict[str, float] = {}
+    for quantity in COMPARED:
+        table = _of(part[part["step"] > 0], quantity).pivot(index="layer", columns="step", values="value")
+        layers, steps = table.index.to_numpy(np.float64), table.columns.to_numpy(np.float64)
+        values = table.to_numpy(np.float64)
+        numbers[f"mean_of_{quantity}"] = _mean(values)
+        if len(layers) > 1:
+            whole = values[:, np.isfinite(values).all(axis=0)]
+            trend = rank_correlation(layers, whole.mean(axis=1)) if whole.size else np.nan
+            numbers[f"trend_of_mean_{quantity}"] = trend
+        peaks = [peak(steps, row) for row in values]
+        numbers |= {f"{name}_{quantity}": _mean(np.array([each[name] for each in peaks])) for name in PEAK}
+    return numbers
+
+
+def _mean(values: ndarray) -> float:
+    """The mean of what is defined; NaN if nothing is."""
+    return float(np.nanmean(values)) if np.isfinite(values).any() else np.nan
 
 
 def _of(table: pd.DataFrame, quantity: str) -> pd.DataFrame:

@@ -309,9 +309,34 @@ def test_metrics_by_hand():
     assert all(name.endswith(".mse.random") for name in found)
 
 
+def test_numbers_over_training_by_hand():
+    found = {name.removesuffix(".mse.random"): values[0] for name, values in implied_loss.metrics(by_hand()).items()}
+    # After step 0, layer 1 has .1 .3 0 .2 .3, layer 2 has .2 - 0 .1 .1, layer 3 has .6 .4 0 .5 .4.
+    assert found["mean_of_r2"] == pytest.approx((0.9 + 0.4 + 1.9) / 14)
+    # Without step 20 the sums are .6, .4, 1.5.
+    assert found["trend_of_mean_r2"] == pytest.approx(0.5)
+    assert found["peak_time_r2"] == pytest.approx((0.2 + 0.1 + 0.1) / 3), "of two highest states, the first"
+    assert found["decay_r2"] == pytest.approx(((0.25 - 0.3) + (0.1 - 0.2) + (0.45 - 0.6)) / 3)
+    # After their peaks: 0 .2 .3 rises, 0 .1 .1 too but for a tie, .4 0 .5 .4 has ranks 2.5 1 4 2.5.
+    assert found["slope_after_peak_r2"] == pytest.approx((1 + np.sqrt(0.75) + 1.5 / np.sqrt(5 * 4.5)) / 3)
+
+
+def test_a_training_that_diverged_says_so_and_keeps_its_seed():
+    rows = by_hand()
+    lost = rows["seed"] == 1
+    rows.loc[lost & (rows["step"] > 0), "value"] = np.nan
+    loss = [("mse", "random", seed, 0, 100, "loss", [0.1, np.nan][seed], np.nan, np.nan) for seed in (0, 1)]
+    rows = pd.concat([rows, pd.DataFrame(loss, columns=list(rows))], ignore_index=True)
+    for values in implied_loss.metrics(rows).values():
+        assert (values.seeds, values.outcomes) == ([0, 1], ["measured", "diverged"])
+        assert np.isfinite(values).tolist() == [True, False]
+
+
 def test_metrics_have_a_value_per_seed_and_case(table):
     found = implied_loss.metrics(table)
     assert all(len(values) == 2 for values in found.values())
+    for name in ("mean_of_r2", "trend_of_mean_r2", "peak_time_r2", "decay_r2"):
+        assert np.isfinite(found[f"{name}.mse.random"]).all()
     for loss in losses.LOSSES:
         for kind in grid.LABELS:
             for number in ("r2_trend", "rank_trend", "r2_early", "r2_late", "rank_early", "rank_late", "r2_top_late"):
