@@ -24,9 +24,13 @@ def _style_sheet():
     plt.close("all")
 
 
-def history(gates, falls):
-    """`gates`: by layer, one (e, K, g, parameter error) a logged step; `falls`: one a logged step."""
-    rows = [(0, 0, "train_loss", 1.0), (0, 1, "cosine", 0.3), (0, 0, "update_flops", 5.0)]
+def history(gates, falls, *, end=None):
+    """`gates`: by layer, one (e, K, g, parameter error) a logged step; `falls`: one a logged step.
+
+    The training loss is 1 at the start and `end` at the end, if the run finished.
+    """
+    rows = [(1000, 0, "train_loss", end), (1000, 0, "test_loss", 1.0)] if end is not None else []
+    rows += [(0, 0, "train_loss", 1.0), (0, 1, "cosine", 0.3), (0, 0, "update_flops", 5.0)]
     for layer, along in gates.items():
         for i, (e, k, g, wrong) in enumerate(along):
             named = {"error": e, "jacobian": k, "gradient": g, "parameter_error": wrong, "cosine": 0.5}
@@ -36,14 +40,14 @@ def history(gates, falls):
     return table.astype({"step": "int64", "layer": "int64", "quantity": "str", "value": "float64"})
 
 
-def identified(histories, method="one"):
+def identified(histories, method="one", **settings):
     who = pd.DataFrame(
         [
             {"run": run, "method": method, "seed": seed, "hidden": 3, "varied": "network.hidden=3"}
             for seed, run in enumerate(histories)
         ]
     )
-    return who.merge(epsilon_tracking.analyse(histories, generator=RNG), on="run")
+    return who.merge(epsilon_tracking.analyse(histories, generator=RNG, **settings), on="run")
 
 
 HOLDS, SHARP, NEITHER, EQUAL = (1.0, 2.0, 3.0, 1.0), (2.0, 2.0, 3.0, 1.0), (4.0, 2.0, 3.0, 3.5), (1.5, 2.0, 3.0, 3.0)
@@ -88,7 +92,25 @@ def test_shares_ask_all_gates_at_once():
         "falls_where_bound": [1.0],
         "falls_where_sharp": [pytest.approx(2 / 3)],
         "falls_elsewhere": [0.0],
+        "backprop_converges": [pytest.approx(np.nan, nan_ok=True)],
+        "sharp_share_trained": [pytest.approx(np.nan, nan_ok=True)],
+        "falls_where_sharp_trained": [pytest.approx(np.nan, nan_ok=True)],
     }
+
+
+def test_the_sharp_form_counts_after_the_start_and_where_backprop_converges():
+    gates, falls = {1: [EQUAL, SHARP, SHARP, NEITHER, SHARP], 2: [EQUAL, SHARP, SHARP, SHARP, HOLDS]}, [0, 1, 0, 0, 1]
+    sg = {name: history(gates, falls, end=5.0) for name in "abcd"}  # its own end doesn't count
+    plain = {"w": history({}, [1], end=0.1), "x": history({}, [1], end=0.11), "y": history({}, [1])}
+    table = pd.concat([identified(sg), identified(plain, "backprop")], ignore_index=True)
+    found = {name.removesuffix(".one.hidden3"): values for name, values in epsilon_tracking.metrics(table).items()}
+    np.testing.assert_equal(list(found["backprop_converges"]), [1, 0, 0, np.nan])
+    for name, expected in (("sharp_share_trained", 3 / 4), ("falls_where_sharp_trained", 2 / 3)):
+        assert found[name][0] == pytest.approx(expected)
+        assert np.isnan(found[name][1:]).all()
+        assert found[name].outcomes == ["measured", "unmet premise", "unmet premise", "unmet premise"]
+    milder = pd.concat([identified(sg, left=0.2), identified(plain, "backprop", left=0.2)], ignore_index=True)
+    assert epsilon_tracking.metrics(milder)["backprop_converges.one.hidden3"][:3] == [1, 1, 0]
 
 
 def test_of_no_steps_there_is_no_share_and_seeds_keep_their_order():
