@@ -37,7 +37,7 @@ DEVICE ?= cpu
 ## SLURM_TESTS="slurm and not slow"   the tests that test-slurm runs, by pytest's markers (default: slurm)
 SLURM_TESTS ?= slurm
 
-.PHONY: help setup reproduce smoke test test-slurm test-kills test-gpu bench verify why check document review archive publish lock
+.PHONY: help setup reproduce smoke test test-slurm test-kills test-gpu bench verify why check docs document review archive publish lock
 .PHONY: always
 
 help:                           ## list the targets and variables
@@ -101,6 +101,10 @@ check: setup                    ## check format, lint, types, imports and genera
                                 ## changes nothing
 	bash tools/check.sh
 
+docs: setup                     ## build the documentation as a site in dist/site and print its address
+                                ## under a minute; needs no network
+	python -m docs.generator
+
 document: setup                 ## fill in the generated parts of README, write fingerprints.yaml
                                 ## needs the results of the default study
 	python -m pipeline document
@@ -124,7 +128,7 @@ lock: setup                     ## renew the lock files, except that of PyTorch'
                                 ## network; installs nothing
 	$(COMPILE) --extra test --extra check --output-file requirements.lock
 	$(COMPILE) --extra s3 --extra ssh --extra slurm --extra publish --extra browser --extra servers --extra parallel \
-	  --constraint requirements.lock --output-file requirements-tools.lock
+	  --extra docs --constraint requirements.lock --output-file requirements-tools.lock
 	uv pip compile --group sites $(UNIVERSAL) --constraint requirements.lock --constraint requirements-tools.lock \
 	  --output-file requirements-sites.lock
 	grep --only-matching 'torch==[^"]*' pyproject.toml | uv pip compile - --no-config $(UNIVERSAL) \
