@@ -18,18 +18,13 @@ FOLDER = "claims"
 INDEX = f"{FOLDER}/index"
 STUDY = "study"  # whose verdicts are shown
 RESULTS, PUBLISHED = f"results/{STUDY}/verdicts.json", f"published/values/{STUDY}.json"
-SOURCES = {
-    "A": "the paper's abstract",
-    "S": "public summaries of the paper",
-    "R": "recollection of the paper's body",
-    "ours": "this project, beyond the paper",
-}
+SOURCES = {"A": "abstract", "S": "public summaries", "R": "recollection", "ours": "beyond the paper"}
 SHOWN = {"id", "claim", "source", "parts", "figure"}  # the keys of a claim that have a place of their own
 OF_PARTS = {"id", "says", "above", "below"}
 CONTENTS = {"metric": "{}", "minus": "minus {}", "figure": "figure {}"}  # how a part's other keys are worded
 HOW = (
-    "To have the numbers here, fetch the published results (`dvc pull results`) or compute them (`make reproduce`), and "
-    "run `make docs` again."
+    "To have the numbers here, fetch the published results (`dvc pull results`) or compute them (`make reproduce`), "
+    "and run `make docs` again."
 )
 Row = Mapping[str, Any]
 
@@ -49,12 +44,13 @@ def texts(root: Path, links: Links) -> dict[str, str]:
     ]
     index = markdown.page(
         "# Claims",
-        "What the paper claims, and what this project asks beyond it. The criteria of every claim were written down "
-        f"before the run that they judge, in [{DOCUMENT}]({links.to_source(DOCUMENT, INDEX)}), whose head says which "
-        "of them were not written blind.",
+        "What the paper claims, and what this project asks beyond it. A claim is stated in the paper's abstract, in "
+        "public summaries of the paper, or in its body as we recollect it, whose text was not at hand. The criteria of "
+        "every claim were written down before the run that they judge, in "
+        f"[{DOCUMENT}]({links.to_source(DOCUMENT, INDEX)}), whose head says which of them were not written blind.",
         origin,
         markdown.table(("Claim", "In our words", "Stated in", "Verdict"), rows),
-        navigation.tree("", [each["id"] for each in claims]),
+        navigation.tree("", [f"{each['id']} <{each['id']}>" for each in claims]),
     )
     return {f"{INDEX}.md": index} | {
         f"{FOLDER}/{each['id']}.md": _claim(each, verdicts, origin, root, links) for each in claims

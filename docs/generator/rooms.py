@@ -5,7 +5,7 @@ A family's page also lists what each member states of itself, and its settings.
 
 import functools
 import logging
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import griffe
@@ -79,7 +79,7 @@ def _module(module: griffe.Module, room: griffe.Module, page: str, links: Links)
         f"[Source of `{path}`]({links.to_source(path, page)})",
         _docstring(module),
         _member(family, name) if family else "",
-        _constants([each for each in public if isinstance(each, griffe.Attribute)]),
+        _constants([each for each in public if isinstance(each, griffe.Attribute)], but=STATED if family else ()),
         *(_described(each) for each in public if isinstance(each, griffe.Class | griffe.Function)),
     ).rstrip("\n")
 
@@ -110,9 +110,10 @@ def _default(setting: members.Setting) -> str:
     return "see the source" if setting.default is members.UNKNOWN else markdown.code(setting.default)
 
 
-def _constants(attributes: list[griffe.Attribute]) -> str:
-    """The values of a module's public constants, where they fit on a line."""
-    lines = [f"{each.name} = {each.value}" for each in attributes if each.value is not None]
+def _constants(attributes: list[griffe.Attribute], *, but: Container[str]) -> str:
+    """The values of a module's public constants, where they fit on a line, without those that are said elsewhere."""
+    said = [each for each in attributes if each.value is not None and each.name not in but]
+    lines = [f"{each.name} = {each.value}" for each in said]
     shown = [line for line in lines if len(line) <= LONGEST_LINE and "\n" not in line]
     return markdown.block("\n".join(shown), "python", "force") if shown else ""
 
@@ -164,9 +165,8 @@ def _words(parameters: list[griffe.Parameter]) -> list[str]:
         annotation = f": {each.annotation}" if each.annotation is not None else ""
         space = " " if annotation else ""
         named = each.kind not in stars and each.default is not None
-        words.append(
-            f"{stars.get(each.kind, '')}{each.name}{annotation}" + (f"{space}={space}{each.default}" if named else "")
-        )
+        star = stars[each.kind] if each.kind in stars else ""
+        words.append(f"{star}{each.name}{annotation}" + (f"{space}={space}{each.default}" if named else ""))
     return words
 
 

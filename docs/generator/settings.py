@@ -1,7 +1,7 @@
 """The page of settings: configs/README.md, with its table of keys joined to what the schema says of each."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,12 +49,19 @@ def with_every_key(text: str, root: Path) -> str:
             sections.append(f"### {group}")
         if key.path not in told:
             raise LookupError(f"{DOCUMENT}: expected a row for the key {key.path}; add one")
-        sections.append(section(key, *told[key.path], studies))
+        sections.append(section(key, told[key.path], studies))
     return before + heading + TABLE.sub(lambda _: "\n\n".join(sections), after, count=1)
 
 
-def section(key: Key, meaning: str, values: str, chosen_by: str, studies: Mapping[str, Any]) -> str:
-    """What is known of one key."""
+def section(key: Key, told: Sequence[str], studies: Mapping[str, Any]) -> str:
+    """What is known of one key.
+
+    Args:
+        key: what the schema says of it.
+        told: what the table says: its meaning, its values, and who chose it.
+        studies: the settings of all studies, by name.
+    """
+    meaning, values, chosen_by = told
     default = "required" if key.required else f"{markdown.code(_written(key.default))} if left out"
     found = {name: _value(study, key.path) for name, study in studies.items()}
     shown = ", ".join(f"{name} {markdown.code(value)}" for name, value in sorted(found.items()) if value)
@@ -106,7 +113,7 @@ def _kind(whole: Schema, schema: Schema) -> str:
         return ", ".join([NUMBERS[kind], *_bounds(schema)])
     if kind == "array":
         return f"list, each a {_kind(whole, schema['items'])}" if schema.get("items") else "list"
-    return PLAIN.get(kind, "any value")
+    return PLAIN.get(kind or "", "any value")
 
 
 def _bounds(schema: Schema) -> Iterator[str]:

@@ -238,7 +238,7 @@ def claim_page(root):
 
 def test_what_is_new_in_the_list_of_claims_appears(ledger):
     text = claim_page(ledger)
-    assert "the paper's abstract; recollection of the paper's body" in text
+    assert "**Stated in**: abstract; recollection" in text
     assert "**Tier**: main" in text
     assert "- C1.a: `learning/x`, Equal: `0.01`, Role: `primary`" in text
 
@@ -291,7 +291,9 @@ def test_files_are_shown_in_their_language(path, language):
 
 def test_every_page_of_the_sidebar_exists(root):
     known = {*navigation.documents(root).values(), commands.PAGE, targets.PAGE, claims.INDEX, rooms.INDEX}
-    listed = re.findall(r"^[a-z_/]+$", navigation.contents(claims.pages(root), rooms.pages()), re.MULTILINE)
+    listed = re.findall(
+        r"^(?:.* <)?([a-z_/]+)>?$", navigation.contents(claims.pages(root), rooms.pages()), re.MULTILINE
+    )
     assert set(listed) == known - {navigation.INDEX}
 
 
