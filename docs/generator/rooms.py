@@ -158,14 +158,15 @@ def signature(each: griffe.Class | griffe.Function) -> str:
 def _words(parameters: list[griffe.Parameter]) -> list[str]:
     """The parameters as they are written, with the star before those that must be named."""
     words: list[str] = []
-    stars = {griffe.ParameterKind.var_positional: "*", griffe.ParameterKind.var_keyword: "**"}
+    kinds = griffe.ParameterKind
+    stars = {kinds.var_positional: "*", kinds.var_keyword: "**"}
     for each in parameters:
-        if each.kind is griffe.ParameterKind.keyword_only and not any(word.startswith("*") for word in words):
+        if each.kind is kinds.keyword_only and not any(word.startswith("*") for word in words):
             words.append("*")
         annotation = f": {each.annotation}" if each.annotation is not None else ""
         space = " " if annotation else ""
         named = each.kind not in stars and each.default is not None
-        star = stars[each.kind] if each.kind in stars else ""
+        star = stars.get(each.kind or kinds.positional_or_keyword, "")
         words.append(f"{star}{each.name}{annotation}" + (f"{space}={space}{each.default}" if named else ""))
     return words
 
