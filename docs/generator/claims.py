@@ -74,7 +74,7 @@ def _claim(claim: Row, verdicts: Mapping[str, Row], origin: str, root: Path, lin
     page, whole = f"{FOLDER}/{claim['id']}", verdicts.get(claim["id"], {})
     parts = claim.get("parts", ())
     numbers = any("statistic" in verdicts.get(part["id"], {}) for part in parts)
-    head = ("Part", "What is measured", "Criterion", *(("Found",) if numbers else ()), "Verdict")
+    head = ("Part", "Verdict", "What is measured", "Criterion", *(("Found",) if numbers else ()))
     rows = [_part(part, verdicts.get(part["id"], {}), numbers=numbers) for part in parts]
     more = [f"- **{_label(key)}**: {_more(value)}" for key, value in claim.items() if key not in SHOWN and value]
     return markdown.page(
@@ -83,16 +83,16 @@ def _claim(claim: Row, verdicts: Mapping[str, Row], origin: str, root: Path, lin
         markdown.prose(str(whole.get("evidence", ""))),
         "## Criteria",
         markdown.table(head, rows) if rows else "None is stated.",
-        markdown.page("## Numbers", "\n".join(filter(None, map(_behind, parts)))).rstrip("\n") if parts else "",
         _figures(claim, verdicts, root, page, links),
+        markdown.page("## Numbers", "\n".join(filter(None, map(_behind, parts)))).rstrip("\n") if parts else "",
         origin,
     )
 
 
 def _part(part: Row, row: Row, *, numbers: bool) -> tuple[str, ...]:
     bounds = [f"{side} {part[side]:g}" for side in ("above", "below") if part.get(side) is not None]
-    cells = (part["id"], markdown.prose(str(part.get("says", ""))), " and ".join(bounds))
-    return (*cells, *((_number(row),) if numbers else ()), _word(row))
+    cells = (part["id"], _word(row), markdown.prose(str(part.get("says", ""))), " and ".join(bounds))
+    return (*cells, *((_number(row),) if numbers else ()))
 
 
 def _behind(part: Row) -> str:

@@ -258,7 +258,7 @@ def test_published_verdicts_are_shown_and_results_come_first(ledger):
     (ledger / claims.RESULTS).write_text(json.dumps([{"id": "C1", "verdict": "holds"}, part]))
     text = claim_page(ledger)
     assert "**Verdict**: **holds**" in text
-    assert "| C1.a | accuracy |  | 0.25 [0.2, 0.3], n = 5 | **holds** |" in text
+    assert "| C1.a | **holds** | accuracy |  | 0.25 [0.2, 0.3], n = 5 |" in text
 
 
 def test_a_claims_figures_are_shown_if_they_are_drawn(ledger):
