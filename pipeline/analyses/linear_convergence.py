@@ -53,7 +53,7 @@ def analyse(
 
     Returns:
         Columns seed, condition, noise, rate, largest_rate, iteration, gap, sg_residual, descent_share, diverged,
-        descends, falls, bound_ratio, rule, sg_rate, inputs, outputs, hidden, sg_after: see
+        descends, falls, bound_ratio, sharp_ratio, rule, sg_rate, inputs, outputs, hidden, sg_after: see
         `pipeline.theory.comparison.compare`.
 
     Raises:
@@ -87,7 +87,10 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
 
     `log10_gap`: the logarithm of the last relative gap with the best main rate, on the worst problem; it has a lower
     bound because of rounding, and an upper one for diverged trainings. Backprop's number shows what can be reached in
-    as many iterations. `converged_share`: the share of trainings that converge. `descent_share`: the share of updates
+    as many iterations. `solved_share`: the share of problems whose relative gap with the best main rate ends below
+    1e-4, whatever the size of the others, so that neither bound plays a part. `clipped_share` is the share of problems
+    whose gap stands at its lower bound, `diverged_share` that of problems which diverge with every main rate.
+    `converged_share`: the share of trainings that converge. `descent_share`: the share of updates
     along which the true loss falls if the step is small enough, averaged over all trainings.
 
     `log10_largest_rate`: the logarithm of the largest main rate that converges, averaged over problems. Where no rate
@@ -98,5 +101,10 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
     `falls_where_bound`: of these steps, the share after which the true loss is lower, NaN if there are none.
     `falls_where_bound_mild`: the same without the main rates with which backprop diverges on the same problem. A step
     that is too large even for the true gradient says nothing about an estimate.
+
+    `sharp_share_converging`: of the recorded steps after the start, at main rates with which backprop converges on the
+    same problem, the share at which the error of the direction in the weights below the SG is less than the norm of
+    their true gradient (`e K` bounds that error). `falls_where_sharp_converging`: of these steps, the share after which
+    the true loss is lower. How often the premise holds is `converged_share.by_backprop`.
     """
     return headline(table)

@@ -105,7 +105,7 @@ def headline(table: pd.DataFrame) -> dict[str, list[float]]:
         return {}
     fixed = "by_fixed_sg.rate" + table["sg_rate"].map("{:g}".format)
     by = ("by_" + table["rule"]).where(table["rule"] != "fixed", fixed)
-    table = table.assign(by=by, mild=_mild(table))
+    table = table.assign(by=by, mild=_mild(table), converging=_converging(table))
     found: dict[str, list[float]] = {}
     for name, part in table.groupby("by"):
         last = part[part["iteration"] == part["iteration"].max()]
@@ -119,11 +119,18 @@ def headline(table: pd.DataFrame) -> dict[str, list[float]]:
 
 
 def _ends(last: pd.DataFrame) -> dict[str, list[float]]:
-    """`log10_gap`, clipped to between `RESOLVED` and `DIVERGED`, and two shares."""
+    """`log10_gap`, clipped to between `RESOLVED` and `DIVERGED`, shares of trainings, and shares of problems."""
     gap = last["gap"].fillna(DIVERGED).clip(lower=RESOLVED)
     last = last.assign(log10_gap=np.log10(gap), converged_share=gap < CONVERGED)
     best = last.groupby(["seed", *PROBLEM])["log10_gap"].min()
+    lost = last.groupby(["seed", *PROBLEM])["gap"].apply(lambda gaps: gaps.isna().all())
+    problems = {
+        "solved_share": best < np.log10(CONVERGED),
+        "clipped_share": best <= np.log10(RESOLVED),
+        "diverged_share": lost,
+    }
     shares = {share: last.groupby("seed")[share].mean().tolist() for share in ("converged_share", "descent_share")}
+    shares |= {name: each.groupby("seed").mean().astype(float).tolist() for name, each in problems.items()}
     return {"log10_gap": best.groupby("seed").max().tolist(), **shares}
 
 
@@ -143,19 +150,31 @@ def _mild(table: pd.DataFrame) -> pd.Series:
     return ~wild.groupby([table[column] for column in ["seed", *PROBLEM, "rate"]]).transform("any")
 
 
+def _converging(table: pd.DataFrame) -> pd.Series:
+    """Whether backprop with the row's main rate converges on the row's problem."""
+    plain = table["rule"] == "backprop"
+    there = plain & (table["iteration"] == table["iteration"].max()) & (table["gap"] < CONVERGED)
+    return there.groupby([table[column] for column in ["seed", *PROBLEM, "rate"]]).transform("any")
+
+
 def _tracking(steps: pd.DataFrame) -> dict[str, list[float]]:
     """Whether the condition of error tracking holds (claim C7), and whether the loss falls where it does.
 
     All recorded steps before a training converges to rounding or diverges count, at all main rates.
     `falls_where_bound_mild` leaves out the rates with which backprop diverges: a step that is too large even for the
-    true gradient says nothing about an estimate.
+    true gradient says nothing about an estimate. The sharp form counts after iteration 0, and with rates with which
+    backprop converges.
     """
+    trained = steps[steps["sharp_ratio"].notna() & (steps["iteration"] > 0) & steps["converging"]]
+    sharp = trained[trained["sharp_ratio"] < 1]
     counted = steps[steps["bound_ratio"].notna()]
     bound = counted[counted["bound_ratio"] < 1]
     found = {
         "bound_share": (counted["bound_ratio"] < 1).groupby(counted["seed"]).mean(),
         "falls_where_bound": bound.groupby("seed")["falls"].mean(),
         "falls_where_bound_mild": bound[bound["mild"]].groupby("seed")["falls"].mean(),
+        "sharp_share_converging": (trained["sharp_ratio"] < 1).groupby(trained["seed"]).mean(),
+        "falls_where_sharp_converging": sharp.groupby("seed")["falls"].mean(),
     }
     seeds = sorted(set(steps["seed"]))
     return {name: by_seed.reindex(seeds).tolist() for name, by_seed in found.items()}

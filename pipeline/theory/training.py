@@ -112,9 +112,9 @@ def train(
         By iteration, arrays with an entry per training. `gap`: (L - L*) / (L_0 - L*), NaN once diverged.
         `sg_residual`: the estimate's squared error divided by the true gradient's square. `descent_share`: the share of
         the updates so far along which the true loss falls for small enough steps (NaN before the first). `diverged`.
-        Three more describe the next update, and are NaN once a training has diverged or its gap is below `RESOLVED`:
-        `bound_ratio`, see the function (NaN without an SG that learns); `descends`, whether the true loss falls along
-        the update for small enough steps; `falls`, whether the true loss is lower after it.
+        Four more describe the next update, and are NaN once a training has diverged or its gap is below `RESOLVED`:
+        `bound_ratio` and `sharp_ratio`, see the functions (NaN without an SG that learns); `descends`, whether the true
+        loss falls along the update for small enough steps; `falls`, whether the true loss is lower after it.
     """
     wanted, course = set(recorded), {}
     diverged, descents, counted = np.zeros(len(data.x), dtype=bool), np.zeros(len(data.x)), np.zeros(len(data.x))
@@ -132,6 +132,7 @@ def train(
                     "descends": descends,
                     "falls": after_it < gap,
                     "bound_ratio": _ratios(update, true, counts & rule.learns),
+                    "sharp_ratio": np.where(rule.learns, sharp_ratio(update.below, true), np.nan),
                 }
                 course[iteration] = {
                     "gap": np.where(diverged, np.nan, gap),
@@ -189,6 +190,19 @@ def bound_ratio(
     error = np.sqrt(_square(deviation)) / deviation.shape[1]
     gradient = np.sqrt(np.sum([_square(part) for part in true], axis=0))
     return error * linear.jacobian_norm(x, weights) / gradient
+
+
+def sharp_ratio(below: list[Float[ndarray, "r _ _"]], true: list[Float[ndarray, "r _ _"]]) -> Float[ndarray, " r"]:
+    """`|| J' (SG - delta) || / || J' delta ||`: the error of the parameters' own direction, relative to the true one.
+
+    `e K` of `bound_ratio` bounds its numerator. Below 1, the update is a descent direction.
+
+    Args:
+        below: the gradient by which the weights below the SG are updated, `J' SG`.
+        true: the true gradient in these weights, `J' delta`.
+    """
+    wrong = np.sum([_square(a - b) for a, b in zip(below, true, strict=True)], axis=0)
+    return np.sqrt(wrong / np.sum([_square(part) for part in true], axis=0))
 
 
 def _ratios(update: Update, true: list[Float[ndarray, "r _ _"]], chosen: Bool[ndarray, " r"]) -> Float[ndarray, " r"]:

@@ -64,12 +64,43 @@ NAMES = [
     "largest_rate",
     "bound_ratio",
     "falls",
+    "sharp_ratio",
 ]
 
 
-def row(rule, seed, gap, *, sg_rate=np.nan, rate=0.1, iteration=9, largest=0.2, ratio=np.nan, falls=1.0, noise=0.0):
+def row(
+    rule,
+    seed,
+    gap,
+    *,
+    sg_rate=np.nan,
+    rate=0.1,
+    iteration=9,
+    largest=0.2,
+    ratio=np.nan,
+    falls=1.0,
+    noise=0.0,
+    sharp=None,
+):
     diverged = bool(np.isnan(gap))
-    return (rule, sg_rate, 2, 0, 1.0, noise, rate, seed, iteration, gap, 0.5, diverged, largest, ratio, falls)
+    return (
+        rule,
+        sg_rate,
+        2,
+        0,
+        1.0,
+        noise,
+        rate,
+        seed,
+        iteration,
+        gap,
+        0.5,
+        diverged,
+        largest,
+        ratio,
+        falls,
+        ratio / 2 if sharp is None else sharp,
+    )
 
 
 def test_headline_numbers():
@@ -123,6 +154,42 @@ def test_shares_of_error_tracking():
     assert found["bound_share.by_line_search"] == pytest.approx([3 / 5, 0])
     assert found["falls_where_bound.by_line_search"] == pytest.approx([2 / 3, np.nan], nan_ok=True)
     assert found["falls_where_bound_mild.by_line_search"] == pytest.approx([1, np.nan], nan_ok=True)
+
+
+def test_problems_are_solved_clipped_or_lost_at_their_best_rate():
+    rows = [
+        row(rule="line_search", seed=seed, gap=gap, rate=rate, noise=noise)
+        for seed, noise, rate, gap in [
+            (0, 0.0, 0.1, 1e-3),
+            (0, 0.0, 1.0, 1e-5),  # solved at one of its rates
+            (0, 0.5, 0.1, 1e-4),
+            (0, 0.5, 1.0, np.nan),  # as large as the bound is too large
+            (1, 0.0, 0.1, 1e-25),
+            (1, 0.0, 1.0, 0.5),
+            (1, 0.5, 0.1, np.nan),
+            (1, 0.5, 1.0, np.nan),
+        ]
+    ]
+    found = headline(pd.DataFrame(rows, columns=NAMES))
+    assert found["solved_share.by_line_search"] == [0.5, 0.5]
+    assert found["clipped_share.by_line_search"] == [0.0, 0.5]
+    assert found["diverged_share.by_line_search"] == [0.0, 0.5]
+
+
+def test_the_sharp_form_counts_after_the_start_where_backprop_converges():
+    """Backprop converges at a rate of .1 alone: at 1 it is too slow, at 3 it diverges."""
+    ends = ((0.1, 1e-9), (1.0, 1e-3), (3.0, np.nan))
+    rows = [row("backprop", seed, gap, rate=rate) for seed in (0, 1) for rate, gap in ends]
+    steps = [(0.1, 0.5, 0), (0.1, 0.9, 1), (0.1, 0.8, 0), (0.1, 1.0, 0), (0.1, np.nan, 1), (1.0, 0.5, 0), (3.0, 0.5, 0)]
+    rows += [
+        row("line_search", 0, 0.1, rate=rate, ratio=2.0, sharp=sharp, falls=falls, iteration=number)
+        for number, (rate, sharp, falls) in enumerate(steps)
+    ]
+    rows.append(row("line_search", 1, 0.1, ratio=3.0))
+    found = headline(pd.DataFrame(rows, columns=NAMES))
+    assert found["sharp_share_converging.by_line_search"] == pytest.approx([2 / 3, 0])
+    assert found["falls_where_sharp_converging.by_line_search"] == pytest.approx([1 / 2, np.nan], nan_ok=True)
+    assert found["converged_share.by_backprop"] == pytest.approx([1 / 3] * 2)
 
 
 def test_iterations_are_looked_at_in_both_spacings():

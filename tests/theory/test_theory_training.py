@@ -8,7 +8,7 @@ from pipeline.estimators.linear_sg import LinearSG
 from pipeline.learning.gate import Gate
 from pipeline.learning.losses import loss
 from pipeline.theory import models as linear
-from pipeline.theory.training import TrainingRule, bound_ratio, converges, train, updates
+from pipeline.theory.training import TrainingRule, bound_ratio, converges, sharp_ratio, train, updates
 
 RUNS, N, INPUTS, K, WIDTH = 2, 30, 5, 3, 4
 
@@ -179,6 +179,11 @@ def test_the_bound_is_that_of_the_mean_loss(data, deep, after, rule):
         g = np.sqrt(sum(float(weight.grad.square().sum()) for weight in weights[:after]))
         largest = np.linalg.norm(jacobian(data.x[run], [weight[run] for weight in update.weights[:after]]), ord=2)
         assert found[run] == pytest.approx(e * largest / g, rel=1e-9)
+        every = jacobian(data.x[run], [weight[run] for weight in update.weights[:after]])
+        wrong = every.T @ (update.estimate[run] / N - kept.grad.numpy()).ravel()
+        sharp = sharp_ratio(update.below, update.true_below())[run]
+        assert sharp == pytest.approx(np.linalg.norm(wrong) / g, rel=1e-9)
+        assert sharp <= found[run]
 
 
 @pytest.mark.parametrize("after", [1, 2, 3])
@@ -192,9 +197,13 @@ def test_where_the_bound_holds_the_step_descends(data, deep, after):
         steps=np.full((RUNS, 1, 1), 0.02),
         recorded=list(range(1500)),
     )
-    ratio, descends, falls = (
-        np.array([step[name] for step in course.values()]) for name in ("bound_ratio", "descends", "falls")
+    ratio, sharp, descends, falls = (
+        np.array([step[name] for step in course.values()])
+        for name in ("bound_ratio", "sharp_ratio", "descends", "falls")
     )
+    assert sharp[0] == pytest.approx(1)
+    assert (descends[sharp < 1] == 1).all()
+    assert (sharp < 1).sum() > (ratio < 1).sum()
     assert (ratio[0] >= 1).all(), "an SG of zeros is as wrong as the true gradient is long"
     holds = ratio < 1
     assert holds.any()
@@ -217,7 +226,7 @@ def test_a_step_falls_if_the_next_gap_is_lower(data, rng):
 def test_without_an_sg_that_learns_there_is_no_bound(data, deep):
     for name in ("backprop", "frozen"):
         course = train(data, deep, TrainingRule(name), after=2, steps=np.full((RUNS, 1, 1), 0.05), recorded=[0, 3])
-        assert np.isnan(course[3]["bound_ratio"]).all()
+        assert np.isnan([course[3]["bound_ratio"], course[3]["sharp_ratio"]]).all()
         assert (course[3]["falls"] == 1).all()
 
 
