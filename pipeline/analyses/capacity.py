@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from pipeline.metrics.by_seed import DIVERGED, MEASURED, BySeed, minus
 from pipeline.settings_types import Count, Distinct, Natural, Positive, TwoOrMore
 
 SCOPE = "study"
@@ -111,6 +112,10 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
     depths at which backprop fits. `also_fitted` is, of the depths at which backprop fits with the same seed, the share
     at which the method fits too; NaN if there are none. `accuracy` and `train_loss` are the final ones, NaN if the loss
     diverged.
+
+    `beyond_frozen_accuracy` is the final accuracy minus that of the control with the same seed and depth in which the
+    layers below the same gates are frozen: what training them by SGs adds. It is 0 where the layers above fit the
+    points alone.
     """
     found = {}
     for loss, part in table.groupby("loss") if not table.empty else ():
@@ -126,4 +131,24 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
         for (method, hidden), run in part.sort_values("seed").groupby(["method", "hidden"]):
             found[f"accuracy.{method}.{loss}.hidden{hidden}"] = run["accuracy"].tolist()
             found[f"train_loss.{method}.{loss}.hidden{hidden}"] = run["train_loss"].tolist()
+        found |= {f"beyond_frozen_accuracy.{name}": values for name, values in _beyond_frozen(part, str(loss)).items()}
+    return found
+
+
+def _beyond_frozen(part: pd.DataFrame, loss: str) -> dict[str, list[float]]:
+    """The final accuracy of each method with gates minus that of its control, by method, loss and depth."""
+    by_seed = {
+        key: BySeed(
+            run["accuracy"],
+            seeds=run["seed"].tolist(),
+            outcomes=np.where(run["diverged"], DIVERGED, MEASURED).tolist(),
+        )
+        for key, run in part.sort_values("seed").groupby(["method", "hidden"])
+    }
+    found: dict[str, list[float]] = {}
+    for (method, hidden), values in by_seed.items():
+        place = str(method).partition("_")[0]
+        control = by_seed.get((f"{place}_{FROZEN}", hidden))
+        if control is not None and not str(method).endswith(FROZEN):
+            found[f"{method}.{loss}.hidden{hidden}"] = minus(values, control)
     return found

@@ -199,6 +199,20 @@ def test_a_depth_at_which_a_method_was_not_trained_is_not_held_against_it():
     assert "accuracy.every_x.mse.hidden0" not in found
 
 
+def test_what_a_method_adds_is_beyond_the_control_with_the_same_gates_frozen():
+    found = capacity.metrics(made_up(
+        (2, "backprop", 0, 1.0), (2, "one_x", 1, 0.7), (2, "one_x", 0, 1.0), (2, "every_x", 0, 0.5),
+        (2, "one_frozen", 0, 0.9), (2, "one_frozen", 1, np.nan), (2, "every_frozen", 0, 0.1), (0, "one_x", 0, 1.0),
+        (0, "backprop", 0, 1.0), (2, "backprop", 1, 1.0),
+    ))  # fmt: skip
+    beyond = {name: values for name, values in found.items() if name.startswith("beyond")}
+    assert set(beyond) == {f"beyond_frozen_accuracy.{place}_x.mse.hidden2" for place in ("one", "every")}
+    assert beyond["beyond_frozen_accuracy.every_x.mse.hidden2"] == pytest.approx([0.4])
+    one = beyond["beyond_frozen_accuracy.one_x.mse.hidden2"]
+    assert list(one) == pytest.approx([0.1, np.nan], nan_ok=True)
+    assert one.outcomes == ["measured", "diverged"]
+
+
 def test_what_diverged_did_not_fit():
     found = capacity.metrics(made_up((1, "backprop", 0, 1.0), (1, "one_x", 0, np.nan)))
     assert found["also_fitted.one_x.mse"] == [0.0]
