@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import SettingError
-from pipeline.settings_types import Count, Distinct, Natural, Positive, Several, TwoOrMore
+from pipeline.metrics.by_seed import DIVERGED, MEASURED, UNDEFINED, BySeed, minus
+from pipeline.settings_types import Count, Distinct, DistinctOrNone, Natural, Positive, Several, Share, TwoOrMore
 from pipeline.theory.optima import CONVERGED, optimum
 
 SCOPE = "study"
@@ -26,12 +27,16 @@ BOUNDS = (
     ("same_length", "hidden", "steps", "rates"),
     ("drawn_with", "samples", "inputs"),
     ("below_the_output", "hidden"),
+    ("told_apart", "shares"),
 )
 LOSSES = ("mse", "cross_entropy")
 COLUMNS = ["dataset", "inputs", "hidden", "loss", "method", "seed", "final", "optimum", "start"]
 LEAST, MOST = 1e-12, 1e6  # bounds of a gap under a logarithm; a diverged training counts as `MOST`
 EXCEPTION = {"hidden": 0, "loss": "cross_entropy", "dataset": "linearly_separable"}
 CELL = ["dataset", "inputs", "hidden", "loss"]
+AT = "loss_at_"  # begins the columns of losses during training
+LEAST_LOSS = 1e-16  # a loss below it is rounding, and counts as much under a logarithm
+LOGISTIC = {"hidden": 0, "loss": "cross_entropy"}  # what readers of the paper name as the exception, on any data
 
 
 def analyse(
@@ -46,6 +51,7 @@ def analyse(
     width: TwoOrMore = 10,
     samples: TwoOrMore = 600,
     seeds: Count = 3,
+    shares: DistinctOrNone[Share] = (0.01, 0.1, 0.3),
 ) -> pd.DataFrame:
     """Train each model on each data set with each method: full batch, Adam.
 
@@ -62,12 +68,14 @@ def analyse(
         width: units of a hidden layer.
         samples: number of points. It must be well above twice the largest dimension, or random labels are separable.
         seeds: number of repetitions; all methods share a repetition's data and starting weights.
+        shares: shares of the updates after which the loss is recorded too.
 
     Returns:
-        Columns dataset, inputs, hidden, loss, method, seed; `final`, `optimum`, `start`: losses (nats, or squared
-        error); `gap`: (final - optimum) / (start - optimum), NaN if the final loss is NaN or infinite; `converged`:
-        whether the gap is below `CONVERGED`; `diverged`: whether the gap is NaN; `exception`: whether the row belongs
-        to the paper's exception.
+        Columns dataset, inputs, hidden, loss, method, seed; `steps`, the number of updates; `loss_at_<share>`, the loss
+        after that share of them, NaN from the first loss on that is NaN or infinite; `final`, `optimum`, `start`:
+        losses (nats, or squared error); `gap`: (final - optimum) / (start - optimum), NaN if the final loss is NaN or
+        infinite; `converged`: whether the gap is below `CONVERGED`; `diverged`: whether the gap is NaN; `exception`:
+        whether the row belongs to the paper's exception.
 
     Raises:
         SettingError: if `steps` or `rates` differ in length from `hidden`, or the width is below the number of outputs.
@@ -86,6 +94,7 @@ def analyse(
     ]
     drawn = generator.integers(2**31, size=seeds).tolist()
     found, best = {}, {}
+    looks = {model: [round(share * model.steps) for share in shares] for model in models}
     for size in inputs:
         cases = [
             artificial.Case(*artificial.draw(name, samples=samples, inputs=size, seed=seed), loss, seed)
@@ -94,14 +103,15 @@ def analyse(
         best[size] = [optimum(case.loss, case.x, case.labels) for case in cases]
         for model in models:
             for method, how in artificial.methods(estimators, hidden=model.hidden).items():
-                found[size, model, method] = artificial.train(model, cases, how)
+                found[size, model, method] = artificial.train(model, cases, how, looks=looks[model])
     rows = []
     for case, (number, name, loss) in enumerate(product(range(seeds), datasets, LOSSES)):
         for size, model in product(inputs, models):
             for method in artificial.methods(estimators, hidden=model.hidden):
-                start, final = found[size, model, method][case]
-                rows.append((name, size, model.hidden, loss, method, number, final, best[size][case], start))
-    return judged(pd.DataFrame(rows, columns=COLUMNS))
+                start, *during, final = found[size, model, method][case]
+                ends = (final, best[size][case], start)
+                rows.append((name, size, model.hidden, loss, method, number, *ends, model.steps, *during))
+    return judged(pd.DataFrame(rows, columns=[*COLUMNS, "steps", *(f"{AT}{share:g}" for share in shares)]))
 
 
 def judged(table: pd.DataFrame) -> pd.DataFrame:
@@ -121,9 +131,18 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
     `.linear.mse` or `.deep.mse`.
 
     `log10_gap.<method>.exception` is the mean logarithm of the relative gap over the exception's cells.
+
+    `log10_loss_ratio.<method>.<data set>.inputs<d>.hidden<k>.<loss>.share<s>` is the decimal logarithm of the method's
+    loss over backprop's, after the share s of the updates (`share1`: at the end); 1 is ten times backprop's loss. It
+    needs no optimum, and where the optimum is 0 it shows how much slower a method comes down. A loss below 1e-16 counts
+    as that; a training that diverged counts with 10^6 times its first loss, and says so. There is none where backprop
+    diverged. `log10_loss_ratio.<method>.logistic.share<s>` is the mean over all data sets and sizes for the linear
+    model under the log loss, logistic regression; `.others.` is that over all other models and losses, and
+    `log10_loss_ratio_apart.<method>.share<s>` the first minus the second.
     """
     if table.empty:
         return {}
+    ratios = _loss_ratios(table)
     table = _beside_backprop(table)
     backprop, others = table[table["method"] == "backprop"], table[table["method"] != "backprop"]
     found = {"backprop_converged_share": backprop.groupby("seed")["converged"].mean().astype(float).tolist()}
@@ -133,7 +152,49 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
     for method, cells in table[table["exception"]].groupby("method"):
         logs = cells.assign(log=np.log10(cells["gap"].fillna(MOST).clip(LEAST, MOST)))
         found[f"log10_gap.{method}.exception"] = logs.groupby("seed")["log"].mean().tolist()
+    return found | ratios
+
+
+def _loss_ratios(table: pd.DataFrame) -> dict[str, list[float]]:
+    """The logarithms of losses over backprop's, by cell and for groups of cells, at each share of the updates."""
+    during = {column.removeprefix(AT): column for column in table.columns if column.startswith(AT)}
+    found: dict[str, list[float]] = {}
+    for share, column in (during | {"1": "final"}).items():
+        lost = ~np.isfinite(table[column])
+        bounded = table[column].where(~lost, MOST * table["start"]).clip(lower=LEAST_LOSS)
+        rows = table[[*CELL, "seed", "method"]].assign(log=np.log10(bounded), lost=lost)
+        plain = rows.loc[rows["method"] == "backprop", [*CELL, "seed", "log", "lost"]]
+        plain = plain.assign(reference=plain["log"].where(~plain["lost"])).drop(columns=["log", "lost"])
+        rows = rows[rows["method"] != "backprop"].merge(plain, on=[*CELL, "seed"], validate="many_to_one")
+        rows = rows.assign(ratio=rows["log"] - rows["reference"])
+        for (method, dataset, inputs, hidden, loss), cell in rows.groupby(["method", *CELL]):
+            name = f"log10_loss_ratio.{method}.{dataset}.inputs{inputs}.hidden{hidden}.{loss}.share{share}"
+            found[name] = _by_seed(cell)
+        for method, part in rows.groupby("method"):
+            found |= _logistic_against_others(str(method), part, share)
     return found
+
+
+def _logistic_against_others(method: str, part: pd.DataFrame, share: str) -> dict[str, list[float]]:
+    """The means over logistic regression's cells and over all others, and their difference."""
+    logistic = np.logical_and.reduce([part[column] == value for column, value in LOGISTIC.items()])
+    groups = {"logistic": part[logistic], "others": part[~logistic]}
+    means = {name: _by_seed(cells) for name, cells in groups.items() if len(cells)}
+    found: dict[str, list[float]] = {
+        f"log10_loss_ratio.{method}.{name}.share{share}": values for name, values in means.items()
+    }
+    if len(means) == len(groups):
+        found[f"log10_loss_ratio_apart.{method}.share{share}"] = minus(means["logistic"], means["others"])
+    return found
+
+
+def _by_seed(cells: pd.DataFrame) -> BySeed:
+    """The mean ratio over cells, a value per seed; undefined if it is in any of them."""
+    by_seed = cells.sort_values("seed").groupby("seed")
+    values = by_seed["ratio"].agg(lambda ratios: ratios.mean(skipna=False))
+    lost = by_seed["lost"].any()
+    outcomes = np.where(lost, DIVERGED, np.where(values.isna(), UNDEFINED, MEASURED))
+    return BySeed(values, seeds=values.index.tolist(), outcomes=outcomes.tolist())
 
 
 def _beside_backprop(table: pd.DataFrame) -> pd.DataFrame:

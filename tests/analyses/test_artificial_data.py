@@ -120,6 +120,38 @@ def test_the_rate_drops_at_60_and_85_per_cent(monkeypatch):
     assert all(main == gate for main, gate in rates)
 
 
+def test_losses_during_training_are_those_of_a_shorter_one():
+    x, labels = artificial_data_training.draw("xor", samples=50, inputs=3, seed=1)
+    case = artificial_data_training.Case(x, labels, "mse", 1)
+    long = artificial_data_training.ModelSettings(hidden=2, width=4, steps=100, rate=0.01)
+    ((start, *during, final),) = artificial_data_training.train(long, [case], BACKPROP, looks=[0, 7, 30, 100])
+    for look, value in ((7, during[1]), (30, during[2])):  # the rate drops later, at 60 updates
+        short = artificial_data_training.ModelSettings(hidden=2, width=4, steps=look * 100 // 59, rate=0.01)
+        ((_, then, _),) = artificial_data_training.train(short, [case], BACKPROP, looks=[look])
+        assert value == then
+    assert (during[0], during[3]) == (start, final)
+    assert start > during[1] > during[2] > final
+
+
+def test_a_loss_is_lost_from_the_first_one_that_is_no_number_on():
+    x, labels = artificial_data_training.draw("xor", samples=20, inputs=2, seed=1)
+    case = artificial_data_training.Case(x, labels, "mse", 1)
+    model = artificial_data_training.ModelSettings(hidden=2, width=4, steps=50, rate=1e120)
+    ((start, first, later, final),) = artificial_data_training.train(model, [case], BACKPROP, looks=[0, 40])
+    assert first == start
+    assert np.isnan([later, final]).all()
+
+
+def test_the_table_has_the_losses_at_the_shares_of_each_models_steps(table):
+    again = analyse(shares=(0.2, 0.5))
+    assert [name for name in again if name.startswith("loss_at")] == ["loss_at_0.2", "loss_at_0.5"]
+    assert again.groupby("hidden")["steps"].unique().map(list).to_dict() == {0: [250], 2: [50]}
+    pd.testing.assert_series_equal(again["final"], table["final"])
+    plain = again[again["method"] == "backprop"]
+    assert (plain["start"] > plain["loss_at_0.2"]).all()
+    assert (plain["loss_at_0.2"] > plain["final"]).all()
+
+
 def test_a_loss_that_is_no_number_is_a_divergence():
     x, labels = artificial_data_training.draw("xor", samples=20, inputs=2, seed=1)
     model = artificial_data_training.ModelSettings(hidden=2, width=4, steps=50, rate=1e120)

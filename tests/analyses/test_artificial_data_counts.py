@@ -115,6 +115,63 @@ def test_the_exception_s_gap_is_a_mean_of_logarithms_between_bounds():
     assert "converged_share.one_linear_sg.regular" not in found, "no such cell, no such number"
 
 
+def with_losses(values, **during):
+    """A table of losses: `values` at the end by (method, hidden, loss, dataset, seed), else 1; all begin at 3."""
+    rows = made({})
+    keys = list(rows[["method", "hidden", "loss", "dataset", "seed"]].itertuples(index=False, name=None))
+    rows["final"] = [values.get(key, 1.0) for key in keys]
+    for column, of in during.items():
+        rows[column] = [of.get(key, 1.0) for key in keys]
+    return rows
+
+
+SG = "one_linear_sg"
+
+
+def test_the_ratio_of_losses_is_to_backprop_in_the_same_cell_and_seed():
+    cell = (0, "cross_entropy", "xor")
+    found = artificial_data.metrics(
+        with_losses(
+            {(SG, *cell, 0): 5e-5, ("backprop", *cell, 0): 5e-8, (SG, *cell, 1): 0.1, ("backprop", *cell, 1): 10.0}
+        )
+    )
+    name = f"log10_loss_ratio.{SG}.xor.inputs2.hidden0.cross_entropy.share1"
+    assert found[name] == pytest.approx([3, -2])
+    assert found[name].seeds == [0, 1]
+    assert found[f"log10_loss_ratio.{SG}.xor.inputs2.hidden10.cross_entropy.share1"] == [0, 0]
+    assert not any("ratio.backprop" in other for other in found)
+
+
+def test_logistic_regression_stands_against_all_other_models_and_losses_on_all_data():
+    losses = {(SG, 0, "cross_entropy", "linearly_separable", 0): 1e4, (SG, 0, "mse", "xor", 0): 1e3}
+    found = artificial_data.metrics(with_losses(losses))
+    assert found[f"log10_loss_ratio.{SG}.logistic.share1"] == pytest.approx([4 / 2, 0])
+    assert found[f"log10_loss_ratio.{SG}.others.share1"] == pytest.approx([3 / 6, 0])
+    assert found[f"log10_loss_ratio_apart.{SG}.share1"] == pytest.approx([1.5, 0])
+    assert found["log10_loss_ratio.every_linear_sg.others.share1"] == [0, 0]
+    assert not any("apart.every" in name for name in found), "a linear model has one place for an SG"
+
+
+def test_ratios_are_there_at_each_share_of_the_updates():
+    key = (SG, 0, "mse", "xor", 1)
+    found = artificial_data.metrics(with_losses({key: 1.0}, **{"loss_at_0.1": {key: 100.0}}))
+    name = f"log10_loss_ratio.{SG}.xor.inputs2.hidden0.mse"
+    assert (found[f"{name}.share0.1"], found[f"{name}.share1"]) == ([0, 2], [0, 0])
+
+
+def test_a_ratio_is_finite_and_says_what_diverged():
+    cell = (0, "mse", "xor")
+    losses = {(SG, *cell, 0): np.nan, (SG, *cell, 1): 0.0, ("backprop", *cell, 1): 1e-30}
+    found = artificial_data.metrics(with_losses(losses))[f"log10_loss_ratio.{SG}.xor.inputs2.hidden0.mse.share1"]
+    assert found == pytest.approx([np.log10(3e6), 0])
+    assert found.outcomes == ["diverged", "measured"]
+    lost = artificial_data.metrics(with_losses({("backprop", *cell, 0): np.inf}))
+    found = lost[f"log10_loss_ratio.{SG}.xor.inputs2.hidden0.mse.share1"]
+    np.testing.assert_equal(list(found), [np.nan, 0])
+    assert found.outcomes == ["undefined", "measured"]
+    assert lost[f"log10_loss_ratio.{SG}.others.share1"].outcomes == ["undefined", "measured"]
+
+
 # --- the picture
 
 

@@ -1,6 +1,5 @@
 """The trainings of `artificial_data`, which need torch."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,11 +65,19 @@ class Case:
     seed: int
 
 
-def train(model: ModelSettings, cases: Sequence[Case], method: tuple[str, list[int]]) -> list[tuple[float, float]]:
-    """Full-batch training of the model on each case, side by side: its loss at the start and at the end.
+def train(
+    model: ModelSettings, cases: Sequence[Case], method: tuple[str, list[int]], *, looks: Sequence[int] = ()
+) -> list[tuple[float, ...]]:
+    """Full-batch training of the model on each case, side by side: its loss at the start, at `looks` and at the end.
 
-    The latter is NaN if any loss is NaN or infinite. All methods start from the same weights, which depend on the seed,
-    the model and the number of inputs; this and the number of points are the same in all cases.
+    A loss is NaN if it or any loss before it is NaN or infinite. All methods start from the same weights, which depend
+    on the seed, the model and the number of inputs; this and the number of points are the same in all cases.
+
+    Args:
+        model: the model and its training.
+        cases: what is learned.
+        method: the estimator and its places.
+        looks: numbers of finished updates, from 0 to the last.
     """
     estimator = members.load("estimators", method[0])
     trainers = [_trainer(model, case, estimator, method[1]) for case in cases]
@@ -81,8 +88,11 @@ def train(model: ModelSettings, cases: Sequence[Case], method: tuple[str, list[i
     for number, (trainer, case) in enumerate(zip(trainers, cases, strict=True)):
         with torch.no_grad():
             final = loss(case.loss, trainer.network(x[number], mode="measure"), y[number]).item()
-        finite = math.isfinite(final) and bool(losses[:, number].isfinite().all())
-        found.append((losses[0, number].item(), final if finite else math.nan))
+        course = np.append(losses[:, number].numpy(), final)
+        lost = np.maximum.accumulate(~np.isfinite(course))
+        course[lost] = np.nan
+        start = losses[0, number].item()
+        found.append((start, *(float(course[look]) for look in (*looks, model.steps))))
     return found
 
 
