@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import SettingError
-from pipeline.metrics.by_seed import DIVERGED, MEASURED, UNDEFINED, BySeed, minus
+from pipeline.metrics.by_seed import DIVERGED, MEASURED, UNDEFINED, BySeed, in_order, minus
 from pipeline.settings_types import Count, Distinct, DistinctOrNone, Natural, Positive, Several, Share, TwoOrMore
 from pipeline.theory.optima import CONVERGED, optimum
 
@@ -152,7 +152,7 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
     for method, cells in table[table["exception"]].groupby("method"):
         logs = cells.assign(log=np.log10(cells["gap"].fillna(MOST).clip(LEAST, MOST)))
         found[f"log10_gap.{method}.exception"] = logs.groupby("seed")["log"].mean().tolist()
-    return found | ratios
+    return in_order(found, table["seed"]) | ratios
 
 
 def _loss_ratios(table: pd.DataFrame) -> dict[str, list[float]]:

@@ -117,38 +117,40 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
     layers below the same gates are frozen: what training them by SGs adds. It is 0 where the layers above fit the
     points alone.
     """
-    found = {}
+    found: dict[str, list[float]] = {}
     for loss, part in table.groupby("loss") if not table.empty else ():
         accuracies = {
             method: of.pivot(index="hidden", columns="seed", values="accuracy") for method, of in part.groupby("method")
         }
         backprop = accuracies.pop("backprop") >= FITTED
-        found[f"backprop_fitted_share.{loss}"] = backprop.mean(axis=0).tolist()
+        seeds = [int(seed) for seed in backprop.columns]
+        found[f"backprop_fitted_share.{loss}"] = BySeed(backprop.mean(axis=0), seeds=seeds)
         for method, accuracy in accuracies.items():
             there = backprop.loc[accuracy.index]
             also = ((accuracy >= FITTED) & there).sum(axis=0)
-            found[f"also_fitted.{method}.{loss}"] = (also / there.sum(axis=0).replace(0, np.nan)).tolist()
-        for (method, hidden), run in part.sort_values("seed").groupby(["method", "hidden"]):
-            found[f"accuracy.{method}.{loss}.hidden{hidden}"] = run["accuracy"].tolist()
-            found[f"train_loss.{method}.{loss}.hidden{hidden}"] = run["train_loss"].tolist()
-        found |= {f"beyond_frozen_accuracy.{name}": values for name, values in _beyond_frozen(part, str(loss)).items()}
+            share = also / there.sum(axis=0).replace(0, np.nan)
+            found[f"also_fitted.{method}.{loss}"] = BySeed(share, seeds=share.index.tolist())
+        for quantity in ("accuracy", "train_loss"):
+            for (method, hidden), values in _by_seed(part, quantity).items():
+                found[f"{quantity}.{method}.{loss}.hidden{hidden}"] = values
+        found |= _beyond_frozen(part, str(loss))
+    return found
+
+
+def _by_seed(part: pd.DataFrame, quantity: str) -> dict[tuple[str, int], BySeed]:
+    """The final values of each method at each depth."""
+    found = {}
+    for (method, hidden), run in part.sort_values("seed").groupby(["method", "hidden"]):
+        outcomes = np.where(run["diverged"], DIVERGED, MEASURED).tolist()
+        found[str(method), int(str(hidden))] = BySeed(run[quantity], seeds=run["seed"].tolist(), outcomes=outcomes)
     return found
 
 
 def _beyond_frozen(part: pd.DataFrame, loss: str) -> dict[str, list[float]]:
-    """The final accuracy of each method with gates minus that of its control, by method, loss and depth."""
-    by_seed = {
-        key: BySeed(
-            run["accuracy"],
-            seeds=run["seed"].tolist(),
-            outcomes=np.where(run["diverged"], DIVERGED, MEASURED).tolist(),
-        )
-        for key, run in part.sort_values("seed").groupby(["method", "hidden"])
-    }
-    found: dict[str, list[float]] = {}
-    for (method, hidden), values in by_seed.items():
-        place = str(method).partition("_")[0]
-        control = by_seed.get((f"{place}_{FROZEN}", hidden))
-        if control is not None and not str(method).endswith(FROZEN):
-            found[f"{method}.{loss}.hidden{hidden}"] = minus(values, control)
+    """The final accuracy of each method with gates minus that of its control."""
+    accuracies, found = _by_seed(part, "accuracy"), {}
+    for (method, hidden), values in accuracies.items():
+        control = accuracies.get((f"{method.partition('_')[0]}_{FROZEN}", hidden))
+        if control is not None and not method.endswith(FROZEN):
+            found[f"beyond_frozen_accuracy.{method}.{loss}.hidden{hidden}"] = minus(values, control)
     return found

@@ -13,6 +13,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from pipeline.metrics.by_seed import in_order
 from pipeline.settings_types import (
     ConditionNumber,
     Count,
@@ -100,4 +101,4 @@ def analyse(
 
 def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
     """Gaps, shares and largest rates by training rule: the same numbers as in `linear_convergence`."""
-    return headline(table)
+    return in_order(headline(table), table["seed"]) if len(table) else {}

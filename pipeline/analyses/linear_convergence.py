@@ -10,6 +10,7 @@ Departure: sizes, rates, noises and numbers of iterations are ours, and so is th
 import numpy as np
 import pandas as pd
 
+from pipeline.metrics.by_seed import in_order
 from pipeline.settings_types import ConditionNumber, Count, Distinct, DistinctOrNone, Natural, NotNegative, Positive
 from pipeline.theory.comparison import compare, headline, rules
 from pipeline.theory.problems import Model, require_positive
@@ -107,4 +108,4 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
     their true gradient (`e K` bounds that error). `falls_where_sharp_converging`: of these steps, the share after which
     the true loss is lower. How often the premise holds is `converged_share.by_backprop`.
     """
-    return headline(table)
+    return in_order(headline(table), table["seed"]) if len(table) else {}

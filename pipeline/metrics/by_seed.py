@@ -1,6 +1,6 @@
 """Values of a headline number by seed: none is ever left out, and each says how it came about."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -66,6 +66,18 @@ def collect(
         seeds.append(seed)
         found.append(value)
     return BySeed(found, seeds=seeds, outcomes=outcomes)
+
+
+def in_order(numbers: Mapping[str, Sequence[float]], seeds: Iterable[int]) -> dict[str, list[float]]:
+    """Numbers by name that have a value for each of these seeds, ascending; what knows its seeds stays as it is.
+
+    Raises:
+        ValueError: if a number has more or fewer values.
+    """
+    every = sorted(set(seeds))
+    return {
+        name: values if isinstance(values, BySeed) else BySeed(values, seeds=every) for name, values in numbers.items()
+    }
 
 
 def minus(values: BySeed, others: BySeed) -> BySeed:

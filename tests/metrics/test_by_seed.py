@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.metrics.by_seed import BySeed, minus
+from pipeline.metrics.by_seed import BySeed, in_order, minus
 from pipeline.metrics.summary import summarise
 
 
@@ -31,6 +31,15 @@ def test_a_difference_takes_the_worse_outcome_of_its_two_values():
     found = minus(a, b)
     np.testing.assert_equal(list(found), [4.0, 4.0, np.nan])
     assert found.outcomes == ["diverged", "censored", "diverged"]
+
+
+def test_numbers_in_the_order_of_the_seeds_get_them():
+    known = BySeed([1.0], seeds=[9])
+    found = in_order({"x": [1.0, 2.0], "y": known}, [7, 3, 7])
+    assert (found["x"], found["x"].seeds) == ([1.0, 2.0], [3, 7])
+    assert found["y"] is known
+    with pytest.raises(ValueError, match="found 3 values"):
+        in_order({"x": [1.0, 2.0, 3.0]}, [0, 1])
 
 
 def test_seeds_and_outcomes_are_written_down_beside_the_values():
