@@ -321,6 +321,19 @@ def test_numbers_over_training_by_hand():
     assert found["slope_after_peak_r2"] == pytest.approx((1 + np.sqrt(0.75) + 1.5 / np.sqrt(5 * 4.5)) / 3)
 
 
+def test_layers_are_compared_over_the_states_that_all_of_them_have():
+    r2 = {1: (0.2, 0.9), 2: (0.3, np.nan)}
+    rows = [
+        ("mse", "random", 0, layer, step, quantity, value, np.nan, np.nan)
+        for layer, values in r2.items()
+        for step, value in zip((10, 20), values, strict=True)
+        for quantity in (*implied_loss.COMPARED, "antisymmetric_share")
+    ]
+    found = implied_loss.metrics(pd.DataFrame(rows, columns=implied_loss.COLUMNS))
+    assert found["trend_of_mean_r2.mse.random"] == pytest.approx([1])
+    assert found["mean_of_r2.mse.random"] == pytest.approx([1.4 / 3])
+
+
 def test_a_training_that_diverged_says_so_and_keeps_its_seed():
     rows = by_hand()
     lost = rows["seed"] == 1
