@@ -25,10 +25,19 @@ from pipeline.study.schema import Method, Study
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "configs/README.md", *PAGES)
-GENERATED = ("results", "resume", "wandb", ".venv", ".snakemake", "data", "logs")  # folders that commands create
+GENERATED = (
+    "dist",
+    "results",
+    "resume",
+    "wandb",
+    ".venv",
+    ".snakemake",
+    "data",
+    "logs",
+)  # folders that commands create
 STAGES = ("train", "represent", "analyse", "draw", "checkpoints")  # folders of a study's results
 MADE = {path for name in tutorials.NAMES for path in tutorials.files(name)} | {"published/values/smoke.json"}
-NOT_FILES = {"nvidia.com/gpu", "__init__.py"}  # look like one file and aren't
+NOT_FILES = {"nvidia.com/gpu", "__init__.py", "tables/headline_numbers", "sg/cosine/layer_07"}  # look like one
 CHOSEN_BY = ("paper", "sister paper", "ours")
 
 
