@@ -14,7 +14,7 @@ def prose(text: str) -> str:
 
 
 def code(text: object) -> str:
-    """A span of code, whatever backticks are in the text."""
+    """A span of code; the text may have backticks."""
     words = str(text)
     ticks = "`" * (max((len(run) for run in re.findall("`+", words)), default=0) + 1)
     space = " " if words.startswith("`") or words.endswith("`") else ""
@@ -22,7 +22,7 @@ def code(text: object) -> str:
 
 
 def block(text: str, language: str = "text", *options: str) -> str:
-    """A block of code, whatever fences are in the text; `options` are those of MyST's code-block."""
+    """A block of code; the text may have fences. `options` are those of MyST's code-block."""
     fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 3)
     return "\n".join([f"{fence}{{code-block}} {language}", *(f":{option}:" for option in options), "", text, fence])
 

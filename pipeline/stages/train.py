@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     choice = store.read_json(chosen[0]) if chosen else None
     runs = [tuning.at_rates(run, choice["rate"], choice["gate_rate"]) for run in asked] if choice else asked
     rate, gate_rate = runs[0].training.optimiser.rate, runs[0].training.gates.optimiser.rate
-    # An id in W&B hangs on it: one number where network and modules share their rate, as in earlier versions.
+    # A run's id in W&B is made from it: one number where network and modules share their rate, as in earlier versions.
     rates = rate if rate == gate_rate else [rate, gate_rate]
     origin = {**provenance.of(job), **({"rate": rates} if chosen else {})}
     openings = [trainings.opening(plan, run, rates=(rate, gate_rate), origin=origin) for run in asked]

@@ -229,3 +229,14 @@ def test_the_limits_keep_the_promise():
     limits = Limits()
     assert max(limits.record, limits.network) + 2 <= PROMISED_SECONDS
     assert client.mode() in {"offline", "disabled", "online"}
+
+
+def test_the_documentation_has_the_limits(root):
+    limits, text = Limits(), " ".join((root / "docs" / "wandb.md").read_text().split())
+    assert (
+        f"waits {limits.record:g} s for the record and, at the same time, {limits.network:g} s for the server" in text
+    )
+    assert f"a limit of {limits.answer:g} s and four repetitions" in text
+    assert (limits.orphan, "for ten minutes at most" in text) == (600, True)
+    assert (limits.late, "(`--patience`, one minute)" in text) == (60, True)
+    assert limits.retries == 4
