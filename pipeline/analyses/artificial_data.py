@@ -30,6 +30,7 @@ BOUNDS = (
     ("told_apart", "shares"),
 )
 LOSSES = ("mse", "cross_entropy")
+RANGES = {"backprop_converged_share": "share", "converged_share": "share"}
 COLUMNS = ["dataset", "inputs", "hidden", "loss", "method", "seed", "final", "optimum", "start"]
 LEAST, MOST = 1e-12, 1e6  # bounds of a gap under a logarithm; a diverged training counts as `MOST`
 EXCEPTION = {"hidden": 0, "loss": "cross_entropy", "dataset": "linearly_separable"}
@@ -132,6 +133,12 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
 
     `log10_gap.<method>.exception` is the mean logarithm of the relative gap over the exception's cells.
 
+    `log10_gap_ratio.<method>.<model>.<loss>` is the decimal logarithm of the method's relative gap over backprop's,
+    averaged over all data sets and sizes, separable or not: 1 is a loss ten times as far from the optimum. With
+    `.linear.cross_entropy` it is logistic regression. `log10_gap_ratio_apart.<method>` is that number less the largest
+    of the method's other models and losses: above 0 if logistic regression stands out. `log10_gap_ratio.<method>.exception`
+    is over the exception's cells only. Gaps are bounded, so that neither rounding nor a diverged training decides a mean.
+
     `log10_loss_ratio.<method>.<data set>.inputs<d>.hidden<k>.<loss>.share<s>` is the decimal logarithm of the method's
     loss over backprop's, after the share s of the updates (`share1`: at the end); 1 is ten times backprop's loss. It
     needs no optimum, and where the optimum is 0 it shows how much slower a method comes down. A loss below 1e-16 counts
@@ -152,7 +159,28 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
     for method, cells in table[table["exception"]].groupby("method"):
         logs = cells.assign(log=np.log10(cells["gap"].fillna(MOST).clip(LEAST, MOST)))
         found[f"log10_gap.{method}.exception"] = logs.groupby("seed")["log"].mean().tolist()
-    return in_order(found, table["seed"]) | ratios
+    return in_order(found | _gap_ratios(table), table["seed"]) | ratios
+
+
+def _gap_ratios(table: pd.DataFrame) -> dict[str, list[float]]:
+    """The gaps of each method over backprop's, in decimal logarithms, in the order of the seeds."""
+    logs = table.assign(log=np.log10(table["gap"].fillna(MOST).clip(LEAST, MOST)))
+    backprop = logs.loc[logs["method"] == "backprop", [*CELL, "seed", "log"]].rename(columns={"log": "reference"})
+    logs = logs[logs["method"] != "backprop"].merge(backprop, on=[*CELL, "seed"], validate="many_to_one")
+    logs = logs.assign(ratio=logs["log"] - logs["reference"], model=np.where(logs["hidden"] == 0, "linear", "deep"))
+    logistic = ("linear", str(LOGISTIC["loss"]))
+    found: dict[str, list[float]] = {}
+    for method, part in logs.groupby("method"):
+        by_cell = part.groupby(["seed", "model", "loss"])["ratio"].mean().unstack(["model", "loss"])
+        for cell in by_cell.columns:
+            found[".".join(["log10_gap_ratio", str(method), *cell])] = by_cell[cell].tolist()
+        if logistic in by_cell and len(by_cell.columns) > 1:
+            others = by_cell.drop(columns=[logistic]).max(axis=1)
+            found[f"log10_gap_ratio_apart.{method}"] = (by_cell[logistic] - others).tolist()
+        if part["exception"].any():
+            cells = part[part["exception"]]
+            found[f"log10_gap_ratio.{method}.exception"] = cells.groupby("seed")["ratio"].mean().tolist()
+    return found
 
 
 def _loss_ratios(table: pd.DataFrame) -> dict[str, list[float]]:

@@ -22,6 +22,13 @@ SCOPE = "study"
 READS = None
 CLAIMS = ("C4",)
 BOUNDS = (("below_the_output", "depths"),)
+RANGES = {
+    "backprop_fitted_share": "share",
+    "also_fitted": "share",
+    "accuracy": "share",
+    "beyond_frozen_accuracy": "share_change",
+    "train_loss": "positive",
+}
 FITTED = 0.99  # accuracy at which the labels count as fitted; ours
 PLACES = ("one", "every")  # placement of gates: one in the middle, or one after every hidden layer
 FROZEN = "frozen"

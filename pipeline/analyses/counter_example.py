@@ -27,6 +27,7 @@ SCOPE = "study"
 READS = None
 CLAIMS = ("C3",)
 BOUNDS = (("inside", "starts", "window"),)
+RANGES = {"added_critical_share": "share", "removed_critical_share": "share"}
 INPUTS = np.array([-2.0, -1.0, 1.0, 2.0])
 
 

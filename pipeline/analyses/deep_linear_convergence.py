@@ -30,6 +30,17 @@ from pipeline.theory.problems import Model, require_positive
 SCOPE = "study"
 READS = None
 CLAIMS = ("C6", "C7")
+RANGES = {
+    "converged_share": "share",
+    "descent_share": "share",
+    "rate_found_share": "share",
+    "solved_share": "share",
+    "clipped_share": "share",
+    "diverged_share": "share",
+    "bound_share": "share",
+    "sharp_share": "share",
+    "falls": "share",
+}
 BOUNDS = (("at_least", "width", "outputs"), ("told_apart", "sg_rates"))
 
 

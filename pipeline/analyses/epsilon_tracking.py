@@ -26,6 +26,12 @@ SCOPE = "runs"
 READS = "history"
 CLAIMS = ("C7",)
 QUANTITIES = ["error", "jacobian", "gradient", "parameter_error", "cosine"]
+RANGES = {
+    "falls": "share",
+    "bound_share": "share",
+    "sharp_share": "share",
+    "backprop_converges": "share",
+}
 PREFIX, FALLS = "tracking_", "tracking_falls"
 COLUMNS = ["run", "step", "layer", *QUANTITIES, "bound", "holds", "sharp", "delta", "falls", "converged"]
 TYPES = {"run": "str", "step": "int64", "layer": "int64"}

@@ -16,6 +16,7 @@ SCOPE = "study"
 READS = None
 CLAIMS = ("C1", "C2", "C17")
 BOUNDS = (("fixed_among", "feedback_alignment", "direct_feedback_alignment", "kickback"),)
+RANGES = {"zero_loss_share": "share", "critical_point_share": "share"}
 COLUMNS = ["statement", "net", "hidden", "activation", "batch_norm", "estimator", "value"]
 SMALLEST = 1e-300  # under a logarithm
 STILL = 1e-17  # a change that rounding hides in parameters of order 1; a change of exactly 0 counts as this

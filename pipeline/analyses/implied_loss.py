@@ -20,9 +20,10 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from pipeline import members
-from pipeline.analyses.shared.curves import PEAK, peak
+from pipeline.analyses.shared.curves import peak_time
+from pipeline.analyses.shared.peaks import since_peak
 from pipeline.datasets.shared.splits import Points
-from pipeline.metrics.by_seed import DIVERGED, MEASURED, UNDEFINED, BySeed
+from pipeline.metrics.by_seed import DIVERGED, MEASURED, UNDEFINED, BySeed, mean
 from pipeline.metrics.intervals import layer_trend, rank_correlation
 from pipeline.settings_types import Count, Distinct, One, Positive, Share, TwoOrMore
 
@@ -30,6 +31,25 @@ SCOPE = "study"
 READS = None
 CLAIMS = ("C9", "C10")
 BOUNDS = (("drawn_with", "side", "labels"), ("declared", "estimators", "IMPLIED_LOSS", "quadratic in h"))
+RANGES = {
+    "r2_early": "share",
+    "r2_late": "share",
+    "r2_top_late": "share",
+    "r2_within_early": "share",
+    "r2_within_late": "share",
+    "r2_trend": "correlation",
+    "r2_since_peak": "share_change",
+    "r2_within_trend": "correlation",
+    "r2_within_since_peak": "share_change",
+    "rank": "correlation",
+    "rank_since_peak": "change",
+    "rank_within_since_peak": "change",
+    "antisymmetric_share": "share",
+    "mean_of_r2": "share",
+    "mean_of_rank": "correlation",
+    "trend_of_mean_": "correlation",
+    "peak_time_": "share",
+}
 COLUMNS = ["loss", "labels", "seed", "layer", "step", "quantity", "value", "x1", "x2"]
 MOST = 2**31  # seeds of networks are below this
 EDGE = 0.2  # share of all steps that counts as "early" or "late"
@@ -176,19 +196,19 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
     Over training: `mean_of_*` is the mean over layers and over all measured states but the first, which are evenly
     spaced in the logarithm of the step, so that each tenfold of the training counts alike: at the end of a separable
     problem the true loss is about zero, and there is next to nothing to model. `trend_of_mean_*` is Spearman's
-    correlation of the layer's number with that mean by layer, over the states at which all layers have a value.
-
-    From each SG's own best state onwards, as means over layers: `peak_time_*` is its step as a share of all steps,
-    `decay_*` the mean over the last fifth of training minus the highest value (never above 0 but for rounding, since
-    the highest is picked), and `slope_after_peak_*` the rank correlation of value and step over the states after the
-    peak, which picking the peak doesn't bias; below 0 if agreement decays.
+    correlation of the layer's number with that mean by layer, over the states at which all layers have a value;
+    `trend_of_mean_r2` without an ending is the mean over all losses and labels, of a seed that has them all.
+    `peak_time_*` is the step of each SG's own best state as a share of all steps, as a mean over layers. `*_since_peak`
+    is the mean over layers late in training minus that at the peak which the other seeds show, see
+    `pipeline.analyses.shared.peaks`; below 0 if agreement decays.
     """
     if table.empty:
         return {}
-    found: dict[str, list[float]] = {}
+    found: dict[str, BySeed] = {}
     for (name, kind), case in table.groupby(["loss", "labels"]):
         parts = {int(str(seed)): part for seed, part in case.groupby("seed")}
-        numbers = {seed: _headline(part) | _over_training(part) for seed, part in parts.items()}
+        falls = _falls(case)
+        numbers = {seed: _headline(part) | _over_training(part) | falls[seed] for seed, part in parts.items()}
         gone = {seed for seed, part in parts.items() if not np.isfinite(_of(part, "loss")["value"]).all()}
         for number in next(iter(numbers.values())):
             values = {seed: each[number] for seed, each in numbers.items()}
@@ -197,7 +217,8 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
                 seeds=list(values),
                 outcomes=[_outcome(each, diverged=seed in gone) for seed, each in values.items()],
             )
-    return found
+    trends = [values for number, values in found.items() if number.startswith("trend_of_mean_r2.")]
+    return {**found, **({"trend_of_mean_r2": mean(trends)} if trends else {})}
 
 
 def _outcome(value: float, *, diverged: bool) -> str:
@@ -233,9 +254,19 @@ def _over_training(part: pd.DataFrame) -> dict[str, float]:
             whole = values[:, np.isfinite(values).all(axis=0)]
             trend = rank_correlation(layers, whole.mean(axis=1)) if whole.size else np.nan
             numbers[f"trend_of_mean_{quantity}"] = trend
-        peaks = [peak(steps, row) for row in values]
-        numbers |= {f"{name}_{quantity}": _mean(np.array([each[name] for each in peaks])) for name in PEAK}
+        numbers[f"peak_time_{quantity}"] = _mean(np.array([peak_time(steps, row) for row in values]))
     return numbers
+
+
+def _falls(case: pd.DataFrame) -> dict[int, dict[str, float]]:
+    """By seed, how far each quantity, as a mean over layers, lies late in training from the peak."""
+    found: dict[int, dict[str, float]] = {int(seed): {} for seed in case["seed"].unique()}
+    for quantity in COMPARED:
+        curves = _of(case, quantity).pivot_table(index="seed", columns="step", values="value", aggfunc="mean")
+        fallen = since_peak(curves)
+        for seed, numbers in found.items():
+            numbers[f"{quantity}_since_peak"] = float(fallen.get(seed, np.nan))
+    return found
 
 
 def _mean(values: ndarray) -> float:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
+from numpy import ndarray
 
 from pipeline.analyses.shared.curves import first_crossing, late_slope
 from pipeline.metrics.histories import stack
@@ -20,12 +22,29 @@ SCOPE = "runs"
 READS = "history"
 CLAIMS = ("C11", "C12", "C18")
 BOUNDS = (("told_apart", "reach"), ("told_apart", "accuracies"))
+RANGES = {
+    "train_accuracy": "share",
+    "validation_accuracy": "share",
+    "test_accuracy": "share",
+    "train_loss": "positive",
+    "validation_loss": "positive",
+    "test_loss": "positive",
+    "update_flops": "positive",
+    "steps_to_loss_": "positive",
+    "samples_to_loss_": "positive",
+    "time_to_": "positive",
+    "reached_": "share",
+    "versus_backprop_train_accuracy": "share_change",
+    "versus_backprop_validation_accuracy": "share_change",
+    "versus_backprop_test_accuracy": "share_change",
+}
 FINAL = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
 COST = "update_flops"
 SEEN = "samples"
 CURVES = (*FINAL, "batch_loss", COST, SEEN)
 STEPS_TO, SAMPLES_TO, REACHED = "steps_to_loss_", "samples_to_loss_", "reached_loss_"
-TIME_TO, TIME_TO_ACCURACY = "time_to_loss_", "time_to_accuracy_"
+TIME_TO, TIME_TO_ACCURACY, TIME_TO_ALL = "time_to_loss_", "time_to_accuracy_", "time_to_losses"
+SOONEST = 1.0  # steps: a time counts as one update at least, so that ratios are defined
 SLOPE = "late_slope"
 
 
@@ -51,11 +70,11 @@ def analyse(
         NaN if there is none, and `step` is the last logged step; `samples_to_loss_<x>` is the number of samples seen by
         then. For `time_to_loss_<x>`, it is the time in steps at which the loss comes down to x, interpolated linearly
         in the logarithm of the loss between two records; for `time_to_accuracy_<a>`, at which the training accuracy
-        comes up to a, interpolated linearly. For `late_slope`, it is the least-squares slope of the natural logarithm
-        of the training loss over the last fifth of the training, per 1,000 updates, and NaN if the run diverged or has
-        fewer than two records there. For `update_flops`, `value` is the number of operations in all matrix products of
-        the first update; a multiplication and an addition are two. The count is that of this implementation, which
-        computes the gradient that arrives at a gate even if a method doesn't use it.
+        comes up to a, interpolated linearly; both are one update at least. For `late_slope`, it is the least-squares
+        slope of the natural logarithm of the training loss over the last fifth of the training, per 1,000 updates, and
+        NaN if the run diverged or has fewer than two records there. For `update_flops`, `value` is the number of
+        operations in all matrix products of the first update; a multiplication and an addition are two. The count is
+        that of this implementation, which computes the gradient that arrives at a gate even if a method doesn't use it.
     """
     whole = stack(histories)
     curves = whole[(whole["layer"] == 0) & whole["quantity"].isin(CURVES)].drop(columns="layer")
@@ -84,12 +103,17 @@ def _times(
         step = float(losses.loc[losses["value"] <= level, "step"].min())  # of none: NaN
         found[f"{STEPS_TO}{level:g}"] = step
         found[f"{SAMPLES_TO}{level:g}"] = float(seen.get(step, np.nan))
-        found[f"{TIME_TO}{level:g}"] = first_crossing(steps, -logs, -math.log(level))
+        found[f"{TIME_TO}{level:g}"] = _time(steps, -logs, -math.log(level))
     right = curves[curves["quantity"] == "train_accuracy"].sort_values("step")[["step", "value"]].to_numpy(np.float64)
     for share in accuracies:
-        found[f"{TIME_TO_ACCURACY}{share:g}"] = first_crossing(right[:, 0], right[:, 1], float(share))
+        found[f"{TIME_TO_ACCURACY}{share:g}"] = _time(right[:, 0], right[:, 1], float(share))
     found[SLOPE] = late_slope(steps, logs) if final else np.nan
     return [(run, looked, quantity, value, final) for quantity, value in found.items()]
+
+
+def _time(steps: Float[ndarray, " n"], values: Float[ndarray, " n"], level: float) -> float:
+    """The time at which a curve first rises to a level, one update at least; NaN if it doesn't."""
+    return float(np.maximum(SOONEST, first_crossing(steps, values, level)))
 
 
 def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
@@ -102,7 +126,8 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
     `time_to_accuracy_<a>` that until the training accuracy is a. `steps_to_loss_<x>` and `samples_to_loss_<x>` are the
     steps and samples until the first record at which the training loss is x or less. A run that never reaches it, or
     diverges before, counts with all the steps that it was given, so that the mean is the restricted mean time.
-    `reached_loss_<x>` and `reached_accuracy_<a>` are 1 for a run that reaches it, else 0.
+    `reached_loss_<x>` and `reached_accuracy_<a>` are 1 for a run that reaches it, else 0. `time_to_losses` is the
+    geometric mean of a run's times over all given losses, reached or not.
 
     `late_slope` is the slope of the logarithm of the training loss over the last fifth of the training, per 1,000
     updates: below 0 if the loss still falls, and -0.1 if it falls by about a tenth.
@@ -120,7 +145,7 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
         found |= per_seed(table, values, quantity, diverged=set() if quantity == COST else gone)
         if quantity in FINAL:
             found |= against(table, values, quantity, diverged=gone)
-    return found | _restricted(table, gone)
+    return found | _restricted(table, gone) | _together(table, gone)
 
 
 def _restricted(table: pd.DataFrame, gone: set[str]) -> dict[str, list[float]]:
@@ -132,8 +157,7 @@ def _restricted(table: pd.DataFrame, gone: set[str]) -> dict[str, list[float]]:
         if not str(quantity).startswith((STEPS_TO, TIME_TO, TIME_TO_ACCURACY)):
             continue
         times = table[table["quantity"] == quantity].set_index("run")
-        given = times["step"].where(times["final"], table["step"].max())  # diverged runs: all planned steps
-        steps, never = times["value"].fillna(given), set(times.index[times["value"].isna()])
+        steps, never = _filled(times, table), set(times.index[times["value"].isna()])
         lost, censored = never & gone, never - gone
         found |= per_seed(table, steps, quantity, diverged=lost, censored=censored)
         if quantity.startswith(STEPS_TO):
@@ -144,3 +168,20 @@ def _restricted(table: pd.DataFrame, gone: set[str]) -> dict[str, list[float]]:
             found |= per_seed(table, times["value"].notna().astype(float), reached)
             found |= against(table, steps, quantity, diverged=lost, censored=censored)
     return found
+
+
+def _together(table: pd.DataFrame, gone: set[str]) -> dict[str, list[float]]:
+    """The geometric mean of the restricted times to all losses."""
+    times = table[table["quantity"].str.startswith(TIME_TO)]
+    if times.empty:
+        return {}
+    logs = times.assign(value=np.log(_filled(times, table))).groupby("run")["value"].mean()
+    never = set(times.loc[times["value"].isna(), "run"])
+    lost, censored = never & gone, never - gone
+    return per_seed(table, np.exp(logs), TIME_TO_ALL, diverged=lost, censored=censored)
+
+
+def _filled(times: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
+    """Times of which those that are never reached count with all the steps that the run was given."""
+    given = times["step"].where(times["final"], table["step"].max())  # diverged runs: all planned steps
+    return times["value"].fillna(given.clip(lower=SOONEST))

@@ -18,6 +18,17 @@ from pipeline.theory.problems import Model, require_positive
 SCOPE = "study"
 READS = None
 CLAIMS = ("C5", "C7")
+RANGES = {
+    "converged_share": "share",
+    "descent_share": "share",
+    "rate_found_share": "share",
+    "solved_share": "share",
+    "clipped_share": "share",
+    "diverged_share": "share",
+    "bound_share": "share",
+    "sharp_share": "share",
+    "falls": "share",
+}
 BOUNDS = (("told_apart", "sg_rates"),)
 
 
@@ -89,10 +100,11 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
     `log10_gap`: the logarithm of the last relative gap with the best main rate, on the worst problem; it has a lower
     bound because of rounding, and an upper one for diverged trainings. Backprop's number shows what can be reached in
     as many iterations. `solved_share`: the share of problems whose relative gap with the best main rate ends below
-    1e-4, whatever the size of the others, so that neither bound plays a part. `clipped_share` is the share of problems
-    whose gap stands at its lower bound, `diverged_share` that of problems which diverge with every main rate.
-    `converged_share`: the share of trainings that converge. `descent_share`: the share of updates
-    along which the true loss falls if the step is small enough, averaged over all trainings.
+    1e-4, whatever the size of the others, so that neither bound plays a part; the problems of a seed share their random
+    numbers, so that the seeds are the repetitions. `clipped_share` is the share of problems whose gap stands at its
+    lower bound, `diverged_share` that of problems which diverge with every main rate. `converged_share`: the share of
+    trainings that converge. `descent_share`: the share of updates along which the true loss falls if the step is small
+    enough, averaged over all trainings.
 
     `log10_largest_rate`: the logarithm of the largest main rate that converges, averaged over problems. Where no rate
     converges, the smallest one that was tried counts, which is an overestimate. `rate_found_share`: the share of

@@ -19,6 +19,11 @@ from pipeline.settings_types import Natural
 SCOPE = "runs"
 READS = "history"
 CLAIMS = ("C15",)
+RANGES = {
+    "norm_trend": "correlation",
+    "growth_trend": "correlation",
+    "distance_trend": "correlation",
+}
 QUANTITIES = ("norm_start", "norm_end", "distance", "norm_growth", "distance_relative")
 BY_BLOCK = {"norm": "norm_end", "growth": "norm_growth", "distance": "distance_relative"}  # numbers by their quantity
 
@@ -70,9 +75,11 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
     By block, for `norm`, `growth` (the norm relative to the start) and `distance` (of the weights from their start,
     relative to their norm there): `<name>_slope_below` and `_slope_above` are least-squares slopes over the hidden
     layers up to the cut and above it, per layer; `_trend_below` and `_trend_above` are rank correlations with the
-    layer's number. `<name>_step` is the step at the cut: how far the line through the upper block lies above the one
-    through the lower block, both at the cut, half a layer above its layer. Slopes take two layers in their blocks, else
-    they are undefined. A run that diverged has no value.
+    layer's number, and `_trend_within` is the mean of the two. `<name>_step` is the step at the cut: how far the line
+    through the upper block lies above the one through the lower block, both at the cut, half a layer above its layer.
+    `log_<name>_drop` needs no lines: it is the natural logarithm of the ratio of the last layer below the cut to the
+    first above it, above 0 if the quantity falls there. Slopes take two layers in their blocks, else they are
+    undefined. A run that diverged has no value.
     """
     if table.empty:
         return {}
@@ -87,8 +94,8 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
     for name, quantity in BY_BLOCK.items():
         of_runs = hidden[hidden["quantity"] == quantity].groupby("run")
         numbers = pd.DataFrame({run: _by_block(part, float(cuts[run])) for run, part in of_runs if run in cuts.index})
-        for ending, values in numbers.iterrows():
-            found |= per_seed(table, values, f"{name}_{ending}", diverged=gone)
+        for number, values in numbers.iterrows():
+            found |= per_seed(table, values, str(number).format(name=name), diverged=gone)
     return found
 
 
@@ -99,13 +106,19 @@ def _diverged(table: pd.DataFrame) -> set[str]:
 
 
 def _by_block(rows: pd.DataFrame, cut: float) -> dict[str, float]:
-    """Slopes and trends of the blocks below and above a cut, and the step between their lines."""
-    found, at_cut = {}, {}
+    """Slopes and trends of the blocks below and above a cut, and what lies between them, by `{name}`'s numbers."""
+    found, at_cut, trends = {}, {}, {}
     for block, part in (("below", rows[rows["layer"] <= cut]), ("above", rows[rows["layer"] > cut])):
         layer, value = part["layer"].to_numpy(np.float64), part["value"].to_numpy(np.float64)
         slope, at_cut[block] = line(layer, value, at=cut + 0.5)
-        found |= {f"slope_{block}": slope, f"trend_{block}": layer_trend(part)}
-    return found | {"step": at_cut["above"] - at_cut["below"]}
+        trends[block] = layer_trend(part)
+        found |= {f"{{name}}_slope_{block}": slope, f"{{name}}_trend_{block}": trends[block]}
+    ends = rows.set_index("layer")["value"]
+    return found | {
+        "{name}_trend_within": (trends["below"] + trends["above"]) / 2,
+        "{name}_step": at_cut["above"] - at_cut["below"],
+        "log_{name}_drop": float(np.log(ends.get(cut, np.nan) / ends.get(cut + 1, np.nan))),
+    }
 
 
 def line(x: Float[ndarray, " n"], y: Float[ndarray, " n"], *, at: float) -> tuple[float, float]:

@@ -31,6 +31,13 @@ READS = "activations"
 CLAIMS = ("C14",)
 PARTS = ("train", "test")
 TRAIN, TEST = "probe", "cca"  # samples: training points and held-out points
+RANGES = {
+    "probe_": "share",
+    "free_probe_": "share",
+    "free_probe_minus_network": "share_change",
+    "probed_network_accuracy": "share",
+    "versus_backprop_": "share_change",
+}
 SECOND = 2  # first layer to which C14 applies
 WHOLE = 0  # in the column layer: the whole network
 COLUMNS = {"layer": "int64", "quantity": "str", "value": "float64", "chance": "float64", "converged": "bool"}

@@ -10,6 +10,7 @@ from pipeline.metrics.names import per_seed
 SCOPE = "runs"
 READS = "trials"
 CLAIMS = ("C11", "C12", "C18")
+RANGES = {"best_rate": "positive", "best_gate_rate": "positive", "at_edge": "share", "bracketed": "share"}
 
 
 def analyse(trials: dict[str, pd.DataFrame], *, generator: np.random.Generator) -> pd.DataFrame:

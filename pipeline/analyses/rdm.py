@@ -16,6 +16,12 @@ SCOPE = "run"
 READS = "activations"
 CLAIMS = ("C13",)
 SAMPLE = "rdm"
+RANGES = {
+    "class_structure_": "correlation",
+    "class_structure_settles": "share",
+    "rdm_distance_": "positive",
+    "rdm_block_distance_": "positive",
+}
 COLUMNS = {"layer": "int64", "quantity": "str", "value": "float64", "i": "int64", "j": "int64"}
 PICTURES = 5  # number of layers shown by default
 NOWHERE = -1  # in the columns i and j of numbers that are not part of a picture

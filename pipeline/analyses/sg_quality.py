@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from pipeline.analyses.shared.curves import PEAK, peak
+from pipeline.analyses.shared.curves import peak_time
+from pipeline.analyses.shared.peaks import since_peak
 from pipeline.metrics.histories import stack
 from pipeline.metrics.intervals import layer_trend
 from pipeline.metrics.names import per_seed
@@ -11,6 +12,14 @@ from pipeline.metrics.names import per_seed
 SCOPE = "runs"
 READS = "history"
 CLAIMS = ("C9", "C10", "C18")
+RANGES = {
+    "cosine": "correlation",
+    "cosine_change": "change",
+    "cosine_since_peak": "change",
+    "cosine_peak_time": "share",
+    "trend_of_mean_cosine": "correlation",
+    "norm_ratio": "positive",
+}
 QUANTITIES = ("cosine", "norm_ratio", "sg_loss")
 
 
@@ -40,11 +49,10 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
     first half, without step 0: negative if the estimates get worse.
 
     `trend_of_mean_cosine` is the rank correlation of the layer's number with the cosine averaged over training: over
-    all records after step 0, which are evenly spaced but for the checkpoints. From an SG's own best record onwards, as
-    means over the gated layers: `cosine_peak_time` is the step of the highest cosine as a share of all steps,
-    `cosine_decay` the mean over the last fifth of training minus the highest cosine (its sign shows nothing, as the
-    highest is picked), and `cosine_slope_after_peak` the rank correlation of cosine and step after the peak, which is
-    undefined if the cosine is still highest close to the end. Runs that diverged have no value.
+    all records after step 0, which are evenly spaced but for the checkpoints. `cosine_peak_time` is the step of each
+    SG's own highest cosine as a share of all steps, as a mean over the gated layers. `cosine_since_peak` is the mean
+    cosine over the layers late in training minus that at the peak which the other runs of the same method and setting
+    show, see `pipeline.analyses.shared.peaks`. Runs that diverged have no value.
     """
     if table.empty:
         return {}
@@ -63,18 +71,30 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
         **per_seed(cosine[several], pd.Series(overall), "trend_of_mean_cosine", diverged=gone),
         **per_seed(cosine, pd.Series(changes), "cosine_change", diverged=gone),
     }
-    for name, values in _peaks(finished).items():
+    for name, values in (("peak_time", _peak_times(finished)), ("since_peak", _since_peak(finished))):
         found |= per_seed(cosine, values, f"cosine_{name}", diverged=gone)
     return found
 
 
-def _peaks(finished: pd.DataFrame) -> pd.DataFrame:
-    """What `peak` tells of each layer's cosine, averaged over a run's layers; a row for each run."""
-    rows = []
-    for (run, _), part in finished.groupby(["run", "layer"]):
-        curve = part.sort_values("step")[["step", "value"]].to_numpy(np.float64)
-        rows.append({"run": run, **peak(curve[:, 0], curve[:, 1])})
-    return pd.DataFrame(rows, columns=["run", *PEAK]).groupby("run")[list(PEAK)].mean()
+def _peak_times(finished: pd.DataFrame) -> pd.Series:
+    """By run, when each layer's cosine is highest, as a mean over its layers."""
+    times = {at: peak_time(*_curve(part)) for at, part in finished.groupby(["run", "layer"])}
+    found = pd.Series(times, dtype=float)
+    return found.groupby(level=0).mean() if len(found) else found
+
+
+def _curve(part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    ordered = part.sort_values("step")
+    return ordered["step"].to_numpy(np.float64), ordered["value"].to_numpy(np.float64)
+
+
+def _since_peak(finished: pd.DataFrame) -> pd.Series:
+    """By run, the fall of the mean cosine since the peak of the runs with the same method and setting."""
+    found = [
+        since_peak(part.pivot_table(index="run", columns="step", values="value", aggfunc="mean"))
+        for _, part in finished.groupby(["method", "hidden", "varied"])
+    ]
+    return pd.concat(found) if found else pd.Series(dtype=float)
 
 
 def _final_means(table: pd.DataFrame, quantity: str, gone: set[str]) -> dict[str, list[float]]:

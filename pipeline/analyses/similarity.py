@@ -23,6 +23,20 @@ KEPT = 2**30  # bytes that one measure keeps of all runs
 SCOPE = "pairs"
 READS = "activations"
 CLAIMS = ("C16",)
+RANGES = {
+    "cca": "change",
+    "svcca": "change",
+    "pwcca": "change",
+    "cka": "change",
+    "procrustes": "change",
+    "rdm_correlation": "change",
+    "cca_rank": "positive",
+    "svcca_rank": "positive",
+    "pwcca_rank": "positive",
+    "cka_rank": "positive",
+    "procrustes_rank": "positive",
+    "rdm_correlation_rank": "positive",
+}
 COLUMNS = {
     **{"run_a": "str", "run_b": "str", "measure": "str", "layer_a": "int64", "layer_b": "int64"},
     **{"value": "float64", "null_mean": "float64", "null_high": "float64"},

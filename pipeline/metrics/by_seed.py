@@ -1,6 +1,6 @@
 """Values of a headline number by seed: none is ever left out, and each says how it came about."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -86,11 +86,21 @@ def minus(values: BySeed, others: BySeed) -> BySeed:
     The outcome of a difference is the first of its two values' outcomes that isn't `MEASURED`; a diverged run comes
     first.
     """
+    return _combined([values, others], lambda pair: pair[0] - pair[1])
+
+
+def mean(numbers: Sequence[BySeed]) -> BySeed:
+    """The mean of several numbers, seed by seed, for the seeds of the first; outcomes are those of `minus`."""
+    return _combined(numbers, lambda values: sum(values) / len(values))
+
+
+def _combined(numbers: Sequence[BySeed], how: Callable[[Sequence[float]], float]) -> BySeed:
+    """One number from several, for the seeds of the first; NaN and `UNPAIRED` for a seed that another doesn't have."""
     found, outcomes = [], []
-    there = dict(zip(others.seeds, zip(others, others.outcomes, strict=True), strict=True))
-    for seed, value, outcome in zip(values.seeds, values, values.outcomes, strict=True):
-        other, of_other = there.get(seed, (np.nan, UNPAIRED))
-        both = [each for each in (outcome, of_other) if each != MEASURED]
-        found.append(value - other)
-        outcomes.append(DIVERGED if DIVERGED in both else both[0] if both else MEASURED)
-    return BySeed(found, seeds=values.seeds, outcomes=outcomes)
+    there = [dict(zip(each.seeds, zip(each, each.outcomes, strict=True), strict=True)) for each in numbers]
+    for seed in numbers[0].seeds:
+        values, how_they_came = zip(*(each.get(seed, (np.nan, UNPAIRED)) for each in there), strict=True)
+        exceptions = [each for each in how_they_came if each != MEASURED]
+        found.append(how(values))
+        outcomes.append(DIVERGED if DIVERGED in exceptions else exceptions[0] if exceptions else MEASURED)
+    return BySeed(found, seeds=numbers[0].seeds, outcomes=outcomes)

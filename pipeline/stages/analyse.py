@@ -59,7 +59,8 @@ def _settings(plan: Plan, analysis: str, module: Any, part: str) -> dict[str, An
     """A member's settings, with a random stream of its own for each part of an analysis if it draws numbers."""
     settings: dict[str, Any] = dict(plan.study.analyses[analysis].settings)
     if "generator" in inspect.signature(module.analyse).parameters:
-        settings["generator"] = random_streams.numpy_stream("analyse", analysis, part)
+        drawn = (plan.study.analyses[analysis].draw,) if plan.study.analyses[analysis].draw else ()
+        settings["generator"] = random_streams.numpy_stream("analyse", analysis, part, *drawn)
     return settings
 
 

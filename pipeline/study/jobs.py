@@ -233,7 +233,9 @@ def _analyse_code(plan: "Plan", analysis: str, _job: str) -> list[str]:
 
 def _analyse_settings(plan: "Plan", analysis: str, job: str) -> Settings:
     runs = plan.groups(analysis)[job]
-    return {"settings": plan.study.analyses[analysis].settings, "runs": [identity(run) for run in runs]}
+    entry = plan.study.analyses[analysis]
+    drawn = {"draw": entry.draw} if entry.draw else {}
+    return {"settings": entry.settings, "runs": [identity(run) for run in runs], **drawn}
 
 
 def _draw_settings(plan: "Plan", figure: str) -> Settings:

@@ -172,12 +172,16 @@ class Sweep(Strict):
 
 
 class Analysis(Strict):
-    """One analysis: which member of the family, over which runs (of one sweep or several), with which settings."""
+    """One analysis: which member of the family, over which runs (of one sweep or several), with which settings.
+
+    Another `draw` gives an analysis that draws its own data other random numbers.
+    """
 
     analysis: str | None = None
     sweep: Name | tuple[Name, ...] | None = None
     where: dict[str, Any] = {}
     settings: dict[str, Any] = {}
+    draw: Natural = 0
 
     @property
     def sweeps(self) -> tuple[str, ...]:

@@ -55,6 +55,27 @@ def test_the_gap_is_relative_and_converged_below_a_hundredth():
     assert CONVERGED == 0.01
 
 
+def test_ratios_to_backprop_are_means_of_logarithms_over_all_data_sets():
+    """Backprop's gap is 1e-6 everywhere; logistic regression's is 1e-3 on one data set of two, the deep model's 1e-5."""
+    gaps = {("backprop", hidden, loss, data, 0): 1e-6 for hidden in (0, 10) for loss in ("mse", "cross_entropy")
+            for data in ("linearly_separable", "xor")}  # fmt: skip
+    gaps |= {("one_linear_sg", *cell[1:]): gap for cell, gap in gaps.items()}
+    gaps["one_linear_sg", 0, "cross_entropy", "linearly_separable", 0] = 1e-3
+    gaps["one_linear_sg", 10, "mse", "xor", 0] = 1e-5
+    found = artificial_data.metrics(made(gaps))
+    assert found["log10_gap_ratio.one_linear_sg.linear.cross_entropy"][0] == pytest.approx(1.5, abs=1e-3)
+    assert found["log10_gap_ratio.one_linear_sg.exception"][0] == pytest.approx(3, abs=1e-3)
+    assert found["log10_gap_ratio.one_linear_sg.deep.mse"][0] == pytest.approx(0.5, abs=1e-3)
+    assert found["log10_gap_ratio.one_linear_sg.linear.mse"][0] == pytest.approx(0, abs=1e-3)
+    assert found["log10_gap_ratio_apart.one_linear_sg"][0] == pytest.approx(1, abs=2e-3)
+    assert found["log10_gap_ratio.one_linear_sg.linear.mse"][1] == 0, "gaps of zero count as the least, for both"
+
+
+def test_a_training_that_diverged_has_the_largest_ratio():
+    found = artificial_data.metrics(made({("one_linear_sg", 0, "mse", "xor", 1): np.nan}))
+    assert found["log10_gap_ratio.one_linear_sg.linear.mse"][1] == pytest.approx((6 + 12) / 2)
+
+
 def test_an_infinite_loss_is_a_divergence_and_no_gap():
     found = made({("backprop", 0, "mse", "xor", 0): np.inf})
     assert found["diverged"].sum() == 1

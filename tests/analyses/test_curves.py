@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.analyses.shared.curves import first_crossing, late_slope, peak
+from pipeline.analyses.shared.curves import first_crossing, late_slope, peak_time
 
 NAN = float("nan")
 STEPS = np.array([0.0, 10.0, 30.0, 50.0])
@@ -54,32 +54,13 @@ def test_one_late_value_has_no_slope(values):
     assert np.isnan(late_slope(np.linspace(0, 100, len(values)), np.array(values)))
 
 
-def test_a_peak_its_time_and_what_follows():
+def test_the_time_of_the_peak_is_a_share_of_all_steps():
     steps = np.array([0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 10.0])
-    found = peak(steps, np.array([9.0, 3.0, 5.0, 4.0, 4.5, 2.0, 1.0]))  # step 0 doesn't count
-    assert found["peak_time"] == pytest.approx(0.2)
-    assert found["decay"] == pytest.approx(1.5 - 5)
-    assert found["slope_after_peak"] == pytest.approx(-0.8)  # (4, 4.5, 2, 1) has ranks 3, 4, 2, 1
+    assert peak_time(steps, np.array([9.0, 3.0, 5.0, 4.0, 5.0, 2.0, 1.0])) == pytest.approx(0.2), "not step 0"
+    assert peak_time(np.arange(11.0), np.arange(11.0)) == 1
 
 
-def test_a_curve_that_only_rises_has_its_peak_at_the_end_and_nothing_after():
-    found = peak(np.arange(11.0), np.arange(11.0))
-    assert found["peak_time"] == 1
-    assert np.isnan(found["slope_after_peak"])
-    assert found["decay"] == pytest.approx(9 - 10)  # the mean of 8, 9, 10, below the highest
-
-
-def test_the_slope_after_the_peak_of_noise_shows_no_decay(generator):
-    steps = np.arange(51.0)
-    found = [peak(steps, generator.normal(size=51)) for _ in range(400)]
-    slopes = np.array([each["slope_after_peak"] for each in found])
-    slopes = slopes[np.isfinite(slopes)]
-    assert abs(slopes.mean()) < 4 * slopes.std() / np.sqrt(len(slopes))
-    assert np.mean([each["decay"] for each in found]) < -2, "while the decay is picked to be below 0"
-
-
-def test_values_that_are_not_finite_are_left_out():
-    found = peak(np.array([0.0, 1.0, 2.0, 3.0]), np.array([NAN, NAN, 0.3, 0.1]))
-    assert found["peak_time"] == pytest.approx(2 / 3)
-    assert found["decay"] == pytest.approx(-0.2)
-    assert all(np.isnan(value) for value in peak(np.array([0.0, 1.0]), np.array([1.0, NAN])).values())
+def test_values_that_are_not_finite_have_no_peak():
+    assert peak_time(np.array([0.0, 1.0, 2.0, 3.0]), np.array([NAN, NAN, 0.3, 0.1])) == pytest.approx(2 / 3)
+    assert np.isnan(peak_time(np.array([0.0, 1.0]), np.array([1.0, NAN])))
+    assert np.isnan(peak_time(np.zeros(0), np.zeros(0)))

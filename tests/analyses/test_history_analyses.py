@@ -130,7 +130,7 @@ def time(table, name, **where):
 
 def test_times_to_a_loss_are_linear_in_its_logarithm_between_records():
     table = learning.analyse({"a": losses([4.0, 1.0, 0.25, 0.25])}, generator=RNG, reach=[5.0, 2.0, 1.0, 0.5, 0.2])
-    assert time(table, "time_to_loss_5") == 0
+    assert time(table, "time_to_loss_5") == 1, "one update at least"
     assert time(table, "time_to_loss_2") == pytest.approx(5)
     assert time(table, "time_to_loss_1") == pytest.approx(10)
     assert time(table, "time_to_loss_0.5") == pytest.approx(15)
@@ -209,6 +209,14 @@ def test_a_diverged_run_has_no_final_numbers_but_the_steps_that_it_took():
     np.testing.assert_equal(found["train_loss.one_sg.hidden3"], [0.4, np.nan])
     np.testing.assert_equal(found["test_loss.one_sg.hidden3"], [0.3, np.nan])
     assert found["steps_to_loss_0.5.one_sg.hidden3"] == [10, 10]
+
+
+def test_restricted_times_have_a_geometric_mean_over_the_losses():
+    runs = {"slow": losses([8.0, 4.0, 1.0]), "lost": losses([8.0, 9.0], finished=False)}
+    found = learning.metrics(identified(learning, runs, reach=(2.0, 0.1)))
+    assert found["time_to_loss_2.one_sg.hidden3"] == pytest.approx([15, 20])
+    assert found["time_to_losses.one_sg.hidden3"] == pytest.approx([np.sqrt(15 * 20), 20])
+    assert found["time_to_losses.one_sg.hidden3"].outcomes == ["censored", "diverged"]
 
 
 # Norms
@@ -309,6 +317,19 @@ def test_a_block_of_one_layer_has_no_slope_and_a_diverged_run_says_so():
     assert one.outcomes == ["measured", "diverged"]
 
 
+def test_a_drop_at_the_middle_is_told_from_a_fall():
+    """Growth rises within both blocks (layers 1 to 3 and 4 to 6), and drops between them: over all layers it falls."""
+    growth = [7.0, 8.0, 9.0, 1.0, 2.0, 3.0]
+    runs = {"a": weights([*growth, 1.0], [1.0] * 7, start=[1.0] * 7)}
+    found = norms.metrics(identified(norms, runs, hidden=6))
+    assert found["growth_trend.one_sg.hidden6"][0] < -0.5
+    assert found["growth_trend_within.one_sg.hidden6"] == pytest.approx([1.0])
+    assert found["log_growth_drop.one_sg.hidden6"] == pytest.approx([np.log(9)])
+    assert found["log_norm_drop.one_sg.hidden6"] == pytest.approx([np.log(9)])
+    mixed = {"a": weights([3.0, 2.0, 1.0, 1.0, 2.0, 3.0, 1.0], [1.0] * 7, start=[1.0] * 7)}
+    assert norms.metrics(identified(norms, mixed, hidden=6))["norm_trend_within.one_sg.hidden6"] == pytest.approx([0.0])
+
+
 # Quality of the synthetic gradients
 
 
@@ -356,7 +377,7 @@ def test_estimates_of_a_diverged_run_count_for_nothing():
     good, bad = {1: [0.0, 0.5, 0.5], 2: [0.0, 0.6, 0.7]}, {1: [0.0, -1.0, 0.0], 2: [0.0, 1.0, 1.0]}
     runs = {"a": gates(good), "b": gates(bad, finished=False)}
     for name, values in sg_quality.metrics(identified(sg_quality, runs)).items():
-        known = not name.startswith("cosine_slope_after_peak")  # which takes more records
+        known = not name.startswith("cosine_since_peak")  # there is no other run to show a peak
         assert np.isfinite(values).tolist() == [known, False]
         assert values.outcomes == ["measured" if known else "undefined", "diverged"]
 
@@ -369,14 +390,18 @@ def test_the_trend_of_the_mean_is_over_all_of_training_without_the_start():
     assert found["trend_of_mean_cosine.one_sg.hidden3"] == pytest.approx([1])
 
 
-def test_each_gate_is_judged_from_its_own_peak():
+def test_each_gate_has_its_own_peak():
     falls, rises = [0.0, 0.8, 0.6, 0.4, 0.2, 0.1], [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
     found = sg_quality.metrics(identified(sg_quality, {"a": gates({1: falls, 2: rises}), "b": gates({1: rises})}))
     assert found["cosine_peak_time.one_sg.hidden3"] == pytest.approx([(0.2 + 1) / 2, 1])
-    assert found["cosine_decay.one_sg.hidden3"] == pytest.approx([((0.15 - 0.8) + (0.45 - 0.5)) / 2, 0.45 - 0.5])
-    slopes = found["cosine_slope_after_peak.one_sg.hidden3"]
-    assert slopes == pytest.approx([-1, np.nan], nan_ok=True), "one that rises to the end has no part"
-    assert slopes.outcomes == ["measured", "undefined"]
+
+
+def test_the_fall_of_the_cosine_is_from_the_peak_that_other_runs_show():
+    """Means over the layers; the peak of both is at step 10, the last fifth are steps 40 and 50."""
+    one = gates({1: [0.0, 0.6, 0.5, 0.9, 0.2, 0.1], 2: [0.0, 0.8, 0.5, 0.9, 0.2, 0.3]})
+    two = gates({1: [0.0, 0.9, 0.5, 0.1, 0.2, 0.2], 2: [0.0, 0.9, 0.5, 0.1, 0.2, 0.2]})
+    found = sg_quality.metrics(identified(sg_quality, {"a": one, "b": two}))
+    assert found["cosine_since_peak.one_sg.hidden3"] == pytest.approx([0.2 - 0.7, 0.2 - 0.1])
 
 
 # All

@@ -306,7 +306,14 @@ def test_metrics_by_hand():
     assert found["rank_trend.mse.random"] == pytest.approx([0.5, 0.5])
     assert found["r2_top_late.mse.random"] == pytest.approx([0.45, 0.225])
     assert found["antisymmetric_share.mse.random"] == pytest.approx([0.2, 0.2])
-    assert all(name.endswith(".mse.random") for name in found)
+    assert all(name.endswith(".mse.random") for name in found if name != "trend_of_mean_r2")
+
+
+def test_the_fall_is_from_the_peak_that_the_other_seed_shows():
+    """Means over the layers are .3, .35, 0, .8/3 and .8/3 of the first seed, half of that of the second."""
+    found = implied_loss.metrics(by_hand())
+    assert found["r2_since_peak.mse.random"] == pytest.approx([0.8 / 3 - 0.35, (0.8 / 3 - 0.35) / 2])
+    assert np.isnan(implied_loss.metrics(by_hand()[lambda table: table["seed"] == 0])["r2_since_peak.mse.random"]).all()
 
 
 def test_numbers_over_training_by_hand():
@@ -316,9 +323,16 @@ def test_numbers_over_training_by_hand():
     # Without step 20 the sums are .6, .4, 1.5.
     assert found["trend_of_mean_r2"] == pytest.approx(0.5)
     assert found["peak_time_r2"] == pytest.approx((0.2 + 0.1 + 0.1) / 3), "of two highest states, the first"
-    assert found["decay_r2"] == pytest.approx(((0.25 - 0.3) + (0.1 - 0.2) + (0.45 - 0.6)) / 3)
-    # After their peaks: 0 .2 .3 rises, 0 .1 .1 too but for a tie, .4 0 .5 .4 has ranks 2.5 1 4 2.5.
-    assert found["slope_after_peak_r2"] == pytest.approx((1 + np.sqrt(0.75) + 1.5 / np.sqrt(5 * 4.5)) / 3)
+
+
+def test_the_trend_over_all_cases_is_a_mean_seed_by_seed():
+    other = by_hand().assign(loss="cross_entropy")
+    other["layer"] = 4 - other["layer"]  # the trend is the other way round
+    other.loc[(other["seed"] == 1) & (other["step"] > 0), "value"] = np.nan
+    found = implied_loss.metrics(pd.concat([by_hand(), other], ignore_index=True))
+    assert found["trend_of_mean_r2.cross_entropy.random"][0] == pytest.approx(-0.5)
+    assert found["trend_of_mean_r2"] == pytest.approx([0, np.nan], nan_ok=True)
+    assert found["trend_of_mean_r2"].outcomes == ["measured", "undefined"]
 
 
 def test_layers_are_compared_over_the_states_that_all_of_them_have():
@@ -340,15 +354,16 @@ def test_a_training_that_diverged_says_so_and_keeps_its_seed():
     rows.loc[lost & (rows["step"] > 0), "value"] = np.nan
     loss = [("mse", "random", seed, 0, 100, "loss", [0.1, np.nan][seed], np.nan, np.nan) for seed in (0, 1)]
     rows = pd.concat([rows, pd.DataFrame(loss, columns=list(rows))], ignore_index=True)
-    for values in implied_loss.metrics(rows).values():
-        assert (values.seeds, values.outcomes) == ([0, 1], ["measured", "diverged"])
-        assert np.isfinite(values).tolist() == [True, False]
+    for name, values in implied_loss.metrics(rows).items():
+        alone = "since_peak" in name  # there is no other seed to show a peak
+        assert (values.seeds, values.outcomes) == ([0, 1], ["undefined" if alone else "measured", "diverged"])
+        assert np.isfinite(values).tolist() == [not alone, False]
 
 
 def test_metrics_have_a_value_per_seed_and_case(table):
     found = implied_loss.metrics(table)
     assert all(len(values) == 2 for values in found.values())
-    for name in ("mean_of_r2", "trend_of_mean_r2", "peak_time_r2", "decay_r2"):
+    for name in ("mean_of_r2", "trend_of_mean_r2", "peak_time_r2"):
         assert np.isfinite(found[f"{name}.mse.random"]).all()
     for loss in losses.LOSSES:
         for kind in grid.LABELS:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import members
 from pipeline.members import UnknownNameError
 from pipeline.results import paths
+from pipeline.stages import analyse
 from pipeline.study import jobs
 from pipeline.study.jobs import PLUMBING, STAGES
 from pipeline.study.plan import Plan
@@ -53,6 +55,23 @@ def test_settings_are_json_and_their_hash_tells_them_apart(plan):
     assert json.loads(json.dumps(one.settings)) == one.settings
     assert one.settings_hash != two.settings_hash
     assert plan.job("summarise").settings_hash == plan.settings_hash()
+
+
+def test_another_draw_makes_one_analysis_out_of_date_and_gives_it_other_random_numbers(plan, request):
+    def drawn(name, draw):
+        entries = dict(plan.study.analyses)
+        entries[name] = entries[name].model_copy(update={"draw": draw})
+        other = Plan.load("smoke", request.config.rootpath)
+        object.__setattr__(other, "study", plan.study.model_copy(update={"analyses": entries}))
+        (part,) = other.groups(name)
+        generator = analyse._settings(other, name, members.load("analyses", name), part)["generator"]
+        return other.job("analyse", analysis=name, job=part).settings, generator.random()
+
+    (plain, first), (same, again), (more, second) = (drawn("capacity", draw) for draw in (0, 0, 4))
+    assert (plain, first) == (same, again)
+    assert "draw" not in plain, "as before there was such a key"
+    assert more == {**plain, "draw": 4}
+    assert first != second
 
 
 def test_a_stage_that_trains_asks_for_a_gpu_and_no_other(root):
