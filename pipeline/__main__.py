@@ -18,6 +18,7 @@ VERBS = {
     "pack": "sharing.pack",
     "publish": "tracking.upload",
     "review": "pages.review",
+    "simulate": "verdicts.simulation",
     "verify": "verdicts.compare",
     "why": "audit.run_reasons",
 }

@@ -15,7 +15,7 @@ from pipeline.tracking.limits import Limits
 from pipeline.tracking.metric_names import metric
 from pipeline.tracking.run_content import Opening
 from pipeline.verdicts.claims import PATH, load_claims
-from pipeline.verdicts.judge import judge_claim
+from pipeline.verdicts.judge import judge_ledger
 
 PLANTED = "<script>alert('x')</script>"
 NAME = "small"
@@ -46,15 +46,12 @@ def make(root, place):
     claims = load_claims()
     found: dict = {}
     for claim in claims.claims:
-        for part in claim.parts:
-            for name in filter(None, (part.metric, part.minus)):
-                found.setdefault(name.partition("/")[0], {})[name.partition("/")[2]] = metric
+        for name in claim.metrics:
+            found.setdefault(name.partition("/")[0], {})[name.partition("/")[2]] = metric
     origin = {"settings": plan.settings_hash(), "commit": "0123456789abcdef"}
     store.write_json(paths.metrics(NAME), {"study": NAME, "metrics": found, "provenance": origin})
-    figures, comparisons = plan.study.figures, claims.comparisons()
-    rows = [row for claim in claims.claims for row in judge_claim(claim, found, figures, comparisons)]
-    store.write_json(paths.verdicts(NAME), rows)
-    for name in figures:
+    store.write_json(paths.verdicts(NAME), judge_ledger(claims, found, plan.study.figures))
+    for name in plan.study.figures:
         store.write_bytes(paths.drawing(NAME, name, "svg"), DRAWING)
         store.write_bytes(paths.drawing(NAME, name, "csv"), b"x\n1\n")
     return plan

@@ -106,7 +106,7 @@ def _behind(part: Row) -> str:
 
 
 def _number(row: Row) -> str:
-    """The number of a part with its 95 % interval (Student's t)."""
+    """The number of a part with its 95 % interval."""
     if not isinstance(row.get("statistic"), int | float):
         return "none"
     low, high = row.get("interval") or (None, None)
@@ -142,4 +142,6 @@ def _more(value: Any) -> str:
     """A value that has no place of its own."""
     if isinstance(value, str):
         return markdown.code(value) if "/" in value and " " not in value else markdown.prose(value)
+    if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
+        return "; ".join(map(_more, value))
     return markdown.code(json.dumps(value, ensure_ascii=False))

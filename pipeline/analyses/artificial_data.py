@@ -136,8 +136,8 @@ def metrics(table: pd.DataFrame) -> dict[str, list[float]]:
     `log10_gap_ratio.<method>.<model>.<loss>` is the decimal logarithm of the method's relative gap over backprop's,
     averaged over all data sets and sizes, separable or not: 1 is a loss ten times as far from the optimum. With
     `.linear.cross_entropy` it is logistic regression. `log10_gap_ratio_apart.<method>` is that number less the largest
-    of the method's other models and losses: above 0 if logistic regression stands out. `log10_gap_ratio.<method>.exception`
-    is over the exception's cells only. Gaps are bounded, so that neither rounding nor a diverged training decides a mean.
+    of the method's other models and losses: above 0 if logistic regression stands out. The ending `.exception` is for
+    the exception's cells only. Gaps are bounded, so that neither rounding nor a diverged training decides a mean.
 
     `log10_loss_ratio.<method>.<data set>.inputs<d>.hidden<k>.<loss>.share<s>` is the decimal logarithm of the method's
     loss over backprop's, after the share s of the updates (`share1`: at the end); 1 is ten times backprop's loss. It

@@ -178,7 +178,7 @@ def _together(table: pd.DataFrame, gone: set[str]) -> dict[str, list[float]]:
     logs = times.assign(value=np.log(_filled(times, table))).groupby("run")["value"].mean()
     never = set(times.loc[times["value"].isna(), "run"])
     lost, censored = never & gone, never - gone
-    return per_seed(table, np.exp(logs), TIME_TO_ALL, diverged=lost, censored=censored)
+    return per_seed(table, logs.map(np.exp), TIME_TO_ALL, diverged=lost, censored=censored)
 
 
 def _filled(times: pd.DataFrame, table: pd.DataFrame) -> pd.Series:

@@ -24,18 +24,9 @@ SCOPE = "pairs"
 READS = "activations"
 CLAIMS = ("C16",)
 RANGES = {
-    "cca": "change",
-    "svcca": "change",
-    "pwcca": "change",
-    "cka": "change",
-    "procrustes": "change",
-    "rdm_correlation": "change",
-    "cca_rank": "positive",
-    "svcca_rank": "positive",
-    "pwcca_rank": "positive",
-    "cka_rank": "positive",
-    "procrustes_rank": "positive",
-    "rdm_correlation_rank": "positive",
+    "*_lower_share": "share",
+    "*_lower_share_same_seed": "share",
+    "*_rank": "positive",
 }
 COLUMNS = {
     **{"run_a": "str", "run_b": "str", "measure": "str", "layer_a": "int64", "layer_b": "int64"},

@@ -21,14 +21,7 @@ SCOPE = "run"
 READS = "activations"
 STEPS = "all"
 CLAIMS = ("C16",)
-RANGES = {
-    "cca": "correlation",
-    "svcca": "correlation",
-    "pwcca": "correlation",
-    "cka": "correlation",
-    "procrustes": "correlation",
-    "rdm_correlation": "correlation",
-}
+RANGES = {"*_order": "correlation"}
 COLUMNS = {
     **{"measure": "str", "layer": "int64", "step": "int64"},
     **{"value": "float64", "null_mean": "float64", "null_high": "float64"},

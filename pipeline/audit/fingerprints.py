@@ -55,8 +55,16 @@ def of_study(plan: Plan) -> dict[str, dict[str, str]]:
 
 def criteria() -> str:
     """The hash of every criterion, without the claims' words."""
-    parts = [part for claim in load_claims().claims for part in claim.parts]
-    return digest([part.model_dump(mode="json", exclude={"says", "figure"}) for part in parts])
+    ledger = load_claims()
+    parts = [part.model_dump(mode="json", exclude={"says", "figure", "planned"}) for part in ledger.parts()]
+    primaries = {claim.id: claim.primary for claim in ledger.claims}
+    controls = {
+        claim.id: {
+            name: each.model_dump(mode="json", exclude={"says", "needed"}) for name, each in claim.controls.items()
+        }
+        for claim in ledger.claims
+    }
+    return digest([parts, primaries, controls])
 
 
 def packages() -> str:

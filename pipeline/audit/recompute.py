@@ -12,11 +12,12 @@ from pipeline.audit.findings import Finding
 from pipeline.metrics.summary import summarise
 from pipeline.results import paths, store
 from pipeline.study.plan import Plan
+from pipeline.verdicts import claim_rows
 from pipeline.verdicts.chart import chart
 from pipeline.verdicts.claim_rows import by_claim
 from pipeline.verdicts.claims import load_claims
 from pipeline.verdicts.headline import headline
-from pipeline.verdicts.judge import judge_claim
+from pipeline.verdicts.judge import judge_ledger
 
 TOLERANCE = 1e-9  # relative: another machine's numpy may differ in a last digit
 
@@ -40,7 +41,8 @@ def metrics(plan: Plan) -> Iterator[Finding]:
         if not hasattr(module, "metrics") or not all(file.is_file() for file in files):
             continue
         try:
-            present = _plain(summarise(dict(sorted(module.metrics(store.read_tables(files)).items()))))
+            numbers = dict(sorted(module.metrics(store.read_tables(files)).items()))
+            present = _plain(summarise(numbers, getattr(module, "RANGES", None)))
         except (store.DamagedFileError, KeyError, ValueError) as error:
             yield _finding(plan.name, path, analysis, "tables that can be read", str(error))
             continue
@@ -54,12 +56,8 @@ def verdicts(plan: Plan) -> Iterator[Finding]:
         return
     claims = load_claims()
     try:
-        rows = [
-            row
-            for claim in claims.claims
-            for row in judge_claim(claim, numbers, plan.study.figures, claims.comparisons())
-        ]
-        stated = {row["id"]: row for row in store.read_json(path)}
+        rows = judge_ledger(claims, numbers, plan.study.figures)
+        stated = {row["id"]: row for row in claim_rows.read(path)}
     except (store.DamagedFileError, KeyError, TypeError, ValueError, AttributeError) as error:
         yield _finding(plan.name, path, "all", "headline numbers and verdicts that fit the claims", str(error))
         return

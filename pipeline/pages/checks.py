@@ -54,9 +54,15 @@ def published(found: PublishedComparison | None) -> Check:
     return Check("Against what is published", found.same, found.says, details)
 
 
-def verdicts(plan: Plan, metrics: Mapping[str, Any], rows: Sequence[Any]) -> Check:
-    """Whether the claims were judged, from numbers made with the present settings."""
+def verdicts(
+    plan: Plan, metrics: Mapping[str, Any], rows: Sequence[Any], older: tuple[int, Mapping[str, str]] | None = None
+) -> Check:
+    """Whether the claims were judged by the present criteria, from numbers made with the present settings."""
     settings = origin(metrics).get("settings")
+    if older:
+        version, words = older
+        says = f"judged by criteria version {version}, which are no longer in use; their verdicts are listed here"
+        return Check("Verdicts", False, says, [f"{id}: {verdict}" for id, verdict in words.items()])
     if not rows:
         return Check("Verdicts", False, "not judged yet: run the workflow")
     if settings == plan.settings_hash():

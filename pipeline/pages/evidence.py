@@ -125,8 +125,7 @@ def analyses_by_claim(claims: Ledger) -> dict[str, list[str]]:
     """The analyses whose numbers each claim compares, by the claim's id."""
     found = {}
     for claim in claims.claims:
-        names = [number for part in claim.parts for number in (part.metric, part.minus) if number]
-        found[claim.id] = list(dict.fromkeys(number.partition("/")[0] for number in names))
+        found[claim.id] = list(dict.fromkeys(number.partition("/")[0] for number in claim.metrics))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Fill in the generated parts of README.md, and write fingerprints.yaml.
+"""Fill in the generated parts of README.md and docs/criteria.md, and write fingerprints.yaml.
 
 A part stands between `<!-- begin NAME -->` and `<!-- end NAME -->`. Parts whose results aren't there stay as they are.
 """
@@ -18,9 +18,10 @@ from pipeline.pages import rule_graph
 from pipeline.pages.report_model import Grid
 from pipeline.results import paths, provenance, store, timing
 from pipeline.study.load import load_study
-from pipeline.verdicts import claim_rows
+from pipeline.verdicts import claim_rows, criteria, simulation
 
 README = Path("README.md")
+CRITERIA = Path("docs/criteria.md")
 PICTURES = Path("docs")
 CAPTIONS = Path("workflow/report")
 STUDY = "study"
@@ -30,34 +31,32 @@ FIGURE = "learning_curves"
 # of its name, all of which it must have.
 HEADLINES = {
     "learning": (("test_accuracy",),),
-    "tuned_learning": (("test_accuracy",),),
-    "estimators_learning": (("test_accuracy",),),
-    "estimators_quality": (("cosine",),),
-    "probes": (("probe_train_min",),),
-    "rdm": (("class_structure_low",), ("class_structure_last",)),
-    "similarity": (("cka_gap", "backprop"),),
-    "artificial_data": (
-        ("converged_share", "one_linear_sg", "regular"),
-        ("converged_share", "one_linear_sg", "exception"),
-    ),
-    "capacity": (("also_fitted", "one_linear_sg"),),
-    "linear_convergence": (("log10_gap", "by_line_search"),),
-    "deep_linear_convergence": (("log10_gap", "by_line_search"),),
+    "tuned_learning": (("test_accuracy",), ("time_to_losses",)),
+    "estimators_tuned_learning": (("test_accuracy",),),
+    "estimators_tuned_quality": (("cosine",),),
+    "tuned_probes": (("free_probe_train_min",),),
+    "tuned_rdm": (("rdm_distance_below",),),
+    "tuned_norms": (("growth_trend_within",),),
+    "tuned_similarity": (("cka_difference", "backprop"),),
+    "artificial_data": (("log10_gap_ratio_apart", "one_linear_sg"), ("log10_gap_ratio", "one_linear_sg", "linear")),
+    "capacity": (("accuracy", "mse", "hidden5"),),
+    "linear_convergence": (("solved_share", "by_line_search"),),
+    "deep_linear_convergence": (("solved_share", "by_line_search"),),
     "counter_example": (("added_critical_share",),),
 }
 # Words for parts of names, for readers who don't know the report.
 PHRASES = {
     "test_accuracy": "test accuracy",
+    "time_to_losses": "updates to training losses of 1, 0.5, 0.2 and 0.1, geometric mean",
     "cosine": "cosine of synthetic and true gradient, mean over the gated layers",
-    "probe_train_min": "lowest training accuracy of a linear probe, from the second hidden layer on",
-    "class_structure_low": "correlation of the RDM with that of the classes, a quarter of the way up",
-    "class_structure_last": "correlation of the RDM with that of the classes, last hidden layer",
-    "cka_gap": "CKA between two seeds of the first less CKA between the two, mean over the layers",
-    "converged_share": "share of the cases solved by backprop that it solves too",
-    "regular": "all cases but the exceptional one",
-    "exception": "logistic regression on separable data",
-    "also_fitted": "share of the depths fitted by backprop that it fits too",
-    "log10_gap": "log10 of the relative gap to the optimum",
+    "free_probe_train_min": "lowest training accuracy of an unpenalised linear probe, from the second hidden layer on",
+    "rdm_distance_below": "distance of the RDM to the last layer's, mean over the layers up to the middle",
+    "growth_trend_within": "rank correlation of layer and growth of the weights within the two halves of the net",
+    "cka_difference": "CKA between two seeds of the first less CKA between the two, mean over the layers",
+    "log10_gap_ratio": "log10 of the distance to the optimum over backprop's",
+    "log10_gap_ratio_apart": "the same for logistic regression less the largest of the other models and losses",
+    "accuracy": "training accuracy on random labels",
+    "solved_share": "share of the problems solved at the best main rate",
     "by_line_search": "synthetic gradient fitted by line search",
     "added_critical_share": "share of the plane where only training with the synthetic gradient stands still",
 }
@@ -98,11 +97,22 @@ def main(argv: Sequence[str] | None = None) -> None:
         store.write_bytes(fingerprints.PATH, hashes.encode())
     if text != before:
         store.write_bytes(README, text.encode())
+    if CRITERIA.is_file() and fill_criteria():
+        renewed.append(CRITERIA.as_posix())
     print(f"{README}: {', '.join(renewed) or 'nothing'} renewed")
 
 
-def fill(text: str, name: str, content: str) -> str:
-    """Put `content` between the marks of the part `name` of a text.
+def fill_criteria() -> bool:
+    """Fill in the table of docs/criteria.md; whether that changed something. A test compares it in every check."""
+    text = CRITERIA.read_text(encoding="utf-8")
+    filled = fill(text, "simulation", simulation.table(simulation.simulate()), page=CRITERIA)
+    if filled != text:
+        store.write_bytes(CRITERIA, filled.encode())
+    return filled != text
+
+
+def fill(text: str, name: str, content: str, *, page: Path = README) -> str:
+    """Put `content` between the marks of the part `name` of a page's text.
 
     Raises:
         ExplainedError: if the text doesn't have the part exactly once.
@@ -110,27 +120,26 @@ def fill(text: str, name: str, content: str) -> str:
     begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
     found = re.findall(f"{re.escape(begin)}.*?{re.escape(end)}", text, re.DOTALL)
     if len(found) != 1:
-        raise ExplainedError(f"{README}: expected the part {begin} … {end} once, found it {len(found)} times")
+        raise ExplainedError(f"{page}: expected the part {begin} … {end} once, found it {len(found)} times")
     return text.replace(found[0], f"{begin}\n{content}\n{end}")
 
 
 def verdicts() -> str | None:
-    """The table of claims, with verdicts and the deciding evidence; None without results."""
-    path = paths.verdicts(STUDY)
-    if not path.is_file():
+    """The table of claims, with verdicts and the deciding evidence; None without verdicts by the present criteria."""
+    rows = [claim.whole for claim in claim_rows.by_claim(claim_rows.present(paths.verdicts(STUDY)))]
+    if not rows:
         return None
-    rows = [claim.whole for claim in claim_rows.by_claim(store.read_json(path))]
-    return table(
+    filled = table(
         ["Claim", "In our words", "Source", "Verdict", "Deciding evidence"],
         [[row["id"], row["claim"], row["source"], f"**{row['verdict']}**", _evidence(row)] for row in rows],
     )
+    return f"{filled}\n\nJudged by criteria version {criteria.VERSION} ([configs/claims.yaml](configs/claims.yaml))."
 
 
 def _evidence(row: Mapping[str, Any]) -> str:
-    """How many of several parts are replicated, then the sentence on the deciding part."""
-    several = row["statistic"] is not None and row["interval"] is None
-    count = f"{row['statistic']} of {row['n']} parts replicated. " if several else ""
-    return count + formatting.capitalise(row["evidence"])
+    """The sentence on the primary part, then the secondaries and the words on robustness."""
+    others = f"{claim_rows.shown_secondaries(row)}; robustness: {claim_rows.robustness(row)}."
+    return f"{formatting.capitalise(row['evidence'])} {formatting.capitalise(others)}"
 
 
 def findings() -> str | None:

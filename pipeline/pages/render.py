@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 from pipeline.metrics import formatting
 from pipeline.metrics.formatting import Estimate
 from pipeline.metrics.intervals import interval
+from pipeline.metrics.ranges import SHARE
 from pipeline.pages import rule_graph, sparklines
 from pipeline.pages.evidence import DIVERGED, FINISHED, MISSING
 from pipeline.pages.report_model import FigureView, Final, Report, RunOutcome
@@ -40,8 +41,9 @@ def report(content: Report) -> str:
         claimed={row["id"] for row in content.verdicts},
         claims_judged=claims,
         titles={figure.name: figure.title for figure in content.figures},
-        counts=_counts(claims),
-        multiple=_multiple(claims),
+        counts=claim_rows.count(claims),
+        secondaries=claim_rows.secondaries(claims),
+        version=criteria.VERSION,
     )
 
 
@@ -52,8 +54,9 @@ def review(content: Review) -> str:
     return page.render(
         review=content,
         looks={method: f"m{place % COLOURS} d{place // COLOURS}" for place, method in enumerate(content.methods)},
-        counts=_counts(claims),
-        multiple=_multiple(claims),
+        counts=claim_rows.count(claims),
+        secondaries=claim_rows.secondaries(claims),
+        version=criteria.VERSION,
         bad=sum(check.good is False for check in content.checks),
         plot=(sparklines.WIDTH, sparklines.HEIGHT),
         spark=sparklines.SPARK,
@@ -73,19 +76,10 @@ def _environment() -> jinja2.Environment:
     )
     numbers = (formatting.number, formatting.mean, formatting.bounds, formatting.duration)
     texts = (formatting.words, formatting.capitalise, marked)
-    for function in (*numbers, *texts, claim_rows.student, claim_rows.resampled, claim_rows.evidence):
+    of_claims = (claim_rows.estimate, claim_rows.evidence, claim_rows.robustness, claim_rows.shown_secondaries)
+    for function in (*numbers, *texts, *of_claims):
         found.filters[function.__name__] = function
     return found
-
-
-def _counts(claims: Sequence[claim_rows.ClaimRows]) -> dict[str, int]:
-    """How many claims have each verdict."""
-    wholes = [claim.whole["verdict"] for claim in claims]
-    return {verdict: wholes.count(verdict) for verdict in criteria.VERDICTS}
-
-
-def _multiple(claims: Sequence[claim_rows.ClaimRows]) -> dict[str, int]:
-    return claim_rows.multiple([part for claim in claims for part in claim.parts])
 
 
 def finals(runs: Sequence[RunOutcome]) -> list[Final]:
@@ -101,7 +95,7 @@ def _final(runs: Sequence[RunOutcome]) -> Final:
     names = sorted({name for run in finished for name in run.final if name.endswith("accuracy")})
     values = {name: [run.final.get(name) for run in finished] for name in names}
     estimates = {
-        name: Estimate(*interval([math.nan if value is None else value for value in each]))
+        name: Estimate(*interval([math.nan if value is None else value for value in each], range=SHARE))
         for name, each in values.items()
     }
     return Final(first.method, first.hidden, first.varied, len(runs), len(finished), estimates)

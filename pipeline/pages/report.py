@@ -16,7 +16,7 @@ from pipeline.study.labels import identity
 from pipeline.study.load import CONFIGS
 from pipeline.study.plan import Plan
 from pipeline.study.schema import Run, Study
-from pipeline.verdicts import published
+from pipeline.verdicts import claim_rows, published
 
 SHOWN_VERSIONS = ("python", "torch", "numpy", "snakemake", "dvc", "wandb")
 LARGEST_SVG = 80_000  # bytes; a larger one is shown as PNG
@@ -29,7 +29,6 @@ def gather(plan: Plan) -> report_model.Report:
     name, study = plan.name, plan.study
     metrics = evidence.read_json(paths.metrics(name))
     summaries = evidence.summaries_of(plan)
-    verdicts = store.read_json(judged) if (judged := paths.verdicts(name)).is_file() else []
     compared = methods_table.compare(metrics.get("metrics", {}), study.methods)
     return report_model.Report(
         title=study.title,
@@ -39,7 +38,7 @@ def gather(plan: Plan) -> report_model.Report:
         analyses=[_analysis(plan, each, metrics) for each in study.analyses],
         figures=[_figure(plan, each) for each in study.figures],
         runs=[_run(study, run, summaries.get(run.name)) for run in plan.runs.values()],
-        verdicts=verdicts,
+        verdicts=claim_rows.present(paths.verdicts(name)),
         published=_published(name),
         methods=_methods(plan, compared),
         compared=_compared(compared),
@@ -87,6 +86,10 @@ def _notices(plan: Plan, metrics: dict[str, Any], summaries: dict[str, Any]) -> 
         found.append(
             f"The headline numbers were made with settings {stored}, but the study's file now has "
             f"{plan.settings_hash()}: run the workflow again."
+        )
+    if before := claim_rows.older(paths.verdicts(plan.name)):
+        found.append(
+            f"The claims were judged by criteria version {before[0]}, which are no longer in use: run `judge`."
         )
     made = [origin for origin in _origins(metrics, summaries) if origin.get("commit")]
     match provenance.any_dirty(made):

@@ -25,7 +25,7 @@ from pipeline.pages.review_model import ClaimSection, Picture, RunRow, StageRow
 from pipeline.results import paths, provenance, secrets, store, timing
 from pipeline.study import arguments
 from pipeline.study.plan import Plan
-from pipeline.verdicts import published
+from pipeline.verdicts import claim_rows, published
 from pipeline.verdicts.claim_rows import ClaimRows, by_claim
 from pipeline.verdicts.claims import Ledger, load_claims
 
@@ -80,7 +80,7 @@ def review(
     analyses = evidence.analyses_by_claim(claims)
     rests = evidence.claims_by_run(plan, analyses)
     runs = {run: run_rows.row(found, run, rests.get(run, [])) for run in plan.runs}
-    rows = store.read_json(path) if (path := paths.verdicts(plan.name)).is_file() else []
+    rows = claim_rows.present(paths.verdicts(plan.name))
     graph = rule_graph.reduced(rule_graph.parse(rulegraph or ""), plan.counts())
     return review_model.Review(
         title=plan.study.title,
@@ -88,7 +88,7 @@ def review(
         checks=[
             checks.audit(audited),
             checks.published(compared),
-            checks.verdicts(plan, metrics, rows),
+            checks.verdicts(plan, metrics, rows, claim_rows.older(paths.verdicts(plan.name))),
             *checks.runs(found),
             checks.figures(plan),
             checks.records(found),
@@ -151,7 +151,7 @@ def _claim(
     parts = [part for claim in claims.claims if claim.id == id_ for part in claim.parts]
     return ClaimSection(
         judged=found,
-        numbers={part.id: f" {MINUS} ".join(each for each in (part.metric, part.minus) if each) for part in parts},
+        numbers={part.id: (" / " if part.over else f" {MINUS} ").join(part.metrics) for part in parts},
         pictures=[picture(plan, figure) for figure in figures],
         groups=run_rows.groups(results, there, runs),
         without_runs=[each for each in there if not evidence.runs_of(plan, each)],

@@ -13,12 +13,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     from pipeline.verdicts.claim_rows import by_claim
     from pipeline.verdicts.claims import load_claims
     from pipeline.verdicts.headline import headline
-    from pipeline.verdicts.judge import judge_claim
+    from pipeline.verdicts.judge import judge_ledger
 
-    claims = load_claims()
     metrics = store.read_json(paths.metrics(plan.name))["metrics"]
-    figures, comparisons = plan.study.figures, claims.comparisons()
-    rows = [row for claim in claims.claims for row in judge_claim(claim, metrics, figures, comparisons)]
+    rows = judge_ledger(load_claims(), metrics, plan.study.figures)
     grouped = by_claim(rows)
     store.write_json(job.named_outputs["verdicts"], rows)
     store.write_bytes(job.named_outputs["chart"], chart(plan.name, grouped).encode())

@@ -1,4 +1,4 @@
-"""Gather the headline numbers of all analyses: mean, intervals and n of each."""
+"""Gather the headline numbers of all analyses: mean, interval and n of each."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         module = members.load("analyses", plan.member(name))
         if hasattr(module, "metrics"):
             values = module.metrics(store.read_tables(plan.tables(name)))
-            found[name] = summarise(dict(sorted(values.items())))
+            found[name] = summarise(
+                dict(sorted(values.items())), members.constants("analyses", plan.member(name)).get("RANGES")
+            )
     content = {"study": plan.name, "metrics": found, store.PROVENANCE: provenance.of(job)}
     store.write_json(job.named_outputs["metrics"], content)
     print(f"{sum(map(len, found.values()))} metrics of {len(found)} analyses")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CLAIMS = CONFIGS / "claims.yaml"
 CLAIM = re.compile(r"[CF]\d+")  # the id of a claim
-REPORT_TEMPLATE = Path("pipeline/pages/templates/report.html.j2")
+REPORT_TEMPLATES = tuple(Path("pipeline/pages/templates") / f"{name}.html.j2" for name in ("report", "claim"))
 RAW = {
     "images": "train-images-idx3-ubyte",
     "labels": "train-labels-idx1-ubyte",
@@ -275,7 +275,7 @@ def _report_inputs(plan: "Plan") -> list[Path]:
         paths.verdicts(study),
         *captions,
         *([published] if published.is_file() else []),
-        REPORT_TEMPLATE,
+        *REPORT_TEMPLATES,
     ]
 
 

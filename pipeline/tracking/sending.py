@@ -23,6 +23,7 @@ from pipeline.tracking.account import PublishError
 from pipeline.tracking.run_content import Opening, RunContent
 from pipeline.tracking.runs_there import Place
 from pipeline.tracking.server import ServerError
+from pipeline.verdicts import claim_rows
 
 REFUSALS = (PublishError, wandb_report.NotInstalledError, store.DamagedFileError, OSError)
 NOT_ALL = "the same command goes on, and sends nothing twice"
@@ -141,7 +142,7 @@ def report_content(
             ("Headline numbers made at commit", f"`{origin.get('commit') or 'not recorded'}`"),
             ("Trainings", str(len(runs))),
         ],
-        verdicts=store.read_json(paths.verdicts(plan.name)),
+        verdicts=claim_rows.read(paths.verdicts(plan.name)),
         figures=figures,
         groups=sorted({run.opening.group for run in runs}),
         results=results.id if results else None,

@@ -15,6 +15,13 @@ from pipeline.verdicts import claim_rows
 from pipeline.verdicts.claim_rows import ClaimRows
 
 LONGEST_TITLE = 128  # characters; the library refuses more
+TOLD = {
+    "test": "How it is tested",
+    "why": "Why that primary part",
+    "against": "What would have counted against it",
+    "open": "What it doesn't show",
+    "departs": "Departs from the paper",
+}
 TRAININGS, RESULTS = "trainings", "figures and headline numbers"
 
 
@@ -150,24 +157,25 @@ def _overview(claims: Sequence[ClaimRows]) -> str:
 
 
 def _claim(claim: ClaimRows) -> str:
-    """A claim's text, and a table with each part's number, intervals, n, criterion and verdict."""
+    """A claim's text, and a table with each part's number, interval, n, criterion and verdict."""
     whole = claim.whole
     lines = [whole["claim"], f"Evidence: {whole['evidence']}"]
-    lines += [f"{label}: {whole[key]}" for key, label in (("departs", "Departs"), ("needs", "Needs")) if whole.get(key)]
+    lines += [f"The paper: {words}" for words in whole["paper"]]
+    lines += [f"{label}: {whole[key]}" for key, label in TOLD.items() if whole.get(key)]
+    lines.append(f"Others: {claim_rows.shown_secondaries(whole)}; robustness: {claim_rows.robustness(whole)}")
     rows = [_part(part) for part in claim.parts]
-    head = ("Part", "What", "Statistic", "95 % interval (t)", "95 % interval (bootstrap)", "n", "Criterion", "Verdict")
+    head = ("Part", "What", "Statistic", "95 % interval", "n", "Criterion", "Verdict")
     return "\n\n".join([*map(_plain, lines), *([_table(head, rows)] if rows else [])])
 
 
 def _part(part: Mapping[str, Any]) -> tuple[str, ...]:
-    student, resampled = claim_rows.student(part), claim_rows.resampled(part)
+    found = claim_rows.estimate(part)
     return (
         part["id"],
-        part["claim"],
-        formatting.mean(student),
-        formatting.bounds(student),
-        formatting.bounds(resampled),
-        str(student.n),
+        f"{part['claim']} ({part['role']})",
+        formatting.mean(found),
+        formatting.bounds(found),
+        str(found.n),
         part["criterion"],
         part["verdict"],
     )

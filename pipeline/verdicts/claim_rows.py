@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup, escape
 
 from pipeline.metrics import formatting
 from pipeline.metrics.formatting import Estimate
+from pipeline.results import store
 from pipeline.verdicts import criteria
 
 Row = Mapping[str, Any]
+OLDEST = 3  # rows without a version are of this one or older
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,47 @@ class ClaimRows:
 
     whole: Row
     parts: list[Row]
+
+    @property
+    def primary(self) -> Row:
+        """The row of the part that decides."""
+        return next(row for row in self.parts if row["id"] == self.whole["primary"])
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of a file verdicts.json.
+
+    Raises:
+        DamagedFileError: if it has no rows, or they were judged by another version of the criteria.
+    """
+    rows = store.read_json(path)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and {"id", "verdict"} <= row.keys() for row in rows):
+        raise store.DamagedFileError(f"{path}: found no rows with an id and a verdict; run `judge` again")
+    if (found := version(rows)) != criteria.VERSION:
+        raise store.DamagedFileError(
+            f"{path}: found verdicts by criteria version {found}, expected version {criteria.VERSION}; run `judge` "
+            "again, or look at these results at the commit that made them"
+        )
+    return rows
+
+
+def present(path: Path) -> list[Row]:
+    """The rows of a file verdicts.json, if they were judged by the present criteria; none if it isn't there."""
+    return read(path) if path.is_file() and older(path) is None else []
+
+
+def older(path: Path) -> tuple[int, dict[str, str]] | None:
+    """The version and the verdicts by id of a file that was judged by older criteria; None if there is no such file."""
+    rows = store.read_json(path) if path.is_file() else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        return None
+    found = version(rows)
+    return None if found >= criteria.VERSION else (found, {row.get("id"): row.get("verdict") for row in rows})
+
+
+def version(rows: Sequence[Row]) -> int:
+    """The version of the criteria by which rows were judged; that of no rows is the present one."""
+    return min((row.get("criteria", OLDEST) for row in rows), default=criteria.VERSION)
 
 
 def by_claim(rows: Sequence[Row]) -> list[ClaimRows]:
@@ -30,27 +74,35 @@ def by_claim(rows: Sequence[Row]) -> list[ClaimRows]:
     ]
 
 
-def multiple(parts: Sequence[Row]) -> dict[str, int]:
-    """How many criteria are on random numbers, how many of these hold, and how many hold after correction."""
-    random = [part for part in parts if not part["exact"]]
-    return {
-        "criteria": len(random),
-        "exact": len(parts) - len(random),
-        "hold": sum(part["verdict"] == criteria.REPLICATED for part in random),
-        "corrected": sum(part["holds_corrected"] is True for part in random),
-    }
+def count(claims: Sequence[ClaimRows]) -> dict[str, int]:
+    """How many claims have each verdict."""
+    wholes = [claim.whole["verdict"] for claim in claims]
+    return {verdict: wholes.count(verdict) for verdict in criteria.VERDICTS}
 
 
-def student(row: Row) -> Estimate:
-    """A verdict's number with its t interval."""
-    low, high = row["interval"] or (None, None)
+def secondaries(claims: Sequence[ClaimRows]) -> dict[str, int]:
+    """How many secondaries there are, how many bear their claim out, and how many do after Holm's correction."""
+    found = [claim.whole["secondaries"] for claim in claims]
+    return {key: sum(each[key] for each in found) for key in ("of", "borne_out", "corrected")}
+
+
+def estimate(row: Row) -> Estimate:
+    """A verdict's number with its interval."""
+    low, high = row["interval"]
     return Estimate(row["statistic"], low, high, row["n"])
 
 
-def resampled(row: Row) -> Estimate:
-    """A verdict's number with its bootstrap interval."""
-    low, high = row["bootstrap"] or (None, None)
-    return Estimate(row["statistic"], low, high, row["n"])
+def robustness(row: Row) -> str:
+    """The words on robustness of a whole claim: `rate: robust; depth: depends on it`."""
+    return "; ".join(f"{what}: {word}" for what, word in row["robustness"].items()) or criteria.UNEXAMINED
+
+
+def shown_secondaries(row: Row) -> str:
+    """How many secondaries of a whole claim bear it out: `3 of 4 secondaries, 2 after Holm's correction`."""
+    found = row["secondaries"]
+    if not found["of"]:
+        return "no secondaries"
+    return f"{found['borne_out']} of {found['of']} secondaries, {found['corrected']} after Holm's correction"
 
 
 def evidence(row: Row, titles: Mapping[str, str]) -> Markup:

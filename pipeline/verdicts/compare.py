@@ -132,7 +132,10 @@ def lines(compared: Comparison, reference: Published, source: Path) -> Iterator[
     yield from (f"  {line}" for line in compared.platform)
     yield "Numbers: " + ", ".join(f"{count} {ruling}" for ruling, count in compared.counts.items())
     same = len(compared.claims) - len(compared.changed)
-    yield f"Verdicts: {same} of {len(compared.claims)} the same or new, {len(compared.changed)} differ"
+    yield (
+        compared.criteria
+        or f"Verdicts: {same} of {len(compared.claims)} the same or new, {len(compared.changed)} differ"
+    )
     rows = [
         (claim.id, _verdict(claim), claim.numbers or formatting.MISSING)
         for claim in compared.claims

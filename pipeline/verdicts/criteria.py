@@ -1,119 +1,163 @@
-"""Criteria, which are written before the run, and the verdict that follows from a measured number."""
+"""Criteria, which are written before the run, and the verdict that follows from a measured number.
 
+One interval decides. Up to version 3 a bootstrap interval had to agree. With few seeds it never leaves the range of the
+values and is too narrow, so it added no safety; asking for both only lowered the power.
+"""
+
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
-from numpy import ndarray
 
-from pipeline.metrics import intervals
-from pipeline.metrics.intervals import Interval
+from pipeline.metrics import intervals, power
+from pipeline.metrics.outcomes import Measured
 
-REPLICATED, PARTLY, NOT_REPLICATED, NOT_TESTED = "replicated", "partly", "not replicated", "not tested here"
-VERDICTS = (REPLICATED, PARTLY, NOT_REPLICATED, NOT_TESTED)
-ERROR = 1 - intervals.CONFIDENCE  # chance that one interval misses; Bonferroni's correction divides it among all
+VERSION = 4  # of the rule and of the criteria that are judged by it
+SUPPORTED, CONTRADICTED, EQUIVALENT = "supported", "contradicted", "equivalent"
+UNDECIDED, NOT_TESTABLE = "undecided", "not testable"
+VERDICTS = (SUPPORTED, EQUIVALENT, CONTRADICTED, UNDECIDED, NOT_TESTABLE)
+ERROR = 1 - intervals.CONFIDENCE
+PERCENT = f"{100 * intervals.CONFIDENCE:g} %"
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """A number's mean and the whole of both its intervals must lie `above` or `below` a bound."""
+    """The interval must lie `above` or `below` a bound, or `within` two.
 
-    side: Literal["above", "below"]
-    bound: float
-    exact: bool = False  # the number has no randomness: its one value decides
+    Attributes:
+        side: on which the claim puts the number; `within` for claims of sameness.
+        low: the bound of `above`, the lower one of `within`.
+        high: the bound of `below`, the upper one of `within`.
+        equal: of `above` and `below`: bounds between which an effect counts as none; they end before the claimed side.
+        exact: the number involves no chance, so its values decide without an interval: all must be on the claimed side.
+    """
+
+    side: Literal["above", "below", "within"]
+    low: float = -math.inf
+    high: float = math.inf
+    equal: tuple[float, float] | None = None
+    exact: bool = False
+
+    @property
+    def positive(self) -> str:
+        """The verdict that bears the claim out."""
+        return EQUIVALENT if self.side == "within" else SUPPORTED
 
     def bounds(self) -> str:
-        """Side and bound in words."""
-        return f"{self.side} {self.bound:g}"
+        """Side and bounds in words."""
+        if self.side == "within":
+            return f"between {self.low:g} and {self.high:g}"
+        return f"{self.side} {self.low if self.side == 'above' else self.high:g}"
 
     def words(self) -> str:
         """The criterion in words."""
-        return self.bounds() + ("" if self.exact else " with both 95 % intervals")
+        if self.exact:
+            return f"{self.bounds()}, every value"
+        same = f"; between {self.equal[0]:g} and {self.equal[1]:g} counts as equal" if self.equal else ""
+        return f"{self.bounds()} with the whole {PERCENT} interval{same}"
 
-    def beyond(self, value: float) -> bool:
-        """Whether a value lies on the claimed side."""
-        return value > self.bound if self.side == "above" else value < self.bound
-
-
-@dataclass(frozen=True)
-class Found:
-    """A measured number over seeds.
-
-    Attributes:
-        values: one per seed; differences if two numbers are compared. Seeds without a value are left out.
-        student: mean, t interval and n.
-        bootstrap: the bounds of the bootstrap interval, NaN if n < 2.
-    """
-
-    values: Float[ndarray, " n"]
-    student: Interval
-    bootstrap: tuple[float, float]
+    def holds(self, value: float) -> bool:
+        """Whether a value lies on the claimed side of the bound, or between the bounds."""
+        return (value > self.low or math.isinf(self.low)) and (value < self.high or math.isinf(self.high))
 
 
-def measured(values: Sequence[float | None], minus: Sequence[float | None] | None = None) -> Found:
-    """A number over seeds, or the difference of two numbers seed by seed; None, NaN and infinity are left out.
-
-    Raises:
-        ValueError: if the two numbers don't have the same number of seeds.
-    """
-    numbers = np.array(values, dtype=np.float64)
-    if minus is not None:
-        others = np.array(minus, dtype=np.float64)
-        if len(numbers) != len(others):
-            raise ValueError(f"{len(numbers)} and {len(others)} values can't be paired by seed: use the same seeds")
-        numbers = numbers - others
-    kept = intervals.finite(numbers)
-    return Found(kept, intervals.interval(kept), intervals.bootstrap(kept))
-
-
-def judge(criterion: Criterion, found: Found) -> str:
+def judge(criterion: Criterion, found: Measured, *, testable: bool = True) -> str:
     """The verdict on one measured number.
 
-    Replicated: both intervals lie on the claimed side as a whole. Partly: the mean does, but an interval reaches across
-    the bound (the direction was seen, but isn't certain). Not replicated: the mean lies on the other side. A random
-    number without an interval decides nothing.
-
-    Both intervals are needed because each has a weakness: with three to five seeds the bootstrap never leaves the range
-    of the values and is too narrow, while Student's t assumes normal values, which skewed ones are not.
-    """
-    if found.student.n == 0:
-        return NOT_TESTED
-    if criterion.exact:
-        return REPLICATED if criterion.beyond(found.student.mean) else NOT_REPLICATED
-    bounds = [found.student.low, found.student.high, *found.bootstrap]
-    if not np.isfinite(bounds).all():
-        return NOT_TESTED
-    if not criterion.beyond(found.student.mean):
-        return NOT_REPLICATED
-    return REPLICATED if all(map(criterion.beyond, bounds)) else PARTLY
-
-
-def holds_corrected(criterion: Criterion, found: Found, comparisons: int) -> bool | None:
-    """Whether a number that is replicated at 95 % still is with a t interval corrected for the number of criteria.
-
-    Bonferroni's correction keeps the chance that any interval misses its mean below 5 %. The bootstrap interval is not
-    widened: at such levels it would only return the extremes of the few values. None if the number isn't replicated or
-    has no randomness.
+    Supported: the whole interval lies on the claimed side of the bound. Contradicted: it lies beyond the bound as a
+    whole. Equivalent: it lies within margins that were stated before. Undecided: else. Not testable: a control fails,
+    or there is no value. A value on a bound isn't beyond it.
 
     Args:
-        criterion: the criterion of the number.
-        found: the measured number.
-        comparisons: the number of criteria on random numbers in the ledger.
+        criterion: what is claimed of the number.
+        found: the number.
+        testable: whether the part's controls hold.
     """
-    if criterion.exact or judge(criterion, found) != REPLICATED:
+    if not testable or found.n == 0 or (found.missing == found.n and math.isnan(found.mean)):
+        return NOT_TESTABLE
+    if criterion.exact:
+        return criterion.positive if all(map(criterion.holds, found.values)) else CONTRADICTED
+    if not found.has_interval:
+        return UNDECIDED
+    if criterion.holds(found.low) and criterion.holds(found.high):
+        return criterion.positive
+    if criterion.equal and criterion.equal[0] < found.low and found.high < criterion.equal[1]:
+        return EQUIVALENT
+    return CONTRADICTED if found.high < criterion.low or found.low > criterion.high else UNDECIDED
+
+
+def worst(criterion: Criterion, found: Measured) -> float:
+    """The value that is furthest from the claimed side; NaN if a run has no value, or there is none."""
+    if criterion.side == "above":
+        return float(found.values.min(initial=math.inf)) if found.n else math.nan
+    if criterion.side == "below":
+        return float(found.values.max(initial=-math.inf)) if found.n else math.nan
+    middle = (criterion.low + criterion.high) / 2
+    return float(found.values[np.abs(found.values - middle).argmax()]) if found.n else math.nan
+
+
+def p_value(criterion: Criterion, found: Measured) -> float:
+    """The two-sided p-value of the number being at the bound: below 0.05 exactly where the part is decided.
+
+    Of a claim of sameness it is twice the larger of the two one-sided values.
+    """
+    if criterion.exact or found.n == 0:
+        return math.nan
+    bounds = [bound for bound in (criterion.low, criterion.high) if math.isfinite(bound)]
+    return max(found.p_value(bound) for bound in bounds)
+
+
+def smallest_effect(found: Measured) -> float:
+    """How far beyond a bound the true number must lie for this n to show it with a chance of 80 %, at the spread seen.
+
+    Of a ratio it is a factor. NaN without a spread; infinite if it would be wider than the number's range.
+    """
+    spread, range = found.location.spread, found.location.range
+    effect = power.smallest_effect(found.n) * spread if spread > 0 else math.nan
+    if effect > range.high - range.low:
+        return math.inf
+    return math.exp(min(effect, 700.0)) if found.is_ratio else effect
+
+
+def deciding_n(criterion: Criterion, found: Measured) -> int | None:
+    """The number of seeds that would decide with a chance of 80 %, if the number is where it was seen.
+
+    None if more than `power.MOST` would be needed, or the number was seen on the bound, or has no spread.
+    """
+    mean, spread = found.location.mean, found.location.spread
+    if not spread > 0:
         return None
-    wide = intervals.interval(found.values, confidence=1 - ERROR / comparisons)
-    return criterion.beyond(wide.low) and criterion.beyond(wide.high)
+    low, high = (_scaled(bound, found) for bound in (criterion.low, criterion.high))
+    if criterion.side == "within" and low < mean < high:
+        return power.deciding_n_within((mean - low) / spread, (high - mean) / spread)
+    nearest = min(abs(mean - bound) for bound in (low, high) if math.isfinite(bound))
+    return power.deciding_n(nearest / spread)
 
 
-def overall(verdicts: Sequence[str]) -> str:
-    """The verdict on a claim of several parts: replicated only if every part was tested and is replicated."""
-    tested = {verdict for verdict in verdicts if verdict != NOT_TESTED}
-    if not tested:
-        return NOT_TESTED
-    if len(tested) > 1:
-        return PARTLY
-    only = tested.pop()
-    return PARTLY if only == REPLICATED and NOT_TESTED in verdicts else only
+def _scaled(bound: float, found: Measured) -> float:
+    """A bound on the scale of the values: a logarithm for ratios."""
+    if not found.is_ratio or not math.isfinite(bound):
+        return bound
+    return math.log(bound)
+
+
+ROBUST, PARTLY_ROBUST, FRAGILE, UNEXAMINED = "robust", "not shown throughout", "depends on it", "not examined"
+
+
+def robustness(primary: str, others: Sequence[str]) -> str:
+    """How a verdict stands under other settings, from the verdicts on the secondaries that were named for it.
+
+    *Robust*: all of them have the primary's verdict. *Depends on it*: at least one has the opposite one; that of
+    supported or equivalent is contradicted, and the other way round. *Not shown throughout*: else. Where the primary
+    itself isn't decided, or no testable secondary was named, it is *not examined*.
+    """
+    tested = [verdict for verdict in others if verdict != NOT_TESTABLE]
+    if primary in (UNDECIDED, NOT_TESTABLE) or not tested:
+        return UNEXAMINED
+    positive = (SUPPORTED, EQUIVALENT)
+    opposite = positive if primary == CONTRADICTED else (CONTRADICTED,)
+    if any(verdict in opposite for verdict in tested):
+        return FRAGILE
+    return ROBUST if len(tested) == len(others) and all(verdict == primary for verdict in others) else PARTLY_ROBUST

@@ -1,20 +1,18 @@
-"""A claim in five columns, as `dvc metrics show` prints it."""
+"""A claim in six columns, as `dvc metrics show` prints it."""
 
 from typing import Any
 
-from pipeline.verdicts import criteria
 from pipeline.verdicts.claim_rows import ClaimRows
-from pipeline.verdicts.judge import decisive
 
 
 def headline(claim: ClaimRows) -> dict[str, Any]:
-    """A claim's verdict, how many of its parts are replicated, and the deciding part with its number and its n."""
-    replicated = sum(part["verdict"] == criteria.REPLICATED for part in claim.parts)
-    deciding = decisive(claim.parts) if claim.parts else None
+    """A claim's verdict, its primary part with its number and n, and how many secondaries bear the claim out."""
+    whole, secondaries = claim.whole, claim.whole["secondaries"]
     return {
-        "verdict": claim.whole["verdict"],
-        "parts": f"{replicated} of {len(claim.parts)}",
-        "decided by": f"{deciding['id']}: {deciding['criterion'].partition(' with ')[0]}" if deciding else "-",
-        "value": deciding["statistic"] if deciding else None,
-        "n": deciding["n"] if deciding else 0,
+        "verdict": whole["verdict"],
+        "decided by": f"{whole['primary']}: {claim.primary['criterion'].partition(' with ')[0]}",
+        "value": whole["statistic"],
+        "n": whole["n"],
+        "secondaries": f"{secondaries['borne_out']} of {secondaries['of']}",
+        "after Holm": secondaries["corrected"],
     }

@@ -17,6 +17,8 @@ from pipeline.metrics.summary import finite
 from pipeline.results import paths, store
 from pipeline.study.errors import explain
 from pipeline.study.schema import Strict
+from pipeline.verdicts import claim_rows
+from pipeline.verdicts.claim_rows import OLDEST
 from pipeline.verdicts.claims import Ledger, load_claims
 
 IDENTICAL, WITHIN, DIFFERS, NEW = "identical", "within tolerance", "differs", "new"
@@ -42,6 +44,7 @@ class Published(Strict):
     settings: str
     commit: str | None
     dirty: bool | None
+    criteria: int = OLDEST
     platform: dict[str, str | None]
     numbers: dict[str, Number]
     verdicts: dict[str, str]
@@ -72,11 +75,16 @@ class ComparedClaim:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A run compared with published values; `platform` has a line for each difference of machine or versions."""
+    """A run compared with published values.
+
+    `platform` has a line for each difference of machine or versions. `criteria` says so if the verdicts follow from
+    different versions of the criteria; such verdicts aren't compared, and `claims` is empty.
+    """
 
     platform: list[str]
     numbers: list[ComparedNumber]
     claims: list[ComparedClaim]
+    criteria: str | None = None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -146,6 +154,7 @@ def gather(metrics: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]]) ->
             **{name: versions.get(name) for name in NUMERIC},
         },
         numbers=dict(_numbers(metrics)),
+        criteria=claim_rows.version(verdicts),
         verdicts={row["id"]: row["verdict"] for row in verdicts},
     )
 
@@ -224,6 +233,9 @@ def compare(
         ruled(name, published.numbers.get(name), here.numbers.get(name), same_platform=not platform) for name in names
     ]
     rulings = {number.name: number.ruling for number in numbers}
+    if published.criteria != here.criteria:
+        said = f"the published verdicts are by criteria version {published.criteria}, these by {here.criteria}"
+        return Comparison(platform, numbers, [], f"{said}: they aren't compared")
     ids = dict.fromkeys([*here.verdicts, *published.verdicts])
     claims = [
         _claim(id, published.verdicts.get(id), here.verdicts.get(id), [rulings.get(name) for name in rests.get(id, ())])
@@ -306,6 +318,7 @@ def rests_on(claims: Ledger) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for claim in claims.claims:
         for part in claim.parts:
-            found[part.id] = [name for name in (part.metric, part.minus) if name]
-        found[claim.id] = [name for part in claim.parts for name in found[part.id]]
+            controls = claim.under(part).values()
+            found[part.id] = list(dict.fromkeys(name for each in (part, *controls) for name in each.metrics))
+        found[claim.id] = claim.metrics
     return found

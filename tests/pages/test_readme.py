@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import yaml
+from small_ledger import METRICS, claim, part
 
 from pipeline.errors import ExplainedError
 from pipeline.metrics import formatting
@@ -13,6 +14,7 @@ from pipeline.results import paths, store
 from pipeline.study.load import load_study
 from pipeline.verdicts import claims
 from pipeline.verdicts.claims import load_claims
+from pipeline.verdicts.judge import judge_claim
 
 SNAKEFILE = """
 rule all:
@@ -69,8 +71,8 @@ def results(place):
         },
         "another_learning": {"test_accuracy.one_sg.hidden3": values[0]},
         "capacity": {"also_fitted.every_linear_sg.mse": values[0]},
-        "linear_convergence": {"log10_gap.by_line_search": values[0]},
-        "deep_linear_convergence": {"log10_gap.by_line_search": values[1]},
+        "linear_convergence": {"solved_share.by_line_search": values[0]},
+        "deep_linear_convergence": {"solved_share.by_line_search": values[1]},
     }
     store.write_json(paths.metrics("study"), {"study": "study", "metrics": metrics, "provenance": ORIGIN})
     store.write_bytes(paths.drawing("study", readme.FIGURE, "png"), b"picture")
@@ -81,14 +83,14 @@ def results(place):
     return place
 
 
-def part(name):
+def filled(name):
     return re.search(f"<!-- begin {name} -->\n(.*?)\n<!-- end {name} -->", readme.README.read_text(), re.DOTALL)[1]
 
 
 def test_without_results_only_the_workflow_is_filled_in(place):
     readme.main([])
-    assert part("workflow") == DIAGRAM
-    assert [part(name) for name in ("findings", "figure", "times")] == ["old findings", "old figure", "old times"]
+    assert filled("workflow") == DIAGRAM
+    assert [filled(name) for name in ("findings", "figure", "times")] == ["old findings", "old figure", "old times"]
     assert readme.README.read_text().startswith("# Title\n\n<!-- begin findings")
     assert readme.README.read_text().endswith("<!-- end workflow -->\n\nEnd.\n")
 
@@ -109,7 +111,7 @@ def test_parts_follow_from_the_results_and_check_knows(results):
     readme.main([])
     after = readme.README.read_bytes()
     assert picture.read_bytes() == b"picture"
-    assert part("times").splitlines()[2] == "| `study` | 1 | 1 min 00 s | 1 min 00 s | 300 MB | A CPU, 2 cores |"
+    assert filled("times").splitlines()[2] == "| `study` | 1 | 1 min 00 s | 1 min 00 s | 300 MB | A CPU, 2 cores |"
     # Every run takes another time: that alone makes nothing out of date. Another picture does.
     timing = paths.results("study") / "timing" / "train" / "a.tsv"
     timing.write_text(timing.read_text().replace("50", "70"))
@@ -127,7 +129,7 @@ def test_findings_are_shown_side_by_side(results):
         f"| Learning | test accuracy, 3 hidden layers | {DASH} | 0.9000 {DASH}, n = 1 |",
         "| Learning | test accuracy, 20 hidden layers | 0.9500 [0.9400, 0.9600], n = 3 | 0.9400 [0.9300, 0.9500], n = 3 |",
     ]
-    gap = "log10 of the relative gap to the optimum, synthetic gradient fitted by line search"
+    gap = "share of the problems solved at the best main rate, synthetic gradient fitted by line search"
     assert found[1].splitlines()[2:] == [
         f"| Linear convergence | {gap} | 0.9500 [0.9400, 0.9600], n = 3 |",
         f"| Deep linear convergence | {gap} | 0.9400 [0.9300, 0.9500], n = 3 |",
@@ -137,27 +139,30 @@ def test_findings_are_shown_side_by_side(results):
 
 
 def test_verdicts_have_the_evidence_that_decides(place):
-    part = {"id": "C1.a", "claim": "part", "criterion": "above 0"}
-    whole = {"id": "C1", "claim": "a | b", "source": "S", "verdict": "partly", "criterion": "all of its parts"}
-    several = {**whole, "statistic": 1, "interval": None, "n": 3, "evidence": "C1.b, two: 0.9 [0.8, 1]."}
-    single = {**whole, "id": "C2", "statistic": 0.5, "interval": [0.4, 0.6], "n": 3, "evidence": "one: 0.5."}
-    none = {**whole, "id": "C3", "statistic": None, "interval": None, "n": 0, "evidence": "a test would need more."}
-    store.write_json(paths.verdicts("study"), [several, part, single, none])
+    stated = claim(part(), part("C1.b", metric="a/down", varies="rate"), claim="a | b")
+    rows = [*judge_claim(stated, METRICS, []), *judge_claim(claim(part("C2.a", metric="b/none")), METRICS, [])]
+    store.write_json(paths.verdicts("study"), rows)
     assert readme.verdicts().splitlines() == [
         "| Claim | In our words | Source | Verdict | Deciding evidence |",
         "| --- | --- | --- | --- | --- |",
-        r"| C1 | a \| b | S | **partly** | 1 of 3 parts replicated. C1.b, two: 0.9 [0.8, 1]. |",
-        r"| C2 | a \| b | S | **partly** | One: 0.5. |",
-        r"| C3 | a \| b | S | **partly** | A test would need more. |",
+        r"| C1 | a \| b | S | **supported** | C1.a, part a: 0.3 [0.29, 0.31], n = 12, claimed above 0. 0 of 1 secondaries, 0 after "
+        "Holm's correction; robustness: rate: depends on it. |",
+        "| C2 | x | S | **not testable** | C2.a, part a: this study has no b/none. No secondaries; robustness: not examined. |",
+        "",
+        "Judged by criteria version 4 ([configs/claims.yaml](configs/claims.yaml)).",
     ]
+
+
+def test_verdicts_by_older_criteria_stay_as_they_stand(place):
+    store.write_json(paths.verdicts("study"), [{"id": "C1", "verdict": "partly"}])
+    assert readme.verdicts() is None
 
 
 def test_readme_shows_few_numbers_of_the_real_study(root):
     """Of the numbers that the ledger judges, README shows no more than a reader can take in."""
     assert readme.HEADLINES.keys() <= load_study("study", root).analyses.keys()
     judged = {
-        tuple(name.split("/")) for claim in load_claims(root / claims.PATH).claims for part in claim.parts
-        for name in (part.metric, part.minus) if name
+        tuple(name.split("/")) for claim in load_claims(root / claims.PATH).claims for name in claim.metrics
     }  # fmt: skip
     labels = {name: method.label for name, method in load_study("study", root).methods.items()}
     rows = {

@@ -8,10 +8,14 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
+import small_ledger as small
 import yaml
+from small_ledger import claim, part
 
 from pipeline import members
 from pipeline.metrics import formatting
+from pipeline.metrics.intervals import interval
+from pipeline.metrics.ranges import SHARE
 from pipeline.pages import render, report_model
 from pipeline.pages import report as gathering
 from pipeline.results import paths, run_summaries, store, timing
@@ -193,14 +197,14 @@ def test_a_diverged_run_is_told_and_left_out_of_the_means(study):
     assert "1 of 8 runs diverged" in said
     assert f"depth-every_sg-hidden4-s1 37 diverged at step 37 {PLANTED}" in said
     assert f"4 {PLANTED} 0.9000 {formatting.MISSING} 1 of 2" in said
-    assert "2 backprop 0.850 [0.215, 1.485] 2 of 2" in said
+    assert "2 backprop 0.8500 [0.1746, 0.9935] 2 of 2" in said
     rows = [report_model.RunOutcome(f"r{s}", "m", s, 4, "", "diverged" if s == 2 else "finished", final={"accuracy": a})
             for s, a in enumerate([0.9, 0.8, 0.1])]  # fmt: skip
     (final,) = render.finals(rows)
     assert (final.runs, final.finished) == (3, 2)
     assert final.estimates["accuracy"].mean == pytest.approx(0.85)
     assert final.estimates["accuracy"].n == 2
-    assert final.estimates["accuracy"].high == pytest.approx(0.85 + 12.7062047 * 0.05, abs=1e-6)
+    assert final.estimates["accuracy"].high == interval([0.9, 0.8], range=SHARE).high
 
 
 def test_that_none_diverged_is_said_too(study):
@@ -292,97 +296,107 @@ def test_departures_are_found_in_the_code(tmp_path):
     assert found == [("package/family/member.py", text) for text in ("One and more.", "Two.", "Three.")]
 
 
-PART = {
-    "id": "C1.a", "claim": f"one {PLANTED}", "source": "S", "criterion": "above 0 with both 95 % intervals",
-    "verdict": "not replicated", "exact": False, "statistic": -0.123456, "interval": [-0.2, -0.05],
-    "bootstrap": [-0.15, -0.11], "n": 3, "holds_corrected": None, "figure": "norms",
-    "evidence": f"one {PLANTED}: -0.123 (figure norms).",
-}  # fmt: skip
-WHOLE = {
-    **PART, "id": "C1", "claim": f"All {PLANTED}", "criterion": "all of its parts: C1.a, C1.b", "verdict": "partly",
-    "statistic": 1, "interval": None, "bootstrap": None, "n": 2, "evidence": f"C1.a, {PART['evidence']}",
-    "departs": f"Elsewhere {PLANTED}.", "needs": None,
-}  # fmt: skip
-
-
-def judged(*rows):
-    """Write these verdicts and make the page."""
-    paths.verdicts("small").write_text(json.dumps(rows))
+def judged(*claims, figures=("norms",)):
+    """Judge these claims by made-up numbers and make the page."""
+    rows = [row for each in claims for row in judge_claim(each, small.METRICS, figures)]
+    store.write_json(paths.verdicts("small"), rows)
     return made()
 
 
 def test_verdicts_come_first_each_claim_with_its_parts(study):
-    better = {**PART, "id": "C1.b", "verdict": "replicated", "holds_corrected": True}
-    exact = {**PART, "id": "C2.a", "verdict": "replicated", "exact": True, "interval": [None, None], "n": 1}
-    html = judged(WHOLE, PART, better, {**exact, "id": "C2", "departs": None, "needs": None}, exact)
+    several = claim(
+        part(says=f"one {PLANTED}", figure="norms"), part("C1.b"), part("C1.c", metric="a/wide", varies="rate"),
+        claim=f"All {PLANTED}", departs=f"Elsewhere {PLANTED}.", paper=[f"[S] Words {PLANTED}."],
+    )  # fmt: skip
+    html = judged(several, claim(part("C2.a", metric="a/one", exact=True)))
     assert next(a["id"] for tag, a in html.elements if tag == "h2") == "verdicts"
     rows = [a["id"] for tag, a in html.elements if tag == "tr" and a.get("id", "").startswith("claim-")]
-    assert rows == ["claim-C1", "claim-C1.a", "claim-C1.b", "claim-C2", "claim-C2.a"]
+    assert rows == ["claim-C1", "claim-C1.a", "claim-C1.b", "claim-C1.c", "claim-C2", "claim-C2.a"]
     said = html.said
-    assert "Of 2 claims as a whole: 1 replicated, 1 partly, 0 not replicated, 0 not tested here." in said
-    assert "2 criteria are on numbers with randomness in them" in said
-    assert "1 of them hold at 95 % each, 1 also with the t interval" in said
-    assert "(Bonferroni: 1 \N{MINUS SIGN} 0.05/2 each). 1 more is on a number without randomness." in said
-    assert f"C1 partly All {PLANTED} Source: S." in said
-    assert "1 of 2 parts" in said
-    assert f"C1.a, one {PLANTED}: -0.123 (figure " in said
-    assert f"Departs from the paper: Elsewhere {PLANTED}." in said
-    assert said.count("The 2 parts of C1") == said.count("The part of C2") == 1
-    assert "-0.1235 [-0.2000, -0.0500] [-0.1500, -0.1100] 3 \N{EN DASH}" in said
-    assert "Criterion: above 0 with both 95 % intervals." in said
-    assert "3 holds" in said
+    assert "Of 2 claims: 2 supported, 0 equivalent, 0 contradicted, 0 undecided, 0 not testable." in said
+    assert "Beside the primaries stand 2 secondaries" in said
+    assert "1 bear their claim out, 1 of these also after Holm's correction" in said
+    assert f"C1 supported All {PLANTED} Source: S." in said
+    assert f"C1.a, one {PLANTED}: 0.3 [0.29, 0.31], n = 12, claimed above 0 (figure " in said
+    assert "1 of 2 secondaries, 1 after Holm's correction. Robustness: rate: not shown throughout." in said
+    assert said.count("How C1 is tested, and its 3 parts") == said.count("How C2 is tested, and its part") == 1
+    assert "0.3000 [0.2895, 0.3105] 12 \N{EN DASH}" in said
+    assert "12 holds" in said
     assert [a for a in html.all("a") if a.get("href") == "#figure-norms"]
     details = [tag for tag, _ in html.elements].count("details")
     assert details == 3  # two claims, and the settings
 
 
-def test_what_was_not_tested_is_told_without_numbers(study):
-    none = {
-        "statistic": None,
-        "interval": [None, None],
-        "bootstrap": [None, None],
-        "n": 0,
-        "verdict": "not tested here",
-    }
-    part = {**PART, **none, "evidence": f"one {PLANTED}: this study has no a/b."}
-    whole = {**WHOLE, **none, "id": "C3", "interval": None, "bootstrap": None, "evidence": "nothing yet."}
-    said = judged(WHOLE, part, {**part, "id": "C1.b"}, whole).said
-    assert f"One {PLANTED}: this study has no a/b. Criterion" in said
-    assert "Nothing yet." in said
-    assert "of C3" not in said
+def test_each_claim_has_what_was_written_before_the_run_and_what_came_of_it(study):
+    learns = {"learns": {"says": f"it learns {PLANTED}", "metric": "a/learns", "above": 0.9}}
+    stated = claim(
+        part(metric="a/wide", under=["learns"]), controls=learns, paper=[f"[S] Words {PLANTED}."],
+        departs=f"Elsewhere {PLANTED}.",
+    )  # fmt: skip
+    said = judged(stated).said
+    for term, text in (
+        ("What the paper says, as far as known", f"[S] Words {PLANTED}."),
+        ("How it is tested", "by looking"),
+        ("Primary part", "C1.a: above 0 with the whole 95 % interval. it decides Stated before the run: n = 12 shows"),
+        ("Controls", f"It learns {PLANTED}: holds, met by 11 of 12."),
+        ("What would have counted against it", "less"),
+        ("Result", "Undecided: no secondaries. Robustness: not examined."),
+        ("What it doesn't show", "more"),
+        ("Departs from the paper", f"Elsewhere {PLANTED}."),
+    ):
+        assert f"{term} {text}" in said
+    assert re.search(r"n = \d+ would decide could have shown 0\.\d+", said)
+
+
+def test_what_is_not_testable_is_told_without_numbers(study):
+    said = judged(claim(part(says=f"one {PLANTED}", metric="b/none"))).said
+    assert "C1 not testable" in said
+    assert f"One {PLANTED}: this study has no b/none. Primary. Criterion: above 0" in said
 
 
 def test_the_real_verdicts_can_be_shown(study, root):
-    claims = load_claims(root / PATH)
-    rows = [row for claim in claims.claims for row in judge_claim(claim, {}, study.study.figures, claims.comparisons())]
-    html = judged(*rows)
-    assert f"{claims.comparisons()} criteria are on numbers with randomness in them" in html.said
+    ledger = load_claims(root / PATH)
+    html = judged(*ledger.claims, figures=study.study.figures)
+    assert f"Of {len(ledger.claims)} claims: 0 supported" in html.said
     shown = {a["id"] for tag, a in html.elements if tag == "tr" and a.get("id", "").startswith("claim-")}
-    assert shown == {f"claim-{row['id']}" for row in rows}
+    assert shown == {f"claim-{each.id}" for claim in ledger.claims for each in (claim, *claim.parts)}
 
 
-def published_then(root, before, after, verdict="replicated", **origin):
-    """Publish some values with the verdict `replicated`, and make the page of a run with others."""
+def test_verdicts_by_older_criteria_are_not_shown_as_present_ones(study):
+    paths.verdicts("small").write_text(json.dumps([{"id": "C1", "verdict": "partly"}]))
+    said = made().said
+    assert "The claims were judged by criteria version 3, which are no longer in use" in said
+    assert "partly" not in said
+
+
+def published_then(root, before, after, *, verdict="supported", version=4, **origin):
+    """Publish some values and a verdict, and make the page of a run with other values and the verdict `supported`."""
     shutil.copy(root / PATH, PATH)
     content = store.read_json(paths.metrics("small"))
     numbers = {f"{PLANTED}{i}": {"values": [value], "mean": value, "low": None, "high": None, "n": 1}
                for i, value in enumerate(before)}  # fmt: skip
     first = {**content, "metrics": {"learning": numbers}, "provenance": {**content["provenance"], **origin}}
-    published.write(published.gather(first, [{**PART, "verdict": "replicated"}]))
+    published.write(published.gather(first, [{"criteria": version, "id": "C1.a", "verdict": verdict}]))
     changed = {name: {**number, "values": [value], "mean": value}
                for (name, number), value in zip(numbers.items(), after, strict=True)}  # fmt: skip
     store.write_json(paths.metrics("small"), {**content, "metrics": {"learning": changed}})
-    return judged({**PART, "id": "C1", "verdict": "replicated", "departs": None}, {**PART, "verdict": verdict})
+    return judged(claim(part()))
 
 
 def test_a_run_stands_beside_the_published_values(study, root):
-    html = published_then(root, [1.0, 2.0], [1.0, 2.5], verdict="partly")
+    html = published_then(root, [1.0, 2.0], [1.0, 2.5], verdict="undecided")
     said = html.said
     assert "published" in [a["id"] for tag, a in html.elements if tag == "h2"]
     assert "1 identical, 0 within tolerance, 0 new, 1 differs, of 2 headline numbers" in said
-    assert "1 of 2 verdicts differs : C1.a (replicated, here partly)" in said.replace("differs:", "differs :")
+    assert "1 of 2 verdicts differs: C1.a (undecided, here supported)" in said
     assert f"learning/{PLANTED}1 2.000 2.500 {formatting.MISSING} one seed" in said
     assert f"learning/{PLANTED}0 1.000" not in said
+
+
+def test_verdicts_by_other_criteria_arent_compared(study, root):
+    said = published_then(root, [1.0], [1.0], verdict="partly", version=3).said
+    assert "the published verdicts are by criteria version 3, these by 4: they aren't compared." in said
+    assert "partly" not in said
 
 
 def test_another_platform_is_named_and_many_numbers_are_cut(study, root):

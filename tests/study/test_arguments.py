@@ -28,7 +28,7 @@ for verb in commands.modules():
         answered.append([verb, end.code, said.getvalue()])
 print(json.dumps([answered, unexplained, sorted({"torch", "matplotlib", "sklearn"} & set(sys.modules))]))
 """
-WITHOUT_A_STUDY = {"prepare", "document", "why", "pack"}
+WITHOUT_A_STUDY = {"prepare", "document", "simulate", "why", "pack"}
 
 
 def test_help_imports_nothing_heavy_and_explains_every_argument(root):

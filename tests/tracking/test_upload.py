@@ -111,7 +111,7 @@ def test_the_report_has_every_claim_with_its_figures_and_runs(place):
 
 def test_run_sets_select_by_group_type_name_and_id(place):
     grids = [b["metadata"] for b in specification(place)["blocks"] if b["type"] == "panel-grid"]
-    (grid,) = [g for g in grids[:-1] if "learning_curves" in str(g["panelBankSectionConfig"])][:1]
+    (grid,) = [g for g in grids[:-1] if "'figures/learning_curves'" in str(g["panelBankSectionConfig"])][:1]
     results, training = [
         {(f["key"]["section"], f["key"]["name"]): (f["op"], f["value"]) for f in each["filters"]["filters"]}
         for each in grid["runSets"]

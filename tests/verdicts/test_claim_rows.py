@@ -1,42 +1,79 @@
-"""Verdicts for readers: claims with their parts, and sentences with links."""
+"""Verdicts for readers: claims with their parts, sentences with links, and rows of older criteria."""
+
+import pytest
+import small_ledger as small
+from small_ledger import claim, part
 
 from pipeline.metrics.formatting import Estimate
+from pipeline.results import store
 from pipeline.verdicts import claim_rows
+from pipeline.verdicts.judge import judge_claim
 
 
-def row(id, verdict="replicated", **more):
-    base = {
-        "id": id, "verdict": verdict, "exact": False, "holds_corrected": None, "statistic": 0.5, "interval": [0.4, 0.6],
-        "bootstrap": [0.45, 0.55], "n": 3, "figure": None, "evidence": "x.",
-    }  # fmt: skip
-    return {**base, **more}
+def judged(*parts, **changes):
+    return judge_claim(claim(*parts, **changes), small.METRICS, ["norms"])
+
+
+ROWS = [
+    *judged(part("C1.a"), part("C1.b"), part("C1.c", metric="a/wide", varies="rate")),
+    *judged(part("C10.a", metric="a/down")),
+    *judged(part("C2.a", metric="b/none")),
+]
 
 
 def test_parts_stand_under_their_own_claim():
-    rows = [row("C1"), row("C1.a"), row("C1.b"), row("C10"), row("C10.a"), row("C2")]
-    found = {claim.whole["id"]: [part["id"] for part in claim.parts] for claim in claim_rows.by_claim(rows)}
-    assert found == {"C1": ["C1.a", "C1.b"], "C10": ["C10.a"], "C2": []}
+    found = {each.whole["id"]: [row["id"] for row in each.parts] for each in claim_rows.by_claim(ROWS)}
+    assert found == {"C1": ["C1.a", "C1.b", "C1.c"], "C10": ["C10.a"], "C2": ["C2.a"]}
+    assert [each.primary["id"] for each in claim_rows.by_claim(ROWS)] == ["C1.a", "C10.a", "C2.a"]
 
 
-def test_criteria_are_counted():
-    parts = [
-        row("C1.a", holds_corrected=True), row("C1.b", holds_corrected=False), row("C1.c", "partly"),
-        row("C1.d", "not tested here"), row("C1.e", exact=True),
-    ]  # fmt: skip
-    assert claim_rows.multiple(parts) == {"criteria": 4, "exact": 1, "hold": 2, "corrected": 1}
+def test_verdicts_and_secondaries_are_counted():
+    claims = claim_rows.by_claim(ROWS)
+    counted = {"supported": 1, "equivalent": 0, "contradicted": 1, "undecided": 0, "not testable": 1}
+    assert claim_rows.count(claims) == counted
+    assert claim_rows.secondaries(claims) == {"of": 2, "borne_out": 1, "corrected": 1}
 
 
-def test_each_interval_is_told_from_the_other():
-    assert claim_rows.student(row("C1.a")) == Estimate(0.5, 0.4, 0.6, 3)
-    assert claim_rows.resampled(row("C1.a")) == Estimate(0.5, 0.45, 0.55, 3)
-    assert claim_rows.student(row("C1", interval=None)) == Estimate(0.5, None, None, 3)
-    assert claim_rows.resampled(row("C1", bootstrap=None)) == Estimate(0.5, None, None, 3)
+def test_secondaries_and_robustness_have_words():
+    assert claim_rows.shown_secondaries(ROWS[0]) == "1 of 2 secondaries, 1 after Holm's correction"
+    assert claim_rows.robustness(ROWS[0]) == "rate: not shown throughout"
+    alone = judged(part())[0]
+    assert (claim_rows.shown_secondaries(alone), claim_rows.robustness(alone)) == ("no secondaries", "not examined")
+
+
+def test_a_number_comes_with_its_interval():
+    row = ROWS[1]
+    assert claim_rows.estimate(row) == Estimate(row["statistic"], *row["interval"], 12)
+    assert claim_rows.estimate(ROWS[-1]) == Estimate(None, None, None, 0)
 
 
 def test_a_figure_in_a_sentence_is_a_link_and_the_rest_is_escaped():
-    told = row("C1.a", figure="norms", evidence="a <b>: 1 (figure norms); and & so on.")
+    told = {"figure": "norms", "evidence": "a <b>: 1 (figure norms); and & so on."}
     assert str(claim_rows.evidence(told, {"norms": "The <norms>"})) == (
         'A &lt;b&gt;: 1 (figure <a href="#figure-norms">The &lt;norms&gt;</a>); and &amp; so on.'
     )
     assert str(claim_rows.evidence(told, {})) == "A &lt;b&gt;: 1 (figure norms); and &amp; so on."
-    assert str(claim_rows.evidence(row("C1.a", evidence="<i>."), {"norms": "x"})) == "&lt;i&gt;."
+    assert str(claim_rows.evidence({"figure": None, "evidence": "<i>."}, {"norms": "x"})) == "&lt;i&gt;."
+
+
+OLD = [{"id": "C1", "verdict": "partly"}, {"id": "C1.a", "verdict": "replicated"}]
+
+
+def test_verdicts_by_older_criteria_are_told_from_the_present_ones(tmp_path):
+    path = tmp_path / "verdicts.json"
+    assert (claim_rows.present(path), claim_rows.older(path)) == ([], None)
+    store.write_json(path, ROWS)
+    assert (len(claim_rows.present(path)), claim_rows.older(path)) == (len(ROWS), None)
+    assert claim_rows.read(path)[0]["id"] == "C1"
+    store.write_json(path, OLD)
+    assert claim_rows.present(path) == []
+    assert claim_rows.older(path) == (3, {"C1": "partly", "C1.a": "replicated"})
+    with pytest.raises(store.DamagedFileError, match="found verdicts by criteria version 3, expected version 4"):
+        claim_rows.read(path)
+
+
+@pytest.mark.parametrize("content", [{}, [1], [{"id": "C1"}]])
+def test_a_file_without_rows_is_refused(tmp_path, content):
+    store.write_json(tmp_path / "verdicts.json", content)
+    with pytest.raises(store.DamagedFileError, match="run `judge` again"):
+        claim_rows.read(tmp_path / "verdicts.json")

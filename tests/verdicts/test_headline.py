@@ -1,55 +1,59 @@
-"""The verdicts in five columns a claim, and as one picture."""
+"""The verdicts in six columns a claim, and as one picture."""
 
 import xml.etree.ElementTree as ET
 
+import small_ledger as small
+from small_ledger import claim, part
+
 from pipeline.verdicts.chart import COLOURS, chart
-from pipeline.verdicts.claim_rows import ClaimRows, by_claim
+from pipeline.verdicts.claim_rows import by_claim
 from pipeline.verdicts.claims import load_claims
-from pipeline.verdicts.criteria import NOT_REPLICATED, NOT_TESTED, PARTLY, REPLICATED, VERDICTS
+from pipeline.verdicts.criteria import CONTRADICTED, NOT_TESTABLE, SUPPORTED, UNDECIDED, VERDICTS
 from pipeline.verdicts.headline import headline
-from pipeline.verdicts.judge import judge_claim
+from pipeline.verdicts.judge import judge_claim, judge_ledger
+
+STATED = claim(part(), part("C1.b"), part("C1.c", metric="a/wide"), part("C1.d", metric="a/down"))
 
 
-def part(id, verdict, statistic=0.5):
-    criterion = "above 1 with both 95 % intervals"
-    return {"id": id, "verdict": verdict, "criterion": criterion, "statistic": statistic, "n": 3}
-
-
-def test_the_number_is_that_of_the_part_that_decides():
-    parts = [part("C1.a", REPLICATED), part("C1.b", NOT_TESTED), part("C1.c", PARTLY, 0.7)]
-    assert headline(ClaimRows({"id": "C1", "verdict": PARTLY}, parts)) == {
-        "verdict": PARTLY,
-        "parts": "1 of 3",
-        "decided by": "C1.c: above 1",
-        "value": 0.7,
-        "n": 3,
+def test_the_number_is_that_of_the_primary():
+    (judged,) = by_claim(judge_claim(STATED, small.METRICS, []))
+    assert headline(judged) == {
+        "verdict": SUPPORTED,
+        "decided by": "C1.a: above 0",
+        "value": judged.primary["statistic"],
+        "n": 12,
+        "secondaries": "1 of 3",
+        "after Holm": 1,
     }
 
 
-def test_a_claim_without_parts_has_no_number():
-    shown = headline(ClaimRows({"id": "C1", "verdict": NOT_TESTED}, []))
-    assert (shown["parts"], shown["decided by"], shown["value"], shown["n"]) == ("0 of 0", "-", None, 0)
-
-
 def test_every_claim_of_a_study_without_numbers_can_be_shown():
-    ledger = load_claims()
-    rows = [row for claim in ledger.claims for row in judge_claim(claim, {}, [], ledger.comparisons())]
-    assert {headline(claim)["verdict"] for claim in by_claim(rows)} == {NOT_TESTED}
+    claims = by_claim(judge_ledger(load_claims(), {}, []))
+    assert {headline(each)["verdict"] for each in claims} == {NOT_TESTABLE}
+    assert squares(chart("mine", claims))
 
 
 def squares(picture):
-    """The colours of the squares, without those of the ground and the legend."""
-    found = [each.get("fill") for each in ET.fromstring(picture).iter() if each.tag.endswith("rect")]
+    """The colour and the side of each square, without those of the ground and the legend."""
+    found = [
+        (each.get("fill"), each.get("width")) for each in ET.fromstring(picture).iter() if each.tag.endswith("rect")
+    ]
     return found[1 + len(COLOURS) :]
 
 
-def test_the_picture_has_a_square_for_each_part():
-    first = ClaimRows({"id": "C1", "verdict": PARTLY}, [part("C1.a", REPLICATED), part("C1.b", NOT_REPLICATED)])
-    second = ClaimRows({"id": "F2 & co", "verdict": NOT_TESTED}, [])
-    picture = chart("mine", [first, second])
-    assert squares(picture) == [COLOURS[REPLICATED], COLOURS[NOT_REPLICATED]]
+def test_the_picture_has_a_large_square_for_the_primary_and_small_ones_for_the_others():
+    alone = claim(part("F2.a", metric="b/none"), claim="x & co")
+    rows = [*judge_claim(STATED, small.METRICS, []), *judge_claim(alone, small.METRICS, [])]
+    picture = chart("mine", by_claim(rows))
+    assert squares(picture) == [
+        (COLOURS[SUPPORTED], "14"),
+        (COLOURS[SUPPORTED], "8"),
+        (COLOURS[UNDECIDED], "8"),
+        (COLOURS[CONTRADICTED], "8"),
+        (COLOURS[NOT_TESTABLE], "14"),
+    ]
     words = [each.text for each in ET.fromstring(picture).iter() if each.tag.endswith("text")]
-    assert words[1 + len(COLOURS) :] == ["C1", "partly, 1 of 2", "F2 & co", NOT_TESTED]
+    assert words[1 + len(COLOURS) :] == ["C1", "supported, 1 of 3 others", "F2", NOT_TESTABLE]
 
 
 def test_every_verdict_has_a_colour_of_its_own():

@@ -1,255 +1,243 @@
-"""Verdicts follow from criteria and intervals alone; the ledger is parsed strictly."""
+"""Claims are judged by their primary part, under their controls, with all other parts beside it."""
 
 import json
-import re
 
-import numpy as np
 import pytest
-import yaml
+import small_ledger as small
+from small_ledger import METRICS, claim, number, part
 
-from pipeline.metrics import intervals
-from pipeline.metrics.intervals import Interval
-from pipeline.study.errors import ConfigError
-from pipeline.study.load import load_study
-from pipeline.verdicts import claims
-from pipeline.verdicts.claims import Claim, load_claims
-from pipeline.verdicts.criteria import (
-    NOT_REPLICATED,
-    NOT_TESTED,
-    PARTLY,
-    REPLICATED,
-    Criterion,
-    Found,
-    holds_corrected,
-    measured,
-    overall,
-)
-from pipeline.verdicts.criteria import judge as verdict
-from pipeline.verdicts.judge import judge_claim
+from pipeline.errors import SettingError
+from pipeline.verdicts.criteria import CONTRADICTED, EQUIVALENT, NOT_TESTABLE, ROBUST, SUPPORTED, UNDECIDED
+from pipeline.verdicts.judge import judge_claim, judge_parts
 
-NAN = float("nan")
+FIGURES = {"norms", "curves"}
+LEARNS = {"learns": {"says": "backprop learns", "metric": "a/learns", "above": 0.9}}
 
 
-def found(mean, low, high, n, bootstrap=None):
-    """A measured number with these intervals, which need not fit its values."""
-    return Found(np.array([mean]), Interval(mean, low, high, n), bootstrap or (low, high))
+def rows(stated, metrics=METRICS):
+    whole, *parts = judge_claim(stated, metrics, FIGURES)
+    return whole, {each["id"]: each for each in parts}
 
 
-@pytest.mark.parametrize(
-    ("side", "number", "expected"),
-    [
-        ("above", (2, 1.5, 2.5, 3), REPLICATED),
-        ("above", (2, 0.5, 3.5, 3), PARTLY),
-        ("above", (0.9, 0.5, 1.3, 3), NOT_REPLICATED),
-        ("above", (0.5, 0.4, 0.6, 3), NOT_REPLICATED),
-        ("below", (0.5, 0.4, 0.6, 3), REPLICATED),
-        ("below", (0.9, 0.5, 1.3, 3), PARTLY),
-        ("below", (2, 1.5, 2.5, 3), NOT_REPLICATED),
-        ("above", (2, NAN, NAN, 1), NOT_TESTED),
-        ("above", (NAN, NAN, NAN, 0), NOT_TESTED),
-        # Each of the two intervals can keep a number from being replicated, alone.
-        ("above", (2, 0.5, 3.5, 3, (1.5, 2.5)), PARTLY),
-        ("above", (2, 1.5, 2.5, 3, (0.5, 3.5)), PARTLY),
-        ("below", (0.5, 0.2, 1.1, 3, (0.4, 0.6)), PARTLY),
-        ("below", (0.5, 0.4, 0.6, 3, (0.2, 1.1)), PARTLY),
-        ("above", (2, 1.5, 2.5, 3, (NAN, NAN)), NOT_TESTED),
-        ("above", (1.0, 1.0, 1.0, 3), NOT_REPLICATED),  # on the bound is not beyond it
-        ("above", (1.1, 1.1, 1.1, 3), REPLICATED),
-        ("above", (1.5, 1.0, 2.0, 3), PARTLY),
-    ],
-)
-def test_a_random_number_needs_the_whole_of_both_its_intervals(side, number, expected):
-    assert verdict(Criterion(side, 1.0), found(*number)) == expected
+def test_a_claim_has_the_verdict_and_the_numbers_of_its_primary():
+    whole, parts = rows(claim(part(), part("C1.b", metric="a/down"), part("C1.c", metric="a/wide")))
+    assert [parts[id]["verdict"] for id in ("C1.a", "C1.b", "C1.c")] == [SUPPORTED, CONTRADICTED, UNDECIDED]
+    shared = ("verdict", "statistic", "interval", "n", "exact", "smallest_effect")
+    assert [whole[key] for key in shared] == [parts["C1.a"][key] for key in shared]
+    assert (whole["id"], whole["primary"], whole["claim"]) == ("C1", "C1.a", "x")
+    assert whole["secondaries"] == {"of": 2, "borne_out": 0, "corrected": 0}
+    assert [parts[id]["role"] for id in ("C1.a", "C1.b")] == ["primary", "secondary"]
+    json.dumps([whole, *parts.values()], allow_nan=False)
 
 
-def test_an_exact_number_decides_alone():
-    assert verdict(Criterion("above", 1.0, exact=True), found(2.0, NAN, NAN, 1)) == REPLICATED
-    assert verdict(Criterion("above", 1.0, exact=True), found(1.0, NAN, NAN, 1)) == NOT_REPLICATED
-    assert verdict(Criterion("above", 1.0, exact=True), found(NAN, NAN, NAN, 0)) == NOT_TESTED
+def test_a_primary_need_not_be_the_first_part():
+    stated = claim(part(metric="a/down"), part("C1.b")).model_dump()
+    planned = stated["parts"][0].pop("planned")
+    stated["parts"][1]["planned"] = planned
+    stated = claim(part()).model_validate({**stated, "primary": "C1.b"}, strict=False)
+    whole, _ = rows(stated)
+    assert (whole["verdict"], whole["criterion"].partition(":")[0]) == (SUPPORTED, "C1.b")
 
 
-def test_criteria_have_words():
-    assert Criterion("below", -0.5).words() == "below -0.5 with both 95 % intervals"
-    assert Criterion("above", 2.0, exact=True).words() == "above 2"
+def test_a_control_that_fails_makes_a_part_not_testable():
+    fails = {"learns": {**LEARNS["learns"], "metric": "a/fails", "needed": "longer runs"}}
+    whole, parts = rows(claim(part(under=["learns"]), part("C1.b"), controls=fails))
+    assert (whole["verdict"], parts["C1.b"]["verdict"]) == (NOT_TESTABLE, SUPPORTED)
+    assert "a control fails: backprop learns: fails, met by 5 of 12; to test it: longer runs." in whole["evidence"]
+    assert rows(claim(part(under=["learns"]), controls=LEARNS))[0]["verdict"] == SUPPORTED
 
 
-@pytest.mark.parametrize(("side", "sign"), [("above", 1), ("below", -1)])
-def test_the_corrected_level_follows_from_the_number_of_criteria(side, sign):
-    """Mean 1, deviation 0.1, n = 3: t may be up to 17.3. Its quantiles at 1 - .025/m: 4.3, 14.1 and 20.0."""
-    number, criterion = measured([sign * value for value in (1.0, 1.1, 0.9)]), Criterion(side, 0.0)
-    assert [holds_corrected(criterion, number, m) for m in (1, 10, 20)] == [True, True, False]
+@pytest.mark.parametrize(("values", "holds"), [([1.0, 1.0, 0.0, 0.0], True), ([1.0, 0.0, 0.0], False), ([], False)])
+def test_a_control_holds_if_at_least_half_of_the_seeds_meet_it(values, holds):
+    metrics = {"a": {**METRICS["a"], "reached": number(values, "share")}}
+    controls = {"reached": {"says": "a loss is reached", "metric": "a/reached", "above": 0.5}}
+    verdict = rows(claim(part(under=["reached"]), controls=controls), metrics)[0]["verdict"]
+    assert verdict == (SUPPORTED if holds else NOT_TESTABLE)
 
 
-def test_only_what_is_replicated_is_corrected():
-    wide, off = measured([1.0, 3.0, 0.2]), measured([-1.0, -1.1, -0.9])
-    assert holds_corrected(Criterion("above", 0.0), wide, 1) is None
-    assert holds_corrected(Criterion("above", 0.0), off, 1) is None
-    assert holds_corrected(Criterion("above", 0.0), measured([]), 1) is None
-    assert holds_corrected(Criterion("above", 0.0, exact=True), measured([1.0, 1.1, 0.9]), 1) is None
-    assert holds_corrected(Criterion("above", 0.0), measured([1.0, 1.0, 1.0]), 1000) is True
+def test_every_control_of_a_part_must_hold():
+    controls = {**LEARNS, "other": {"says": "another learns", "metric": "a/fails", "above": 0.9}}
+    both, one = (claim(part(under=names), controls=controls) for names in (["learns", "other"], ["learns"]))
+    assert (rows(both)[0]["verdict"], rows(one)[0]["verdict"]) == (NOT_TESTABLE, SUPPORTED)
 
 
-@pytest.mark.parametrize(
-    ("parts", "expected"),
-    [
-        ([REPLICATED, REPLICATED], REPLICATED),
-        ([REPLICATED, NOT_REPLICATED], PARTLY),
-        ([REPLICATED, NOT_TESTED], PARTLY),
-        ([NOT_REPLICATED, NOT_TESTED], NOT_REPLICATED),
-        ([PARTLY, PARTLY], PARTLY),
-        ([NOT_TESTED], NOT_TESTED),
-        ([], NOT_TESTED),
-    ],
-)
-def test_a_claim_is_replicated_only_if_every_part_is(parts, expected):
-    assert overall(parts) == expected
+def test_a_run_without_a_value_meets_no_control():
+    metrics = {"a": {**METRICS["a"], "learns": number([None] * 7 + [0.95] * 5, "share")}}
+    assert rows(claim(part(under=["learns"]), controls=LEARNS), metrics)[0]["verdict"] == NOT_TESTABLE
 
 
-def test_differences_are_paired_by_seed():
-    """Seeds that differ widely, but by the same amount in both methods: pairing shows it."""
-    number = measured([1.0, 5.0, 9.0], [0.5, 4.5, 8.5])
-    assert (number.student, number.bootstrap) == (Interval(0.5, 0.5, 0.5, 3), (0.5, 0.5))
-    assert measured([1.0, 5.0, None], [0.5, 4.0, 1.0]).student.n == 2
-    assert measured([1.0, 5.0, None], [None, 4.0, 1.0]).values.tolist() == [1.0]
-    with pytest.raises(ValueError, match="3 and 2 values"):
-        measured([1, 2, 3], [1, 2])
+def test_a_control_may_compare_two_numbers():
+    faster = {"faster": {"says": "faster", "metric": "a/up", "over": "a/one", "below": 0.5}}
+    assert rows(claim(part(under=["faster"]), controls=faster))[0]["controls"] == ["faster: holds, met by 12 of 12"]
 
 
-def test_both_intervals_are_of_the_differences():
-    number = measured([1.0, 5.0, 9.0], [0.0, 3.0, 8.5])
-    assert number.student == intervals.interval([1.0, 2.0, 0.5])
-    assert number.bootstrap == intervals.bootstrap([1.0, 2.0, 0.5])
+def test_a_control_that_the_study_lacks_fails():
+    controls = {"learns": {**LEARNS["learns"], "metric": "b/learns"}}
+    whole, _ = rows(claim(part(under=["learns"]), controls=controls))
+    assert whole["verdict"] == NOT_TESTABLE
+    assert whole["controls"] == ["backprop learns: this study has no b/learns"]
 
 
-def claim(parts=3, **more):
-    """A claim, with parts that are replicated, not replicated, and without a number."""
-    written = [
-        {"id": "C1.a", "says": "one", "metric": "a/up", "above": 0.0},
-        {"id": "C1.b", "says": "two", "metric": "a/up", "minus": "a/down", "below": 0.0, "figure": "probes"},
-        {"id": "C1.c", "says": "three", "metric": "a/none", "below": 0.0},
-    ]
-    content = {"id": "C1", "claim": "x", "source": "S", "figure": "norms", "parts": written[:parts], **more}
-    return Claim.model_validate(content, strict=False)
-
-
-METRICS = {"a": {"up": {"values": [1.0, 1.1, 0.9]}, "down": {"values": [0.0, 0.2, 0.1]}}}
-FIGURES = {"norms", "probes"}
-
-
-def test_every_row_says_what_was_found():
-    whole, one, two, three = judge_claim(claim(), METRICS, FIGURES, 20)
-    assert (one["verdict"], two["verdict"], three["verdict"]) == (REPLICATED, NOT_REPLICATED, NOT_TESTED)
-    assert two["statistic"] == pytest.approx(0.9)
-    assert tuple(two["interval"]) == intervals.interval([1.0, 0.9, 0.8])[1:3]
-    assert two["bootstrap"] == pytest.approx(intervals.bootstrap([1.0, 0.9, 0.8]))
-    assert (one["holds_corrected"], two["holds_corrected"], three["holds_corrected"]) == (False, None, None)
-    assert judge_claim(claim(), METRICS, FIGURES, 10)[1]["holds_corrected"] is True
-    assert (one["n"], three["n"]) == (3, 0)
-    assert (three["statistic"], three["interval"], three["bootstrap"]) == (None, [None, None], [None, None])
-    assert three["evidence"] == "three: this study has no a/none (figure norms)."
-    assert re.fullmatch(
-        r"one: 1 \[0.752, 1.25\], bootstrap \[0.9\d*, 1.\d+\], n = 3, claimed above 0 \(figure norms\)\.",
-        one["evidence"],
-    )
-    assert (one["figure"], two["figure"]) == ("norms", "probes")
-    keys = {
-        "id", "claim", "source", "criterion", "verdict", "statistic", "interval", "bootstrap", "n", "holds_corrected",
-        "exact", "figure", "evidence",
-    }  # fmt: skip
-    for row in (whole, one, two, three):
-        assert keys <= row.keys()
-        json.dumps(row, allow_nan=False)
-
-
-def test_a_claim_of_several_parts_counts_them_and_names_the_one_that_decides():
-    whole, _, two, _ = judge_claim(claim(departs="Otherwise.", needs="a lab"), METRICS, FIGURES, 3)
-    assert whole["verdict"] == PARTLY
-    assert (whole["statistic"], whole["interval"], whole["bootstrap"], whole["n"]) == (1, None, None, 3)
-    assert whole["criterion"] == "all of its parts: C1.a, C1.b, C1.c"
-    assert whole["evidence"] == f"C1.b, {two['evidence']}"
-    assert whole["figure"] == "probes"
-    assert (whole["departs"], whole["needs"]) == ("Otherwise.", "a lab")
-
-
-def test_a_claim_whose_parts_are_all_replicated_names_the_first():
-    twice = claim(1).model_copy(
-        update={"parts": (claim().parts[0], claim().parts[0].model_copy(update={"id": "C1.b"}))}
-    )
-    whole, one, _ = judge_claim(twice, METRICS, FIGURES, 3)
-    assert (whole["verdict"], whole["statistic"], whole["n"]) == (REPLICATED, 2, 2)
-    assert whole["evidence"] == f"C1.a, {one['evidence']}"
-
-
-def test_a_part_that_was_tested_decides_before_one_that_was_not():
-    _, failed, untested = claim().parts
-    parts = (untested.model_copy(update={"id": "C1.a"}), failed)
-    whole, _, two = judge_claim(claim(0).model_copy(update={"parts": parts}), METRICS, FIGURES, 3)
-    assert (whole["verdict"], whole["statistic"]) == (NOT_REPLICATED, 0)
-    assert whole["evidence"] == f"C1.b, {two['evidence']}"
-
-
-def test_a_claim_of_one_part_has_its_numbers():
-    whole, part = judge_claim(claim(1, tested_by="tests/test_x.py"), METRICS, FIGURES, 3)
-    shared = ("verdict", "statistic", "interval", "bootstrap", "n", "holds_corrected", "figure")
-    assert [whole[key] for key in shared] == [part[key] for key in shared]
-    assert (whole["id"], whole["claim"]) == ("C1", "x")
-    assert whole["criterion"] == "its one part, C1.a: above 0 with both 95 % intervals"
-    assert whole["evidence"] == f"C1.a, {part['evidence'][:-1]}; tests/test_x.py checks the algebra."
-
-
-def test_what_is_not_tested_says_what_it_would_need():
-    (whole,) = judge_claim(claim(0), METRICS, FIGURES, 3)
-    assert (whole["verdict"], whole["statistic"], whole["n"], whole["figure"]) == (NOT_TESTED, None, 0, "norms")
-    assert whole["evidence"] == "no analysis of this project measures it yet."
-    (whole,) = judge_claim(claim(0, needs="a cluster"), METRICS, FIGURES, 3)
-    assert whole["evidence"] == "a test would need a cluster."
-    whole = judge_claim(claim(1, needs="a cluster"), {}, FIGURES, 3)[0]
-    assert whole["evidence"] == "C1.a, one: this study has no a/up (figure norms); a test would need a cluster."
-
-
-def test_figures_that_the_study_lacks_are_not_named():
-    whole, one, two, _ = judge_claim(claim(), METRICS, {"norms"}, 3)
-    assert (whole["figure"], one["figure"], two["figure"]) == (None, "norms", None)
-    assert "figure" not in two["evidence"]
+def test_differences_and_ratios_are_taken_seed_by_seed():
+    _, parts = rows(claim(part(minus="a/down"), part("C1.b", over="a/one", below=0.5, above=None)))
+    assert parts["C1.a"]["statistic"] == pytest.approx(0.6)
+    assert parts["C1.b"]["statistic"] == pytest.approx(0.3, abs=0.002)
+    assert (parts["C1.a"]["ratio"], parts["C1.b"]["ratio"]) == (False, True)
 
 
 def test_numbers_that_cannot_be_paired_are_named():
-    metrics = {"a": {**METRICS["a"], "down": {"values": [0.0]}}}
-    with pytest.raises(ValueError, match=r"C1\.b: 3 and 1 values can't be paired"):
-        judge_claim(claim(), metrics, FIGURES, 3)
+    metrics = {"a": {**METRICS["a"], "down": number([0.0])}}
+    with pytest.raises(SettingError, match=r"C1\.a: 12 and 1 values can't be paired"):
+        rows(claim(part(minus="a/down")), metrics)
 
 
-def test_exact_criteria_are_no_comparisons():
-    exact = claim(1).parts[0].model_copy(update={"exact": True})
-    found = claims.Ledger(version=1, claims=(claim(), claim(1).model_copy(update={"parts": (exact,)})))
-    assert found.comparisons() == 3
+def test_numbers_are_paired_by_seed_and_a_seed_of_one_alone_is_left_out_and_told():
+    up = number([1.0, 2.0, 4.0, None], seeds=[20, 21, 23, 24])
+    down = number([0.5, 9.0, 1.0, 0.0], seeds=[21, 22, 20, 24])  # in another order
+    whole, parts = rows(claim(part(minus="a/down", better="higher")), {"a": {"up": up, "down": down}})
+    row = parts["C1.a"]
+    assert (row["n"], row["missing"], row["unpaired"]) == (3, 1, 2)
+    assert "2 seeds that only one of the two numbers has are left out" in row["evidence"]
+    assert "2 seeds that only one of the two numbers has are left out" in whole["evidence"]
+    (judged,) = judge_parts(claim(part(minus="a/down")), {"a": {"up": up, "down": down}})
+    assert judged.found.values[:2].tolist() == [0.0, 1.5]
 
 
-def test_the_ledger_has_every_claim_once(root):
-    found, study = load_claims(root / claims.PATH), load_study("study", root)
-    assert [claim.id for claim in found.claims][:18] == [f"C{number}" for number in range(1, 19)]
-    for claim in found.claims:
-        assert claim.tested_by is None or (root / claim.tested_by).is_file()
-        assert claim.figure is None or claim.figure in study.figures
-        for part in claim.parts:
-            assert part.figure is None or part.figure in study.figures
-            for name in filter(None, (part.metric, part.minus)):
-                assert name.partition("/")[0] in study.analyses
+def test_numbers_without_a_common_seed_are_not_testable():
+    numbers = {"up": number([1.0], seeds=[20]), "down": number([2.0], seeds=[21])}
+    row = rows(claim(part(minus="a/down")), {"a": numbers})[1]["C1.a"]
+    assert (row["verdict"], row["n"], row["unpaired"]) == ("not testable", 0, 2)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"above": 1.0, "below": 2.0}, "expected one of `above` and `below`"),
-        ({"abov": 1.0}, r"abov: unknown key \(did you mean 'above'"),
-        ({"id": "C2.a", "above": 1.0}, "parts under another claim"),
-        ({"id": "first", "above": 1.0}, r"claims\.0\.parts\.0\.id"),
-    ],
-)
-def test_faults_of_the_ledger_are_named(tmp_path, change, message):
-    part = {"id": "C1.a", "says": "x", "metric": "a/b", **change}
-    content = {"version": 1, "claims": [{"id": "C1", "claim": "x", "source": "S", "parts": [part]}]}
-    path = tmp_path / "claims.yaml"
-    path.write_text(yaml.safe_dump(content))
-    with pytest.raises(ConfigError, match=message):
-        load_claims(path)
+def test_the_range_of_a_number_bounds_its_interval():
+    metrics = {"a": {"up": number([0.99, 0.98, 0.2], "share")}}
+    low, high = rows(claim(part()), metrics)[0]["interval"]
+    assert 0 < low < high < 1
+
+
+def test_an_undecided_part_says_what_would_decide():
+    whole, _ = rows(claim(part(metric="a/wide")))
+    assert whole["verdict"] == UNDECIDED
+    assert whole["deciding_n"] > 12
+    assert f"n = {whole['deciding_n']} would decide" in whole["evidence"]
+    assert f"could have shown is {whole['smallest_effect']:.3g}" in whole["evidence"]
+    assert rows(claim(part()))[0]["deciding_n"] is None
+
+
+def test_an_effect_of_next_to_nothing_would_need_too_many_seeds():
+    metrics = {"a": {"up": number([1.0, -1.0, 1.0, -0.9999])}}
+    assert "n = more than 10,000 would decide" in rows(claim(part()), metrics)[0]["evidence"]
+
+
+def test_an_effect_that_is_larger_than_the_range_cant_be_shown():
+    metrics = {"a": {"up": number([0.9, 0.2], "share")}}
+    whole, _ = rows(claim(part(above=0.5)), metrics)
+    assert whole["smallest_effect"] is None
+    assert "n = 2 could have shown no effect that is possible" in whole["evidence"]
+
+
+def test_secondaries_without_chance_need_no_correction():
+    exact = part("C1.b", metric="a/one", exact=True)
+    assert rows(claim(part(), exact))[0]["secondaries"] == {"of": 1, "borne_out": 1, "corrected": 1}
+
+
+def test_equal_values_are_undecided_unless_their_resolution_is_stated():
+    whole, _ = rows(claim(part(metric="a/one")))
+    assert whole["verdict"] == UNDECIDED
+    assert "their spread isn't known" in whole["evidence"]
+    assert rows(claim(part(metric="a/one", resolution=0.1)))[0]["verdict"] == SUPPORTED
+
+
+def test_runs_that_diverged_are_told():
+    metrics = {"a": {"up": number([*small.NEAR[:11], None])}}
+    whole, _ = rows(claim(part(better="higher")), metrics)
+    assert (whole["n"], whole["missing"], whole["verdict"]) == (12, 1, SUPPORTED)
+    assert "n = 12, 1 without a value, claimed above 0" in whole["evidence"]
+
+
+def test_fewer_seeds_than_planned_are_told():
+    assert "; n = 20 was planned." in rows(claim(part(planned={"n": 20})))[0]["evidence"]
+    assert "planned" not in rows(claim(part()))[0]["evidence"]
+
+
+def test_what_was_planned_says_the_smallest_effect():
+    planned = {"n": 12, "spread": 0.004, "seen": "version 3"}
+    assert rows(claim(part(planned=planned)))[0]["planned"] == (
+        "n = 12 shows 0.89 standard deviations with a chance of 80 %: 0.0036 at a spread of 0.004 (version 3)"
+    )
+    ratio = part(over="a/one", above=0.1, planned={"n": 12, "spread": 0.2})
+    assert rows(claim(ratio))[0]["planned"].endswith(": a factor of 1.19 at a spread of 0.2")
+    assert rows(claim(part()))[0]["planned"].endswith("with a chance of 80 %")
+
+
+def test_secondaries_are_corrected_among_themselves():
+    """p-values of 0.03, three times over, hold alone and not together; the primary isn't among them."""
+    near = [0.5, -0.3, 0.9, 0.2, 1.1, -0.2, 0.6, 0.6]
+    metrics = {"a": {**METRICS["a"], "near": number(near)}}
+    few = claim(part(), part("C1.b", metric="a/near"))
+    many = claim(part(), *(part(f"C1.{letter}", metric="a/near") for letter in "bcd"))
+    (one,) = [row for row in rows(few, metrics)[1].values() if row["role"] == "secondary"]
+    assert one["p"] == one["corrected"] < 0.05
+    assert one["holds_corrected"] is True
+    three = [row for row in rows(many, metrics)[1].values() if row["role"] == "secondary"]
+    assert all(row["verdict"] == SUPPORTED and row["holds_corrected"] is False for row in three)
+    assert [row["corrected"] for row in three] == pytest.approx([3 * one["p"]] * 3)
+    assert rows(many, metrics)[0]["secondaries"] == {"of": 3, "borne_out": 3, "corrected": 0}
+    assert rows(many, metrics)[1]["C1.a"]["corrected"] is None
+
+
+def test_parts_without_chance_or_value_are_no_comparisons():
+    exact = part("C1.b", metric="a/one", exact=True)
+    absent = part("C1.c", metric="b/none")
+    judged = judge_parts(claim(part(), exact, absent, part("C1.d")), METRICS)
+    corrected = {each.part.id: each.corrected for each in judged}
+    p = rows(claim(part(), part("C1.d")))[1]["C1.d"]["p"]
+    assert corrected["C1.d"] == p
+    assert corrected["C1.b"] != corrected["C1.b"], "not a number"
+
+
+def test_of_numbers_without_chance_the_worst_is_shown():
+    low = part("C1.b", metric="a/up", above=None, below=0.3, exact=True)
+    whole, parts = rows(claim(part(exact=True), low))
+    assert (whole["statistic"], whole["interval"], whole["verdict"]) == (0.27, [None, None], SUPPORTED)
+    assert whole["evidence"] == "C1.a, part a: 0.27 at worst, n = 12, claimed above 0."
+    assert (parts["C1.b"]["statistic"], parts["C1.b"]["verdict"]) == (0.33, CONTRADICTED)
+    within = part("C1.b", metric="a/up", above=None, within=[0.0, 0.64], exact=True)
+    assert rows(claim(part(), within))[1]["C1.b"]["statistic"] == 0.27
+
+
+def test_sameness_is_borne_out_by_equivalence():
+    same = {"above": None, "within": [0.0, 0.5]}
+    whole, parts = rows(claim(part(**same), part("C1.b", **same)))
+    assert (whole["verdict"], whole["secondaries"]["borne_out"]) == (EQUIVALENT, 1)
+    assert parts["C1.b"]["holds_corrected"] is True
+
+
+def test_robustness_is_told_for_each_thing_that_varies():
+    stated = claim(
+        part(), part("C1.b", varies="rate"), part("C1.c", varies="depth"), part("C1.d", metric="a/down", varies="depth"),
+        part("C1.e", metric="a/down"),
+    )  # fmt: skip
+    assert rows(stated)[0]["robustness"] == {"rate": ROBUST, "depth": "depends on it"}
+
+
+def test_the_row_of_a_claim_holds_what_the_ledger_says():
+    stated = claim(part(figure="curves"), departs="Elsewhere.", tested_by="tests/test_x.py", figure="norms")
+    whole, parts = rows(stated)
+    assert (whole["paper"], whole["test"], whole["why"]) == (["[S] Words."], "by looking", "it decides")
+    assert (whole["against"], whole["open"], whole["departs"]) == ("less", "more", "Elsewhere.")
+    assert whole["figure"] == parts["C1.a"]["figure"] == "curves"
+    assert whole["evidence"].endswith("(figure curves); tests/test_x.py checks the algebra.")
+    assert {row["criteria"] for row in (whole, *parts.values())} == {4}
+
+
+def test_figures_that_the_study_lacks_are_not_named():
+    whole, parts = rows(claim(part(figure="elsewhere"), figure="norms"))
+    assert whole["figure"] is parts["C1.a"]["figure"] is None
+    assert "figure" not in whole["evidence"]
+
+
+def test_what_the_study_lacks_is_named():
+    whole, _ = rows(claim(part(metric="b/none", minus="a/none")))
+    assert (whole["verdict"], whole["n"], whole["statistic"]) == (NOT_TESTABLE, 0, None)
+    assert whole["evidence"] == "C1.a, part a: this study has no b/none and no a/none."

@@ -218,7 +218,7 @@ def test_an_output_that_was_touched(place):
 def test_a_verdict_and_a_number_edited_by_hand(place):
     path = place / RESULTS / "verdicts.json"
     rows = store.read_json(path)
-    rows[0]["verdict"] = "replicated" if rows[0]["verdict"] != "replicated" else "not replicated"
+    rows[0]["verdict"] = "supported" if rows[0]["verdict"] != "supported" else "contradicted"
     store.write_json(path, rows)
     found, said = audited(place, code=1)
     assert (str(RESULTS / "verdicts.json"), "recomputed") in found
