@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parent
 VERBS = {
     "archive": "sharing.archive",
     "audit": "audit.command",
+    "budget": "study.budget",
     "document": "pages.readme",
     "pack": "sharing.pack",
     "publish": "tracking.upload",

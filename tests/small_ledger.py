@@ -2,7 +2,10 @@
 
 from pipeline.verdicts.claims import Claim
 
-WORDS = {"claim": "x", "source": "S", "test": "by looking", "why": "it decides", "against": "less", "open": "more"}
+WORDS = {
+    **{"claim": "x", "short": "x holds", "topic": "theory", "source": "S", "test": "by looking", "why": "it decides"},
+    **{"against": "less", "open": "more"},
+}
 NEAR = [0.30, 0.29, 0.31, 0.30, 0.32, 0.28, 0.30, 0.29, 0.31, 0.33, 0.27, 0.30]
 WIDE = [0.9, -0.7, 0.8, -0.6, 0.7, -0.5, 0.6, -0.4, 0.5, -0.3, 0.4, 0.1]
 ONE = [1.0] * 12

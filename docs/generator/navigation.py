@@ -27,7 +27,7 @@ def contents(claims: Sequence[str], rooms: Sequence[str]) -> str:
     """The tables of contents, as Sphinx reads them. A page that none of them has is an error of the build."""
     sections = {
         "Tutorials": [f"tutorials/{name}" for name in TUTORIALS],
-        "What was found": ["In short <readme>", "criteria", *claims],
+        "What was found": ["In short <readme>", "criteria", "budget", *claims],
         "Guides": GUIDES,
         "Reference": [settings.PAGE, commands.PAGE, targets.PAGE, *rooms],
         "Project": ["design", "contributing", "changelog"],

@@ -53,6 +53,7 @@ def analyse(
     samples: TwoOrMore = 600,
     seeds: Count = 3,
     shares: DistinctOrNone[Share] = (0.01, 0.1, 0.3),
+    everywhere: bool = True,
 ) -> pd.DataFrame:
     """Train each model on each data set with each method: full batch, Adam.
 
@@ -70,6 +71,7 @@ def analyse(
         samples: number of points. It must be well above twice the largest dimension, or random labels are separable.
         seeds: number of repetitions; all methods share a repetition's data and starting weights.
         shares: shares of the updates after which the loss is recorded too.
+        everywhere: whether deep models are also trained with a gate after each layer.
 
     Returns:
         Columns dataset, inputs, hidden, loss, method, seed; `steps`, the number of updates; `loss_at_<share>`, the loss
@@ -103,12 +105,12 @@ def analyse(
         ]
         best[size] = [optimum(case.loss, case.x, case.labels) for case in cases]
         for model in models:
-            for method, how in artificial.methods(estimators, hidden=model.hidden).items():
+            for method, how in artificial.methods(estimators, hidden=model.hidden, everywhere=everywhere).items():
                 found[size, model, method] = artificial.train(model, cases, how, looks=looks[model])
     rows = []
     for case, (number, name, loss) in enumerate(product(range(seeds), datasets, LOSSES)):
         for size, model in product(inputs, models):
-            for method in artificial.methods(estimators, hidden=model.hidden):
+            for method in artificial.methods(estimators, hidden=model.hidden, everywhere=everywhere):
                 start, *during, final = found[size, model, method][case]
                 ends = (final, best[size][case], start)
                 rows.append((name, size, model.hidden, loss, method, number, *ends, model.steps, *during))

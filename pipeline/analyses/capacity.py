@@ -50,6 +50,7 @@ def analyse(
     rate: Positive = 0.001,
     look_every: Count = 20,
     estimators: Distinct[str] = ("linear_sg", "sigmoid_sg"),
+    everywhere: bool = True,
 ) -> pd.DataFrame:
     """Fit random labels by backprop, SGs and controls, from the same starting weights.
 
@@ -67,6 +68,7 @@ def analyse(
         look_every: number of steps between two measurements of the accuracy.
         estimators: the SGs, each in the middle and everywhere; the sigmoid SG is made for log loss and not used under
             MSE.
+        everywhere: whether nets with a gate after each hidden layer are trained too.
 
     Returns:
         Columns hidden, loss, method, seed, train_loss, accuracy, fitted_at, diverged. Methods are `backprop`,
@@ -88,7 +90,7 @@ def analyse(
     order = list(product(range(seeds), losses, depths))
     found = {}
     for hidden in depths:
-        methods = {loss: _methods(hidden, loss, estimators) for loss in losses}
+        methods = {loss: _methods(hidden, loss, estimators, everywhere) for loss in losses}
         for method in dict.fromkeys(method for names in methods.values() for method in names):
             cases = [(seed, loss) for seed in range(seeds) for loss in losses if method in methods[loss]]
             ends = capacity_training.fit(
@@ -98,18 +100,19 @@ def analyse(
     rows = [
         (hidden, loss, method, seed, end.loss, end.accuracy, end.fitted_at, end.diverged)
         for seed, loss, hidden in order
-        for method in _methods(hidden, loss, estimators)
+        for method in _methods(hidden, loss, estimators, everywhere)
         for end in [found[seed, loss, hidden, method]]
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _methods(hidden: int, loss: str, estimators: Sequence[str]) -> list[str]:
+def _methods(hidden: int, loss: str, estimators: Sequence[str], everywhere: bool) -> list[str]:
     """The methods to train at one depth under one loss."""
     fitting = [name for name in estimators if loss == "cross_entropy" or name not in FOR_LOG_LOSS]
     if hidden == 0:
         return ["backprop", *(f"{PLACES[0]}_{name}" for name in fitting)]
-    return ["backprop", *(f"{place}_{name}" for name in [*fitting, FROZEN] for place in PLACES)]
+    places = PLACES if everywhere else PLACES[:1]
+    return ["backprop", *(f"{place}_{name}" for name in [*fitting, FROZEN] for place in places)]
 
 
 def metrics(table: pd.DataFrame) -> dict[str, list[float]]:

@@ -41,6 +41,7 @@ def analyse(
     *,
     measures: Distinct[str],
     permutations: Count = 3,
+    like: bool = False,
 ) -> pd.DataFrame:
     """Compare every hidden layer of a run with every hidden layer of another, at held-out points (sample `cca`).
 
@@ -57,6 +58,7 @@ def analyse(
             its weights from the first of the two.
         measures: names of measures, used with their default settings.
         permutations: number of orders.
+        like: whether only layers of the same number are compared. All numbers but the maps come from these alone.
 
     Returns:
         A row for each pair of runs, measure and pair of layers: run_a, run_b, measure, layer_a, layer_b, value,
@@ -75,10 +77,11 @@ def analyse(
         for (a, b), rows_of_null in orders.items():
             others = prepared(b)
             for layer, first in enumerate(prepared(a), start=1):
-                found = layer_similarity.against_chance(module, first, others, rows_of_null)
+                compared = {at: other for at, other in enumerate(others, start=1) if at == layer or not like}
+                found = layer_similarity.against_chance(module, first, list(compared.values()), rows_of_null)
                 rows += [
                     (a, b, name, layer, other, *numbers, first.rank, second.rank, max(first.cut, second.cut), first.n)
-                    for other, (numbers, second) in enumerate(zip(found, others, strict=True), start=1)
+                    for (other, second), numbers in zip(compared.items(), found, strict=True)
                 ]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 

@@ -3,7 +3,7 @@
 import math
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 ABBREVIATIONS = {
@@ -110,6 +110,12 @@ def duration(seconds: float) -> str:
 def capitalise(text: str) -> str:
     """`text` with its first letter capitalised and the rest unchanged."""
     return text[:1].upper() + text[1:]
+
+
+def listed(items: Sequence[str], *, again: str = "") -> str:
+    """Items as a sentence lists them, `a, b and c`; `again` is said before each but the first."""
+    said = [item if number == 0 or not again else f"{again} {item}" for number, item in enumerate(items)]
+    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
 
 
 def first_sentence(text: str) -> str:

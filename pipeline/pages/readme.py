@@ -1,4 +1,4 @@
-"""Fill in the generated parts of README.md and docs/criteria.md, and write fingerprints.yaml.
+"""Fill in the generated parts of README.md, docs/criteria.md and docs/budget.md, and write fingerprints.yaml.
 
 A part stands between `<!-- begin NAME -->` and `<!-- end NAME -->`. Parts whose results aren't there stay as they are.
 """
@@ -17,11 +17,15 @@ from pipeline.metrics import formatting
 from pipeline.pages import rule_graph
 from pipeline.pages.report_model import Grid
 from pipeline.results import paths, provenance, store, timing
+from pipeline.study import budget
 from pipeline.study.load import load_study
+from pipeline.study.plan import Plan
 from pipeline.verdicts import claim_rows, criteria, simulation
 
 README = Path("README.md")
 CRITERIA = Path("docs/criteria.md")
+BUDGET = Path("docs/budget.md")
+BUDGETED = ("study", "paper")
 PICTURES = Path("docs")
 CAPTIONS = Path("workflow/report")
 STUDY = "study"
@@ -32,8 +36,8 @@ FIGURE = "learning_curves"
 HEADLINES = {
     "learning": (("test_accuracy",),),
     "tuned_learning": (("test_accuracy",), ("time_to_losses",)),
-    "estimators_tuned_learning": (("test_accuracy",),),
-    "estimators_tuned_quality": (("cosine",),),
+    "estimators_learning": (("test_accuracy",),),
+    "estimators_quality": (("cosine",),),
     "tuned_probes": (("free_probe_train_min",),),
     "tuned_rdm": (("rdm_distance_below",),),
     "tuned_norms": (("growth_trend_within",),),
@@ -99,6 +103,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         store.write_bytes(README, text.encode())
     if CRITERIA.is_file() and fill_criteria():
         renewed.append(CRITERIA.as_posix())
+    if BUDGET.is_file() and fill_budget():
+        renewed.append(BUDGET.as_posix())
     print(f"{README}: {', '.join(renewed) or 'nothing'} renewed")
 
 
@@ -108,6 +114,16 @@ def fill_criteria() -> bool:
     filled = fill(text, "simulation", simulation.table(simulation.simulate()), page=CRITERIA)
     if filled != text:
         store.write_bytes(CRITERIA, filled.encode())
+    return filled != text
+
+
+def fill_budget() -> bool:
+    """Fill in the tables of docs/budget.md; whether that changed something. A test compares them in every check."""
+    text = filled = BUDGET.read_text(encoding="utf-8")
+    for study in BUDGETED:
+        filled = fill(filled, study, budget.table(budget.rows(Plan.load(study))), page=BUDGET)
+    if filled != text:
+        store.write_bytes(BUDGET, filled.encode())
     return filled != text
 
 

@@ -127,7 +127,10 @@ class Part(Compared):
     better: Better | None = None
     resolution: Positive | None = None
     under: tuple[Name, ...] = ()
-    varies: Literal["rate", "depth", "activation", "data", "loss", "placement", "measure", "method"] | None = None
+    varies: (
+        Literal["rate", "depth", "activation", "initialisation", "data", "loss", "placement", "measure", "method"]
+        | None
+    ) = None
     figure: str | None = None
     planned: Planned | None = None
 
@@ -158,12 +161,17 @@ class Part(Compared):
         return (self.above is not None and equal[1] > self.above) or (self.below is not None and equal[0] < self.below)
 
 
+Topic = Literal["learning", "representations", "estimates", "theory", "further"]
+
+
 class Claim(Strict):
     """A claim of the paper, or one of ours, and its measurable parts.
 
     Attributes:
         id: the name that code, configs, figures and report use.
         claim: the claim in our words.
+        short: the same in few words, as they follow "it holds that".
+        topic: which of the sentences that say what was found it is part of.
         source: where it is stated: A, the abstract; S, public summaries; R, recollection of the body; ours.
         paper: what the paper says as far as it is known, each with its source in brackets.
         test: how we test it.
@@ -180,6 +188,8 @@ class Claim(Strict):
 
     id: Annotated[str, Field(pattern=r"^[CF]\d+$")]
     claim: Text
+    short: Text
+    topic: Topic
     source: Literal["A", "S", "R", "ours"]
     paper: tuple[Annotated[str, Field(pattern=r"^\[(A|S|R|ours)\] .")], ...]
     test: Text

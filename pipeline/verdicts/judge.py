@@ -99,6 +99,8 @@ def _whole(
     return {
         "id": claim.id,
         "claim": claim.claim,
+        "short": claim.short,
+        "topic": claim.topic,
         "source": claim.source,
         "criterion": f"{claim.primary}: {primary.part.criterion.words()}",
         "verdict": primary.verdict,
@@ -170,6 +172,11 @@ def _part_row(claim: Claim, judged: JudgedPart, figures: Collection[str]) -> Row
         "role": "primary" if part.id == claim.primary else "secondary",
         "varies": part.varies,
         "criterion": part.criterion.words(),
+        "claimed": {
+            "side": part.criterion.side,
+            "low": finite(part.criterion.low),
+            "high": finite(part.criterion.high),
+        },
         "verdict": judged.verdict,
         "exact": part.exact,
         "ratio": found.is_ratio,

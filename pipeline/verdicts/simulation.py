@@ -90,8 +90,8 @@ def _claim(kind: Kind, *, secondaries: int = 0) -> Claim:
         names = {key: f"made{place}/{value}" for key, value in kind.part.items() if key in ("metric", "minus", "over")}
         parts.append({"id": f"C1.{chr(ord('a') + place)}", "says": kind.words, **kind.part, **names})
     parts[0]["planned"] = {"n": SEEDS[0]}
-    words = dict.fromkeys(("claim", "test", "why", "against", "open"), "made up")
-    content = {"id": "C1", "source": "ours", "paper": [], "primary": "C1.a", "parts": parts, **words}
+    words = dict.fromkeys(("claim", "short", "test", "why", "against", "open"), "made up")
+    content = {"id": "C1", "topic": "theory", "source": "ours", "paper": [], "primary": "C1.a", "parts": parts, **words}
     return Claim.model_validate(content, strict=False)
 
 

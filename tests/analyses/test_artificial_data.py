@@ -185,3 +185,15 @@ def test_a_real_table_is_drawn_and_an_empty_one_says_so(table):
     assert list(none.columns) == figure.COLUMNS
     empty.canvas.draw()
     plt.close("all")
+
+
+def test_without_gates_everywhere_the_other_numbers_stay(table):
+    fewer = analyse(everywhere=False)
+    assert not fewer["method"].str.startswith("every").any()
+    kept = table[~table["method"].str.startswith("every")].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, fewer)
+
+
+def test_how_many_train_side_by_side_moves_no_bit(table, monkeypatch):
+    monkeypatch.setattr(artificial_data_training, "STACKED", 3)
+    pd.testing.assert_frame_equal(analyse(), table)

@@ -396,3 +396,12 @@ def test_a_run_that_diverged_has_no_order_and_says_so():
     )
     assert set(found) == {f"cca_{name}order.bp.hidden2" for name in ("", "progress_", "halfway_")}
     assert found["cca_halfway_order.bp.hidden2"].outcomes == ["measured", "diverged"]
+
+
+def test_like_layers_alone_are_the_same_numbers():
+    a, b = activations(3, seed=1), activations(2, seed=2)
+    whole = compare(a, b, generator=np.random.default_rng(5), measures=MEASURES, permutations=2)
+    like = compare(a, b, generator=np.random.default_rng(5), measures=MEASURES, permutations=2, like=True)
+    diagonal = whole[whole["layer_a"] == whole["layer_b"]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(like, diagonal)
+    assert set(like["layer_a"]) == {1, 2}

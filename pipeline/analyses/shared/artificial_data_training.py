@@ -20,6 +20,7 @@ from pipeline.learning.placement import positions
 from pipeline.learning.trainer import Trainer
 
 CLASSES = 2
+STACKED = 24  # trainings side by side: more don't fit into a processor's cache, and take up to twice as long
 DROPS, DROP_FACTOR = (0.6, 0.85), 0.1  # the rate falls by this factor after these shares of the steps: ours
 BACKPROP = "backprop"
 
@@ -41,15 +42,15 @@ def draw(name: str, *, samples: int, inputs: int, seed: int) -> tuple[Float[ndar
     return x.astype(np.float64), labels
 
 
-def methods(estimators: Sequence[str], *, hidden: int) -> dict[str, tuple[str, list[int]]]:
-    """Backprop, and each estimator at one place and, if that is more, everywhere: name to (member, places).
+def methods(estimators: Sequence[str], *, hidden: int, everywhere: bool = True) -> dict[str, tuple[str, list[int]]]:
+    """Backprop, and each estimator at one place and, if that is more and wanted, everywhere: name to (member, places).
 
     The one place is the middle of the stack, or between output and loss in a model without hidden layers.
     """
     places = {"one": positions("middle", hidden=hidden), "every": positions("every", hidden=hidden)}
     if hidden == 0:
         places = {"one": [1]}
-    elif places["every"] == places["one"]:
+    elif places["every"] == places["one"] or not everywhere:
         del places["every"]
     found: dict[str, tuple[str, list[int]]] = {BACKPROP: (BACKPROP, [])}
     return found | {f"{where}_{name}": (name, at) for name in estimators for where, at in places.items()}
@@ -79,6 +80,16 @@ def train(
         method: the estimator and its places.
         looks: numbers of finished updates, from 0 to the last.
     """
+    return [
+        ended
+        for first in range(0, len(cases), STACKED)
+        for ended in _train(model, cases[first : first + STACKED], method, looks)
+    ]
+
+
+def _train(
+    model: ModelSettings, cases: Sequence[Case], method: tuple[str, list[int]], looks: Sequence[int]
+) -> list[tuple[float, ...]]:
     estimator = members.load("estimators", method[0])
     trainers = [_trainer(model, case, estimator, method[1]) for case in cases]
     x = [torch.from_numpy(case.x) for case in cases]

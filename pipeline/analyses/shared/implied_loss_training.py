@@ -23,6 +23,8 @@ from pipeline.learning.optimisers import OptimiserSettings
 from pipeline.learning.placement import positions
 from pipeline.learning.trainer import Trainer
 
+STACKED = 16  # trainings side by side: more don't fit into a processor's cache, and take up to twice as long
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -70,8 +72,14 @@ def follow(cases: Sequence[Case], setting: TrainingSettings, *, classes: int) ->
     """Train each case on all of its points at once, side by side, SGs from zero.
 
     Yields:
-        At the start and at log-spaced steps: the number of each case, and its state.
+        At the start and at log-spaced steps, in this order for each case: the number of the case, and its state.
     """
+    for first in range(0, len(cases), STACKED):
+        for number, state in _follow(cases[first : first + STACKED], setting, classes):
+            yield first + number, state
+
+
+def _follow(cases: Sequence[Case], setting: TrainingSettings, classes: int) -> Iterator[tuple[int, Look]]:
     trainers = [_trainer(case.points.inputs.shape[1], classes, case.loss, case.seed, setting) for case in cases]
     x = [torch.from_numpy(case.points.inputs) for case in cases]
     y = [one_hot(torch.from_numpy(case.points.labels), classes).float() for case in cases]
