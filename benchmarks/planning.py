@@ -18,7 +18,7 @@ from pipeline.study.plan import Plan
 ROOT = Path(__file__).parent.parent
 STUDY, MORE = "study", "more"
 LINKED = ("Snakefile", "pipeline", "workflow", "profiles", "data", "dvc.yaml", "requirements.lock", "fingerprints.yaml")
-SWEEP, FROM, TRAININGS = "depth", 200, 1000  # the sweep that gets more seeds, the first of them, how many trainings
+SWEEP, FROM, TRAININGS = "one_rate", 200, 1000  # the sweep that gets more seeds, the first of them, how many trainings
 ROUNDS = 5
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.errors import SettingError
 from pipeline.metrics import ranges
+from pipeline.metrics.by_seed import UNPAIRED
 from pipeline.metrics.outcomes import Given, How, Measured, measure
 from pipeline.metrics.ranges import REAL, Range
 from pipeline.verdicts.claims import Compared, Part
@@ -71,8 +72,14 @@ def given(compared: Compared, metrics: Mapping[str, Any]) -> tuple[Numbers, list
 def _paired(numbers: Sequence[Mapping[str, Any]]) -> tuple[tuple[Given, ...], int]:
     """The values of one or two numbers for the seeds that all of them have, and how many seeds only one has.
 
-    Without seeds, values are paired in their order.
+    Without seeds, values are paired in their order. One number can itself compare two: then its outcomes say which
+    seeds one of these doesn't have.
     """
+    if len(numbers) == 1 and "seeds" in numbers[0]:
+        (number,) = numbers
+        outcomes = number.get("outcomes", {})
+        kept = [outcomes.get(str(seed)) != UNPAIRED for seed in number["seeds"]]
+        return ([value for value, there in zip(number["values"], kept, strict=True) if there],), kept.count(False)
     if len(numbers) < 2 or not all("seeds" in each for each in numbers):
         return tuple(each["values"] for each in numbers), 0
     by_seed = [dict(zip(each["seeds"], each["values"], strict=True)) for each in numbers]

@@ -53,6 +53,8 @@ def wrong(kind):
     """Values just out of a type's range, and of another type."""
     if get_origin(kind) is Literal:
         return ["nosuch"]
+    if kind is bool:
+        return ["perhaps", 1, 0.0, []]
     if get_origin(kind) is not Annotated:
         return [object] if kind is str else []
     base, bounds = get_args(kind)[0], constraints(kind)
@@ -81,7 +83,7 @@ def right(kind):
     if constraints(kind).get("min_length") == 2:  # a pair
         return [right(get_args(get_args(kind)[0])[0])] * 2
     base = get_args(kind)[0] if get_origin(kind) is Annotated else kind
-    return {int: 3, float: 1.0, str: "linear_sg"}[base]
+    return {int: 3, float: 1.0, str: "linear_sg", bool: True}[base]
 
 
 def planted(smoke, family, name, settings):

@@ -241,3 +241,11 @@ def test_what_the_study_lacks_is_named():
     whole, _ = rows(claim(part(metric="b/none", minus="a/none")))
     assert (whole["verdict"], whole["n"], whole["statistic"]) == (NOT_TESTABLE, 0, None)
     assert whole["evidence"] == "C1.a, part a: this study has no b/none and no a/none."
+
+
+def test_a_seed_that_one_side_of_a_difference_was_never_planned_for_is_left_out():
+    """It is no outcome of a run; a seed that diverged stays as a missing one."""
+    came = {"4": "unpaired", "5": "diverged"}
+    number = {"values": [0.30, 0.29, 0.31, None, None], "seeds": [1, 2, 3, 4, 5], "outcomes": came, "range": "real"}
+    row = rows(claim(part(metric="a/x")), {"a": {"x": number}})[1]["C1.a"]
+    assert (row["n"], row["missing"], row["unpaired"]) == (4, 1, 1)
