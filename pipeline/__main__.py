@@ -16,6 +16,7 @@ VERBS = {
     "audit": "audit.command",
     "budget": "study.budget",
     "document": "pages.readme",
+    "found": "verdicts.sentences",
     "pack": "sharing.pack",
     "publish": "tracking.upload",
     "review": "pages.review",

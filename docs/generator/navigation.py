@@ -14,7 +14,7 @@ ELSEWHERE = {
     settings.DOCUMENT: settings.PAGE,
 }
 TUTORIALS = ("first_hour", "new_estimator", "new_measure", "your_own_data", "cluster", "publish")
-GUIDES = ("results", "families", "wandb", "cluster", "environments", "memory_and_disk", "faults")
+GUIDES = ("running", "results", "families", "wandb", "cluster", "environments", "memory_and_disk", "faults")
 
 
 def documents(root: Path) -> dict[str, str]:
@@ -27,7 +27,7 @@ def contents(claims: Sequence[str], rooms: Sequence[str]) -> str:
     """The tables of contents, as Sphinx reads them. A page that none of them has is an error of the build."""
     sections = {
         "Tutorials": [f"tutorials/{name}" for name in TUTORIALS],
-        "What was found": ["In short <readme>", "criteria", "budget", *claims],
+        "What was found": ["In short <readme>", "numbers", "criteria", "budget", *claims],
         "Guides": GUIDES,
         "Reference": [settings.PAGE, commands.PAGE, targets.PAGE, *rooms],
         "Project": ["design", "contributing", "changelog"],

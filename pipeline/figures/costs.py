@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
+from pipeline.figures.shared.accuracy_axis import set_accuracy_axis, shrink, stretch
 from pipeline.figures.shared.style import Style, blank, panels
 from pipeline.figures.shared.tables import SUMMARY, by_setting, pick, summarise
 
@@ -17,9 +17,6 @@ CATEGORY = "Learning"
 CLAIMS = ("C18",)
 BY = ["hidden", "varied", "method"]
 COST, RESULT = "update_flops", "test_accuracy"
-FINEST = 1e-3  # the smallest share of errors that the axis distinguishes from none
-TICKS = (0.0, 0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998)
-FEWEST_TICKS = 3
 LINE = 0.19  # inches: the height of a label
 MARGIN = 0.08  # on both axes, as a share
 LABELS_AT, LEADER_ENDS = 1.06, 1.05  # in widths of the panel
@@ -63,7 +60,6 @@ def _numbers(table: pd.DataFrame, style: Style) -> pd.DataFrame:
 
 def _points(axes: Axes, part: pd.DataFrame, style: Style, *, gap: float) -> None:
     """Draw a marker with its interval for each method, and a thin line to its label beside the panel."""
-    axes.set_yscale("function", functions=(_stretch, _shrink))
     for row in part.to_dict("records"):
         low, high = (row["mean"] if np.isnan(row[side]) else row[side] for side in ("low", "high"))
         axes.errorbar(
@@ -78,16 +74,12 @@ def _points(axes: Axes, part: pd.DataFrame, style: Style, *, gap: float) -> None
     if part.empty:
         return
     axes.margins(MARGIN, 0)
-    bounds = _stretch(part[["mean", "low", "high"]].to_numpy(dtype=np.float64).clip(0, 1))
+    bounds = stretch(part[["mean", "low", "high"]].to_numpy(dtype=np.float64).clip(0, 1))
     least, most = np.nanmin(bounds), np.nanmax(bounds)
     room = MARGIN * max(most - least, MARGIN)
-    low, high = _shrink(np.array([least - room, most + room]))
-    axes.set_ylim(low, high)
-    few = sum(low <= tick <= high for tick in TICKS) < FEWEST_TICKS
-    axes.yaxis.set_major_locator(MaxNLocator(FEWEST_TICKS + 1, steps=[1, 2, 5, 10]) if few else FixedLocator(TICKS))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}%"))
-    axes.yaxis.minorticks_off()
-    heights = (_stretch(part["mean"].to_numpy(dtype=np.float64)) - least + room) / (most - least + 2 * room)
+    low, high = shrink(np.array([least - room, most + room]))
+    set_accuracy_axis(axes, float(low), float(high))
+    heights = (stretch(part["mean"].to_numpy(dtype=np.float64)) - least + room) / (most - least + 2 * room)
     for row, height in zip(part.to_dict("records"), apart(heights, gap), strict=True):
         _label(axes, row, height, style)
 
@@ -118,12 +110,3 @@ def apart(heights: Sequence[float] | np.ndarray, gap: float) -> np.ndarray:
     for place, which in reversed(list(enumerate(order))):
         found[which] = min(found[which], 1.0 if place == len(order) - 1 else found[order[place + 1]] - gap)
     return found
-
-
-def _stretch(accuracy: np.ndarray) -> np.ndarray:
-    """Scale accuracies by the logarithm of the error: 98 % is as far from 99 % as 96 % from 98 %."""
-    return -np.log10(np.maximum(1 - np.asarray(accuracy, dtype=np.float64), FINEST))
-
-
-def _shrink(height: np.ndarray) -> np.ndarray:
-    return 1 - 10 ** -np.asarray(height, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Fill in the generated parts of README.md, docs/criteria.md and docs/budget.md, and write fingerprints.yaml.
+"""Fill in the generated parts of README.md, docs/, and write fingerprints.yaml.
 
 A part stands between `<!-- begin NAME -->` and `<!-- end NAME -->`. Parts whose results aren't there stay as they are.
 """
@@ -8,7 +8,6 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from pipeline import members
 from pipeline.audit import fingerprints
@@ -20,9 +19,11 @@ from pipeline.results import paths, provenance, store, timing
 from pipeline.study import budget
 from pipeline.study.load import load_study
 from pipeline.study.plan import Plan
-from pipeline.verdicts import claim_rows, criteria, simulation
+from pipeline.verdicts import claim_rows, criteria, sentences, simulation
 
 README = Path("README.md")
+RUNNING = Path("docs/running.md")
+NUMBERS = Path("docs/numbers.md")
 CRITERIA = Path("docs/criteria.md")
 BUDGET = Path("docs/budget.md")
 BUDGETED = ("study", "paper")
@@ -30,9 +31,9 @@ PICTURES = Path("docs")
 CAPTIONS = Path("workflow/report")
 STUDY = "study"
 TIMED = ("smoke", STUDY)
-FIGURE = "learning_curves"
-# The headline numbers that README shows, by analysis and in this order; the report shows all. Each is chosen by parts
-# of its name, all of which it must have.
+FIGURE, CHART = "accuracy_by_depth", "verdicts.svg"
+# The headline numbers that docs/numbers.md shows, by analysis and in this order; the report shows all. Each is chosen
+# by parts of its name, all of which it must have.
 HEADLINES = {
     "learning": (("test_accuracy",),),
     "tuned_learning": (("test_accuracy",), ("time_to_losses",)),
@@ -65,7 +66,6 @@ PHRASES = {
     "added_critical_share": "share of the plane where only training with the synthetic gradient stands still",
 }
 Row = tuple[str, str, Mapping[str, formatting.Estimate]]  # analysis, number, cells by column
-UNCHECKED = ("times",)  # times differ from run to run, which makes nothing out of date
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -77,35 +77,46 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if something is out of date")
     check = parser.parse_args(argv).check
-    hashes = fingerprints.text(fingerprints.present())
-    text = before = README.read_text(encoding="utf-8")
-    renewed = []
-    parts = {"verdicts": verdicts, "findings": findings, "figure": figure, "times": times, "workflow": workflow}
-    for name, make in parts.items():
-        content = make()
-        filled = text if content is None else fill(text, name, content)
-        if filled != text:
-            renewed.append(name)
-        text = filled
-    source, copy = paths.drawing(STUDY, FIGURE, "png"), PICTURES / f"{FIGURE}.png"
-    if source.is_file() and not (copy.is_file() and copy.read_bytes() == source.read_bytes()):
-        renewed.append(copy.as_posix())
-    if not (fingerprints.PATH.is_file() and fingerprints.PATH.read_text(encoding="utf-8") == hashes):
-        renewed.append(str(fingerprints.PATH))
+    hashes = fingerprints.text(fingerprints.present()).encode()
+    wanted = {fingerprints.PATH: hashes, **_pictures(), **_pages()}
+    renewed = [path for path, content in wanted.items() if not (path.is_file() and path.read_bytes() == content)]
     if check:
-        stale = [name for name in renewed if name not in UNCHECKED]
-        sys.exit(f"{README}: out of date: {', '.join(stale)}; run `make document`" if stale else 0)
-    if copy.as_posix() in renewed:
-        store.write_bytes(copy, source.read_bytes())
-    if str(fingerprints.PATH) in renewed:
-        store.write_bytes(fingerprints.PATH, hashes.encode())
-    if text != before:
-        store.write_bytes(README, text.encode())
-    if CRITERIA.is_file() and fill_criteria():
-        renewed.append(CRITERIA.as_posix())
-    if BUDGET.is_file() and fill_budget():
-        renewed.append(BUDGET.as_posix())
-    print(f"{README}: {', '.join(renewed) or 'nothing'} renewed")
+        # Times differ from run to run, which makes nothing out of date.
+        stale = [path.as_posix() for path in renewed if path != RUNNING]
+        sys.exit(f"out of date: {', '.join(stale)}; run `make document`" if stale else 0)
+    for path in renewed:
+        store.write_bytes(path, wanted[path])
+    renewed += [
+        page for page, fill_page in ((CRITERIA, fill_criteria), (BUDGET, fill_budget)) if page.is_file() and fill_page()
+    ]
+    print(f"renewed: {', '.join(path.as_posix() for path in renewed) or 'nothing'}")
+
+
+def _pages() -> dict[Path, bytes]:
+    """The pages with parts that follow from results, filled in; a part whose results aren't there stays as it is."""
+    parts = {
+        README: {"found": found, "verdicts": verdicts, "figure": figure, "workflow": workflow},
+        NUMBERS: {"findings": findings},
+        RUNNING: {"times": times},
+    }
+    filled = {}
+    for page, makers in parts.items():
+        if not page.is_file():
+            continue
+        text = page.read_text(encoding="utf-8")
+        for name, make in makers.items():
+            content = make()
+            text = text if content is None else fill(text, name, content, page=page)
+        filled[page] = text.encode()
+    return filled
+
+
+def _pictures() -> dict[Path, bytes]:
+    """Copies of the figures that README shows, as far as they are drawn."""
+    sources = {PICTURES / f"{FIGURE}.png": paths.drawing(STUDY, FIGURE, "png"), PICTURES / CHART: paths.chart(STUDY)}
+    if not claim_rows.present(paths.verdicts(STUDY)):
+        del sources[PICTURES / CHART]
+    return {copy: source.read_bytes() for copy, source in sources.items() if source.is_file()}
 
 
 def fill_criteria() -> bool:
@@ -140,22 +151,38 @@ def fill(text: str, name: str, content: str, *, page: Path = README) -> str:
     return text.replace(found[0], f"{begin}\n{content}\n{end}")
 
 
+def found() -> str | None:
+    """What was found, a sentence a line; None without verdicts by the present criteria."""
+    said = sentences.sentences(claim_rows.by_claim(claim_rows.present(paths.verdicts(STUDY))))
+    return "\n".join(f"- {each}" for each in said) or None
+
+
 def verdicts() -> str | None:
-    """The table of claims, with verdicts and the deciding evidence; None without verdicts by the present criteria."""
-    rows = [claim.whole for claim in claim_rows.by_claim(claim_rows.present(paths.verdicts(STUDY)))]
-    if not rows:
+    """The table of claims, a line each; None without verdicts by the present criteria."""
+    claims = claim_rows.by_claim(claim_rows.present(paths.verdicts(STUDY)))
+    if not claims:
         return None
     filled = table(
-        ["Claim", "In our words", "Source", "Verdict", "Deciding evidence"],
-        [[row["id"], row["claim"], row["source"], f"**{row['verdict']}**", _evidence(row)] for row in rows],
+        ["Claim", "In few words", "Verdict", "What decides", "Number", "Others"],
+        [
+            [claim.whole["id"], claim.whole["short"], f"**{claim.whole['verdict']}**", *_deciding(claim)]
+            for claim in claims
+        ],
     )
-    return f"{filled}\n\nJudged by criteria version {criteria.VERSION} ([configs/claims.yaml](configs/claims.yaml))."
+    return (
+        f"{filled}\n\nJudged by criteria version {criteria.VERSION} ([configs/claims.yaml](configs/claims.yaml)); a "
+        "number with its 95 % interval and n, and how many of the claim's other parts bear it out."
+    )
 
 
-def _evidence(row: Mapping[str, Any]) -> str:
-    """The sentence on the primary part, then the secondaries and the words on robustness."""
-    others = f"{claim_rows.shown_secondaries(row)}; robustness: {claim_rows.robustness(row)}."
-    return f"{formatting.capitalise(row['evidence'])} {formatting.capitalise(others)}"
+def _deciding(claim: claim_rows.ClaimRows) -> tuple[str, str, str]:
+    """What the primary part measures and where it is claimed to be, its number, and the count of the others."""
+    row, others = claim.primary, claim.whole["secondaries"]
+    low, high = row["interval"]
+    value = formatting.MISSING if row["statistic"] is None else f"{row['statistic']:.3g}"
+    value += "" if low is None or high is None else f" [{low:.3g}, {high:.3g}]"
+    said = f"{row['claim']}, claimed {row['criterion'].partition(' with ')[0]}"
+    return said, f"{value}, n = {row['n']}", f"{others['borne_out']} of {others['of']}" if others["of"] else ""
 
 
 def findings() -> str | None:

@@ -1,5 +1,6 @@
 """Render the report and the review as HTML. Everything shown is escaped."""
 
+import base64
 import functools
 import math
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from pipeline.pages import rule_graph, sparklines
 from pipeline.pages.evidence import DIVERGED, FINISHED, MISSING
 from pipeline.pages.report_model import FigureView, Final, Report, RunOutcome
 from pipeline.pages.review_model import Review
-from pipeline.verdicts import claim_rows, criteria
+from pipeline.verdicts import chart, claim_rows, criteria, sentences
 
 TEMPLATES = Path(__file__).parent / "templates"
 CATEGORIES = ("Learning", "Synthetic gradients", "Representations", "Convergence")
@@ -41,7 +42,8 @@ def report(content: Report) -> str:
         claimed={row["id"] for row in content.verdicts},
         claims_judged=claims,
         titles={figure.name: figure.title for figure in content.figures},
-        counts=claim_rows.count(claims),
+        found=sentences.sentences(claims),
+        chart=_picture(chart.chart(content.study, claims)) if claims else "",
         secondaries=claim_rows.secondaries(claims),
         version=criteria.VERSION,
     )
@@ -55,6 +57,7 @@ def review(content: Review) -> str:
         review=content,
         looks={method: f"m{place % COLOURS} d{place // COLOURS}" for place, method in enumerate(content.methods)},
         counts=claim_rows.count(claims),
+        found=sentences.sentences(claims),
         secondaries=claim_rows.secondaries(claims),
         version=criteria.VERSION,
         bad=sum(check.good is False for check in content.checks),
@@ -63,6 +66,11 @@ def review(content: Review) -> str:
         size=(rule_graph.WIDTH, rule_graph.HEIGHT),
         few=FEW_DETAILS,
     )
+
+
+def _picture(svg: str) -> str:
+    """An SVG as the address of an image."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
 
 @functools.cache

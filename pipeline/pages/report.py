@@ -31,6 +31,7 @@ def gather(plan: Plan) -> report_model.Report:
     summaries = evidence.summaries_of(plan)
     compared = methods_table.compare(metrics.get("metrics", {}), study.methods)
     return report_model.Report(
+        study=name,
         title=study.title,
         facts=_facts(plan, metrics, summaries),
         notices=_notices(plan, metrics, summaries),

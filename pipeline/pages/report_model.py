@@ -129,6 +129,7 @@ class Report:
     published values, or says why it can't; None if there are no published values.
     """
 
+    study: str
     title: str
     facts: list[tuple[str, str]]
     notices: list[str]

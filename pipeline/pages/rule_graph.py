@@ -80,7 +80,8 @@ def parse(text: str) -> nx.DiGraph:
 
 def mermaid(graph: nx.DiGraph) -> str:
     """The graph as Mermaid text, without Snakemake's colours and always in the same order."""
-    arrows = sorted(f"    {a} --> {b}" for a, b in graph.edges)
+    after = {rule: sorted(graph.successors(rule)) for rule in sorted(graph)}
+    arrows = [f"    {rule} --> {' & '.join(others)}" for rule, others in after.items() if others]
     alone = sorted(f"    {rule}" for rule in nx.isolates(graph))
     return "\n".join(["flowchart TB", *arrows, *alone])
 

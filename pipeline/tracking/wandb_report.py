@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.errors import ExplainedError
 from pipeline.metrics import formatting
 from pipeline.metrics.formatting import BACKTICKS
-from pipeline.verdicts import claim_rows
+from pipeline.verdicts import claim_rows, sentences
 from pipeline.verdicts.claim_rows import ClaimRows
 
 LONGEST_TITLE = 128  # characters; the library refuses more
@@ -74,7 +74,9 @@ def build(content: ReportContent, *, entity: str, project: str) -> Any:
     """
     wr, _ = library()
     claims = claim_rows.by_claim(content.verdicts)
-    blocks = [wr.MarkdownBlock(_list(content.facts)), wr.H2("Verdicts"), wr.MarkdownBlock(_overview(claims))]
+    said = "\n".join(f"- {_plain(each)}" for each in sentences.sentences(claims))
+    blocks = [wr.H2("What was found"), wr.MarkdownBlock(said)] if said else []
+    blocks += [wr.H2("Verdicts"), wr.MarkdownBlock(_overview(claims)), wr.MarkdownBlock(_list(content.facts))]
     blocks += [wr.H2("Claims"), wr.TableOfContents()]
     for claim in claims:
         blocks += [wr.H3(f"{claim.whole['id']}: {claim.whole['verdict']}"), wr.MarkdownBlock(_claim(claim))]

@@ -63,8 +63,8 @@ def test_every_variable_is_explained(root, listing):
     assert set(re.findall(r"^([A-Z_]+) \?=", (root / "Makefile").read_text(), re.MULTILINE)) <= explained
 
 
-def test_help_and_readme_state_the_same_times(root, listing):
-    rows = dict(re.findall(r"^\| `make ([a-z-]+)` \| (.*)", (root / "README.md").read_text(), re.MULTILINE))
+def test_help_and_docs_state_the_same_times(root, listing):
+    rows = dict(re.findall(r"^\| `make ([a-z-]+)` \| (.*)", (root / "docs" / "running.md").read_text(), re.MULTILINE))
     times = {
         target: re.match(r"under [a-z ]*(?:minutes|hour)", takes) for target, (_, takes) in listed(listing()).items()
     }

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.analyses import learning
 from pipeline.figures import costs
+from pipeline.figures.shared import accuracy_axis
 from pipeline.figures.shared.style import RC, Style
 from pipeline.metrics.intervals import interval
 
@@ -109,10 +110,10 @@ def test_labels_move_as_little_as_they_must():
 
 
 def test_the_axis_tells_small_errors_apart():
-    heights = costs._stretch(np.array([0.96, 0.98, 0.99, 1.0]))
+    heights = accuracy_axis.stretch(np.array([0.96, 0.98, 0.99, 1.0]))
     assert heights[1] - heights[0] == pytest.approx(heights[2] - heights[1])
     assert np.isfinite(heights).all()
-    np.testing.assert_allclose(costs._shrink(heights[:3]), [0.96, 0.98, 0.99])
+    np.testing.assert_allclose(accuracy_axis.shrink(heights[:3]), [0.96, 0.98, 0.99])
 
 
 @pytest.mark.parametrize("lost", [(), tuple(METHODS)])

@@ -31,15 +31,18 @@ rule second:
 """
 DIAGRAM = """```mermaid
 flowchart TB
-    first --> reproduce
-    first --> second
+    first --> reproduce & second
     second --> all
 ```"""
 DASH = "\N{EN DASH}"
-EMPTY = "".join(
-    f"<!-- begin {name} -->\nold {name}\n<!-- end {name} -->\n\n"
-    for name in ("findings", "figure", "times", "workflow")
-)
+
+
+def empty(*names):
+    """A page's parts before they are filled in."""
+    return "".join(f"<!-- begin {name} -->\nold {name}\n<!-- end {name} -->\n\n" for name in names)
+
+
+EMPTY = empty("found", "verdicts", "figure", "workflow")
 ORIGIN = {"commit": "0123456789abcdef", "dirty": False, "settings": "5e77", "hardware": {"cpu": "A CPU", "cores": 2}}
 
 
@@ -48,6 +51,9 @@ def place(root, tmp_path, monkeypatch):
     """A folder with a README, a small workflow and no results."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "README.md").write_text(f"# Title\n\n{EMPTY}End.\n")
+    (tmp_path / "docs").mkdir()
+    readme.NUMBERS.write_text(empty("findings"))
+    readme.RUNNING.write_text(empty("times"))
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     content = yaml.safe_load((root / "configs" / "smoke.yaml").read_text())
     content |= {"analyses": {}, "figures": {}}
@@ -83,15 +89,17 @@ def results(place):
     return place
 
 
-def filled(name):
-    return re.search(f"<!-- begin {name} -->\n(.*?)\n<!-- end {name} -->", readme.README.read_text(), re.DOTALL)[1]
+def filled(name, page=readme.README):
+    return re.search(f"<!-- begin {name} -->\n(.*?)\n<!-- end {name} -->", page.read_text(), re.DOTALL)[1]
 
 
 def test_without_results_only_the_workflow_is_filled_in(place):
     readme.main([])
     assert filled("workflow") == DIAGRAM
-    assert [filled(name) for name in ("findings", "figure", "times")] == ["old findings", "old figure", "old times"]
-    assert readme.README.read_text().startswith("# Title\n\n<!-- begin findings")
+    assert [filled(name) for name in ("found", "verdicts", "figure")] == ["old found", "old verdicts", "old figure"]
+    assert filled("findings", readme.NUMBERS) == "old findings"
+    assert filled("times", readme.RUNNING) == "old times"
+    assert readme.README.read_text().startswith("# Title\n\n<!-- begin found")
     assert readme.README.read_text().endswith("<!-- end workflow -->\n\nEnd.\n")
 
 
@@ -104,21 +112,35 @@ def check():
 
 def test_parts_follow_from_the_results_and_check_knows(results):
     picture, before = results / "docs" / f"{readme.FIGURE}.png", readme.README.read_bytes()
-    parts = "findings, figure, workflow, docs/learning_curves.png, fingerprints.yaml"
-    assert check() == f"README.md: out of date: {parts}; run `make document`"
+    pages = "fingerprints.yaml, docs/accuracy_by_depth.png, README.md, docs/numbers.md"
+    assert check() == f"out of date: {pages}; run `make document`"
     assert readme.README.read_bytes() == before
     assert not picture.exists()
     readme.main([])
     after = readme.README.read_bytes()
     assert picture.read_bytes() == b"picture"
-    assert filled("times").splitlines()[2] == "| `study` | 1 | 1 min 00 s | 1 min 00 s | 300 MB | A CPU, 2 cores |"
+    row = filled("times", readme.RUNNING).splitlines()[2]
+    assert row == "| `study` | 1 | 1 min 00 s | 1 min 00 s | 300 MB | A CPU, 2 cores |"
     # Every run takes another time: that alone makes nothing out of date. Another picture does.
     timing = paths.results("study") / "timing" / "train" / "a.tsv"
     timing.write_text(timing.read_text().replace("50", "70"))
     assert check() == 0
     assert readme.README.read_bytes() == after
     picture.write_bytes(b"another")
-    assert check() == "README.md: out of date: docs/learning_curves.png; run `make document`"
+    assert check() == "out of date: docs/accuracy_by_depth.png; run `make document`"
+
+
+def test_verdicts_fill_sentences_the_table_and_the_picture(results):
+    store.write_json(paths.verdicts("study"), judge_claim(claim(part(), topic="learning"), METRICS, []))
+    store.write_bytes(paths.chart("study"), b"<svg/>")
+    readme.main([])
+    assert (results / "docs" / readme.CHART).read_bytes() == b"<svg/>"
+    assert filled("found").splitlines()[1] == "- On learning, it holds that x holds (C1)."
+    assert filled("verdicts").splitlines()[2].startswith("| C1 | x holds | **supported** |")
+    turned = {"a": METRICS["a"] | {"up": METRICS["a"]["down"]}}
+    store.write_json(paths.verdicts("study"), judge_claim(claim(part(), topic="learning"), turned, []))
+    readme.main([])
+    assert filled("found").splitlines()[1] == "- On learning, it does not hold that x holds (C1)."
 
 
 def test_findings_are_shown_side_by_side(results):
@@ -138,28 +160,33 @@ def test_findings_are_shown_side_by_side(results):
     assert found[2].endswith("From `results/study/metrics.json`, made at commit `0123456789ab` with settings `5e77`.")
 
 
-def test_verdicts_have_the_evidence_that_decides(place):
-    stated = claim(part(), part("C1.b", metric="a/down", varies="rate"), claim="a | b")
-    rows = [*judge_claim(stated, METRICS, []), *judge_claim(claim(part("C2.a", metric="b/none")), METRICS, [])]
+def test_verdicts_have_the_number_that_decides(place):
+    stated = claim(part(), part("C1.b", metric="a/down", varies="rate"), short="a | b")
+    exact = claim(part("C3.a", exact=True))
+    rows = [
+        row
+        for each in (stated, claim(part("C2.a", metric="b/none")), exact)
+        for row in judge_claim(each, METRICS, [])
+    ]  # fmt: skip
     store.write_json(paths.verdicts("study"), rows)
-    assert readme.verdicts().splitlines() == [
-        "| Claim | In our words | Source | Verdict | Deciding evidence |",
-        "| --- | --- | --- | --- | --- |",
-        r"| C1 | a \| b | S | **supported** | C1.a, part a: 0.3 [0.29, 0.31], n = 12, claimed above 0. 0 of 1 secondaries, 0 after "
-        "Holm's correction; robustness: rate: depends on it. |",
-        "| C2 | x | S | **not testable** | C2.a, part a: this study has no b/none. No secondaries; robustness: not examined. |",
-        "",
-        "Judged by criteria version 4 ([configs/claims.yaml](configs/claims.yaml)).",
+    assert readme.verdicts().splitlines()[:5] == [
+        "| Claim | In few words | Verdict | What decides | Number | Others |",
+        "| --- | --- | --- | --- | --- | --- |",
+        r"| C1 | a \| b | **supported** | part a, claimed above 0 | 0.3 [0.29, 0.31], n = 12 | 0 of 1 |",
+        f"| C2 | x holds | **not testable** | part a, claimed above 0 | {DASH}, n = 0 |  |",
+        "| C3 | x holds | **supported** | part a, claimed above 0, every value | 0.27, n = 12 |  |",
     ]
+    assert "criteria version 4" in readme.verdicts()
 
 
 def test_verdicts_by_older_criteria_stay_as_they_stand(place):
     store.write_json(paths.verdicts("study"), [{"id": "C1", "verdict": "partly"}])
     assert readme.verdicts() is None
+    assert readme.found() is None
 
 
-def test_readme_shows_few_numbers_of_the_real_study(root):
-    """Of the numbers that the ledger judges, README shows no more than a reader can take in."""
+def test_the_main_numbers_of_the_real_study_are_few(root):
+    """Of the numbers that the ledger judges, docs/numbers.md shows no more than a reader can take in."""
     assert readme.HEADLINES.keys() <= load_study("study", root).analyses.keys()
     judged = {
         tuple(name.split("/")) for claim in load_claims(root / claims.PATH).claims for name in claim.metrics
@@ -173,19 +200,20 @@ def test_readme_shows_few_numbers_of_the_real_study(root):
 
 
 def test_the_figure_has_its_words(results):
-    assert readme.figure() == "![Learning curves. What is shown.](docs/learning_curves.png)\n\nWhat is shown. More."
+    shown = "![Test accuracy against depth. What is shown.](docs/accuracy_by_depth.png)"
+    assert readme.figure() == f"{shown}\n\nWhat is shown. More."
 
 
 @pytest.mark.parametrize("text", ["nothing here", EMPTY + EMPTY])
 def test_a_part_must_be_there_once(text):
     with pytest.raises(
-        ExplainedError, match=r"expected the part <!-- begin times --> … <!-- end times --> once, found it"
+        ExplainedError, match=r"expected the part <!-- begin figure --> … <!-- end figure --> once, found it"
     ):
-        readme.fill(text, "times", "x")
+        readme.fill(text, "figure", "x")
 
 
 def test_what_is_filled_in_may_hold_anything():
-    assert readme.fill(EMPTY, "times", r"\1 \g<0>").count(r"\1 \g<0>") == 1
+    assert readme.fill(EMPTY, "figure", r"\1 \g<0>").count(r"\1 \g<0>") == 1
 
 
 def test_snakemakes_complaint_is_passed_on(place):
