@@ -36,7 +36,9 @@ FIGURE, CHART = "accuracy_by_depth", "verdicts.svg"
 # by parts of its name, all of which it must have.
 HEADLINES = {
     "learning": (("test_accuracy",),),
-    "tuned_learning": (("test_accuracy",), ("time_to_losses",)),
+    "tuned_learning": (("test_accuracy",), ("time_to_losses",), ("late_slope",)),
+    "fifty_learning": (("test_accuracy",),),
+    "fifty_plain_learning": (("test_accuracy",),),
     "estimators_learning": (("test_accuracy",),),
     "estimators_quality": (("cosine",),),
     "tuned_probes": (("free_probe_train_min",),),
@@ -53,6 +55,7 @@ HEADLINES = {
 PHRASES = {
     "test_accuracy": "test accuracy",
     "time_to_losses": "updates to training losses of 1, 0.5, 0.2 and 0.1, geometric mean",
+    "late_slope": "slope of the log training loss over the last fifth, per 1,000 updates: below 0 it still falls",
     "cosine": "cosine of synthetic and true gradient, mean over the gated layers",
     "free_probe_train_min": "lowest training accuracy of an unpenalised linear probe, from the second hidden layer on",
     "rdm_distance_below": "distance of the RDM to the last layer's, mean over the layers up to the middle",

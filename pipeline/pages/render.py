@@ -41,6 +41,7 @@ def report(content: Report) -> str:
         finals=finals(content.runs),
         claimed={row["id"] for row in content.verdicts},
         claims_judged=claims,
+        deciding={claim.primary["figure"] for claim in claims} or {figure.name for figure in content.figures},
         titles={figure.name: figure.title for figure in content.figures},
         found=sentences.sentences(claims),
         chart=_picture(chart.chart(content.study, claims)) if claims else "",
