@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.errors import ExplainedError
 from pipeline.metrics import formatting
 from pipeline.metrics.formatting import BACKTICKS
+from pipeline.tracking import metric_names
 from pipeline.verdicts import claim_rows, sentences
 from pipeline.verdicts.claim_rows import ClaimRows
 
@@ -22,6 +23,12 @@ TOLD = {
     "open": "What it doesn't show",
     "departs": "Departs from the paper",
 }
+GROUPED = ("config.method", "config.depth")  # of a training's config; the seeds of a group become a mean and a band
+FIGURE_ROWS, CURVE_ROWS = 14, 8  # of a grid
+REGROUP = (
+    "All trainings, grouped by method and depth. Filter, regroup or add panels here: the run sets are live, and a "
+    "run's config also has the seed, the data set, the rates and every setting."
+)
 TRAININGS, RESULTS = "trainings", "figures and headline numbers"
 
 
@@ -81,7 +88,10 @@ def build(content: ReportContent, *, entity: str, project: str) -> Any:
     for claim in claims:
         blocks += [wr.H3(f"{claim.whole['id']}: {claim.whole['verdict']}"), wr.MarkdownBlock(_claim(claim))]
         blocks += [_grid(content, name) for name in _names(claim) if name in content.figures]
-    blocks += [wr.H2("Runs"), wr.PanelGrid(runsets=[_trainings(content, None), _results(content)])]
+    blocks += [wr.H2("Runs"), wr.MarkdownBlock(REGROUP)]
+    blocks.append(
+        wr.PanelGrid(runsets=[_trainings(content, None), _results(content)], panels=_curves(row=0, cosines=True))
+    )
     blocks.append(wr.H2("Where the results come from"))
     for name in content.artifacts:
         blocks.append(wr.MarkdownBlock(f"Artifact `{name}`"))
@@ -127,8 +137,44 @@ def _grid(content: ReportContent, name: str) -> Any:
     sets = [_results(content)]
     if figure.runs:
         sets.append(_trainings(content, figure.runs))
-    panel = wr.MediaBrowser(title=figure.title, media_keys=[figure.media], layout=wr.Layout(w=24, h=14))
-    return wr.PanelGrid(runsets=sets, panels=[panel])
+    panel = wr.MediaBrowser(title=figure.title, media_keys=[figure.media], layout=wr.Layout(w=24, h=FIGURE_ROWS))
+    return wr.PanelGrid(runsets=sets, panels=[panel, *(_curves(row=FIGURE_ROWS) if figure.runs else [])])
+
+
+def _curves(*, row: int, cosines: bool = False) -> list[Any]:
+    """Live curves of the trainings of a grid, a line a group of its run set: the mean over seeds, with a band.
+
+    Args:
+        row: of the grid, where they begin.
+        cosines: whether the cosines of synthetic and true gradients are shown too, a line a layer.
+    """
+    wr, _ = library()
+    wide, options = 12, {"x": "step", "groupby_aggfunc": "mean", "groupby_rangefunc": "stddev", "aggregate": True}
+    loss, accuracy = metric_names.metric("train_loss"), metric_names.metric("validation_accuracy")
+    found = [
+        wr.LinePlot(
+            title="training loss", y=[loss], log_y=True, layout=wr.Layout(x=0, y=row, w=wide, h=CURVE_ROWS), **options
+        ),
+        wr.LinePlot(
+            title="validation accuracy", y=[accuracy], layout=wr.Layout(x=wide, y=row, w=wide, h=CURVE_ROWS), **options
+        ),
+    ]
+    if cosines:
+        below = row + CURVE_ROWS
+        found += [
+            wr.LinePlot(
+                title="cosine of synthetic and true gradient, by layer",
+                metric_regex=f"{metric_names.metric('cosine')}/.*",
+                layout=wr.Layout(x=0, y=below, w=wide, h=CURVE_ROWS),
+                **options,
+            ),
+            wr.BarPlot(
+                title="test accuracy at the end",
+                metrics=[metric_names.metric("test_accuracy")],
+                layout=wr.Layout(x=wide, y=below, w=wide, h=CURVE_ROWS),
+            ),
+        ]
+    return found
 
 
 def _trainings(content: ReportContent, runs: Sequence[str] | None) -> Any:
@@ -137,7 +183,7 @@ def _trainings(content: ReportContent, runs: Sequence[str] | None) -> Any:
     filters = [expr.Metric("JobType") == "train", expr.Metric("Group").isin(list(content.groups))]
     if runs is not None:
         filters.append(expr.Metric("Name").isin(list(runs)))  # the library would turn Config("name") into another key
-    return wr.Runset(name=TRAININGS, filters=expr.And(*filters))
+    return wr.Runset(name=TRAININGS, filters=expr.And(*filters), groupby=list(GROUPED))
 
 
 def _results(content: ReportContent) -> Any:

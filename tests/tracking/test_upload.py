@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from pipeline.results import paths, store
 from pipeline.study.plan import Plan
 from pipeline.tracking import account, artifacts, results_run, trainings, upload, wandb_report
 from pipeline.tracking.server import Server, ServerError
+from pipeline.verdicts import claim_rows, sentences
 
 pytest.importorskip("wandb_workspaces", reason="the extra `publish` of pyproject.toml isn't installed")
 
@@ -124,6 +126,26 @@ def test_run_sets_select_by_group_type_name_and_id(place):
     assert training["run", "displayName"] == ("IN", [run.name for run in plan.select(analysis)])
     everything = grids[-1]["runSets"][0]["filters"]["filters"]
     assert {each["key"]["name"] for each in everything} == {"group", "jobType"}
+
+
+def test_the_findings_come_first_and_runs_have_live_curves_grouped_by_method_and_depth(place):
+    blocks = specification(place)["blocks"]
+    rows = store.read_json(paths.verdicts(STUDY))
+    said = "\n".join(f"- {each}" for each in sentences.sentences(claim_rows.by_claim(rows)))
+    first = next(block["content"] for block in blocks if block["type"] == "markdown-block")
+    assert first == said
+    grids = [block["metadata"] for block in blocks if block["type"] == "panel-grid"]
+    with_runs = [grid for grid in grids[:-1] if len(grid["runSets"]) == 2]
+    assert with_runs
+    for grid in [*with_runs, grids[-1]]:
+        (training,) = [each for each in grid["runSets"] if each["name"] == wandb_report.TRAININGS]
+        assert [key["name"] for key in training["grouping"]] == ["method.value", "depth.value"]
+        curves = [panel["config"] for panel in grid["panelBankSectionConfig"]["panels"] if "Line" in panel["viewType"]]
+        assert [curve["metrics"] for curve in curves][:2] == [["train/loss"], ["validation/accuracy"]]
+        assert {(curve["groupAgg"], curve["groupArea"]) for curve in curves} == {("mean", "stddev")}
+    logged = {name for run in trainings.from_results(Plan.load(STUDY)) for row in run[1].rows for name in row[1]}
+    assert {"train/loss", "validation/accuracy", "test/accuracy"} <= logged
+    assert any(re.fullmatch("sg/cosine/.*", name) for name in logged)
 
 
 def test_artifacts_are_shown_with_their_lineage_if_the_entity_is_known(place):
