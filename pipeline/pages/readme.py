@@ -104,7 +104,7 @@ def _pages() -> dict[Path, bytes]:
     }
     filled = {}
     for page, makers in parts.items():
-        if not page.is_file():
+        if page != README and not page.is_file():
             continue
         text = page.read_text(encoding="utf-8")
         for name, make in makers.items():

@@ -105,18 +105,18 @@ def test_dvc_calls_changed_only_what_decides_a_number(reviewer, file, old, new, 
 
 def test_dvc_shows_a_row_for_each_claim(reviewer):
     head, *rows = call(reviewer, "dvc", "metrics", "show").splitlines()
-    assert re.split(r"  +", head.strip()) == ["Path", "decided by", "n", "parts", "value", "verdict"]
+    assert re.split(r"  +", head.strip()) == ["Path", "after Holm", "decided by", "n", "secondaries", "value", "verdict"]
     ids = [claim.id for claim in load_claims().claims]
     assert sorted(row.split()[0] for row in rows) == sorted(f"results/smoke/claims/{id}.json" for id in ids)
     assert max(map(len, rows)) < 120
 
 
-def test_dvc_shows_learning_curves_and_verdicts_on_a_page_without_a_network(reviewer):
+def test_dvc_shows_accuracies_and_verdicts_on_a_page_without_a_network(reviewer):
     call(reviewer, "dvc", "plots", "show", **NO_NETWORK)
     page = reviewer / "dvc_plots" / "index.html"
     shown = re.findall(r'<img src="([^"]+)"', page.read_text())
     assert sorted(Path(name).name for name in shown) == [
-        "workspace_results_smoke_draw_learning_curves.png",
+        "workspace_results_smoke_draw_accuracy_by_depth.png",
         "workspace_results_smoke_verdicts.svg",
     ]
     assert all((page.parent / name).stat().st_size > 0 for name in shown)
