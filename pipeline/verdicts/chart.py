@@ -30,7 +30,7 @@ COLOURS_OF_WORDS = {
 # All in pixels.
 ROW, SMALL, STEP = 24, 8, 11
 TOP, MARGIN = 78, 16
-NAME, WORDS = 44, 520  # the width of a claim's id, and of its words
+NAME, WORDS = 44, 640  # the width of a claim's id, and of its words
 AXIS = 200  # the width of the plot
 VERDICT = 105
 LEGEND = 125  # for each entry of the legend
@@ -54,7 +54,7 @@ def chart(study: str, claims: Sequence[ClaimRows]) -> str:
         'font-family="sans-serif" font-size="13" role="img">',
         f"<title>Study {escape(study)}: the verdict on each claim</title>",
         '<rect width="100%" height="100%" fill="white"/>',
-        _text(MARGIN, 24, f"Study {study}: what was measured for each claim, beside the bound that was set before"),
+        _text(MARGIN, 24, f"What was measured for each claim, beside the bound that was set before (study: {study})"),
         _text(plot, TOP - 12, "\u2190 against it"),
         _text(plot + AXIS, TOP - 12, "for it \u2192", anchor="end"),
         _text(plot + AXIS + MARGIN + VERDICT + MARGIN, TOP - 12, "other parts"),

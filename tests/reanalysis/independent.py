@@ -309,7 +309,7 @@ def primaries(results):
         "C7": (falls(results), "share"),
         "C8": (apart(results), "real"),
         "C9": (layers_agree(results), "correlation"),
-        "C10": (since_peak(results), "real"),
+        "C10": (since_peak(results), "difference"),
         "C11": (paired(finals(results, tuned["one_sg"]), finals(results, tuned["backprop"])), "difference"),
         "C12": (
             paired(times(results, tuned["one_sg"], LOSSES), times(results, tuned["backprop"], LOSSES), np.divide),

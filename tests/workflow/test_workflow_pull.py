@@ -105,7 +105,15 @@ def test_dvc_calls_changed_only_what_decides_a_number(reviewer, file, old, new, 
 
 def test_dvc_shows_a_row_for_each_claim(reviewer):
     head, *rows = call(reviewer, "dvc", "metrics", "show").splitlines()
-    assert re.split(r"  +", head.strip()) == ["Path", "after Holm", "decided by", "n", "secondaries", "value", "verdict"]
+    assert re.split(r"  +", head.strip()) == [
+        "Path",
+        "after Holm",
+        "decided by",
+        "n",
+        "secondaries",
+        "value",
+        "verdict",
+    ]
     ids = [claim.id for claim in load_claims().claims]
     assert sorted(row.split()[0] for row in rows) == sorted(f"results/smoke/claims/{id}.json" for id in ids)
     assert max(map(len, rows)) < 120
