@@ -16,7 +16,7 @@ VERBS = {
     "audit": "audit.command",
     "budget": "study.budget",
     "document": "pages.readme",
-    "found": "verdicts.sentences",
+    "found": "pages.found",
     "pack": "sharing.pack",
     "publish": "tracking.upload",
     "review": "pages.review",

@@ -7,7 +7,7 @@ import networkx as nx
 from pipeline.pages import rule_graph
 
 CHART = re.compile(r"^```mermaid\nflowchart TB\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-ARROW = re.compile(r"^\s*(\w+) --> (\w+)$", re.MULTILINE)
+ARROWS = re.compile(r"^\s*(\w+) --> (\w+(?: & \w+)*)$", re.MULTILINE)
 
 
 def drawn(text: str) -> str:
@@ -17,7 +17,7 @@ def drawn(text: str) -> str:
 
 def svg(chart: str) -> str:
     """The drawing of a chart's arrows, from top to bottom, without those that follow from others."""
-    graph = nx.DiGraph(ARROW.findall(chart))
+    graph = nx.DiGraph([(a, b) for a, others in ARROWS.findall(chart) for b in others.split(" & ")])
     drawing = rule_graph.draw(rule_graph.reduced(graph, graph), {})
     wide, high = drawing.width + 2, drawing.height + 2
     arrows = [f'<path d="{path}"{_tip(ends)}/>' for path, ends in drawing.paths]

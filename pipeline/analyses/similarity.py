@@ -89,8 +89,10 @@ def analyse(
 def _keeping(runs: Mapping[str, Activations], module: Any) -> Callable[[str], list[factors.Prepared]]:
     """The layers of a run as a measure prepares them; kept are those of the runs that were asked for last."""
     deepest = max(runs.values(), key=lambda each: each.layers)
-    one = deepest.layer(SAMPLE, 1) if deepest.layers else np.zeros((2, 1))
-    size = max(1, deepest.layers) * max(one.nbytes, factors.nbytes(module.prepare(one)))
+    if not deepest.layers:
+        return lambda run: []
+    one = deepest.layer(SAMPLE, 1)
+    size = deepest.layers * max(one.nbytes, factors.nbytes(module.prepare(one)))
     return functools.lru_cache(max(2, KEPT // size))(lambda run: [module.prepare(h) for h in _layers(runs[run])])
 
 

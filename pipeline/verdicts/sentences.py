@@ -1,10 +1,8 @@
 """What was found, in a few plain sentences: the same on README, the pages, the terminal and in W&B."""
 
-import argparse
 from collections.abc import Iterator, Sequence
 
 from pipeline.metrics import formatting
-from pipeline.results import paths
 from pipeline.verdicts import claim_rows, criteria
 from pipeline.verdicts.claim_rows import ClaimRows
 
@@ -61,18 +59,3 @@ def _clauses(claims: Sequence[ClaimRows]) -> Iterator[str]:
         if verdict in by_verdict:
             again = "that" if words.endswith("that") else "whether"
             yield f"{words} {formatting.listed(by_verdict[verdict], again=again)}"
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """Print what a study found, and where its report is.
-
-    Raises:
-        DamagedFileError: if the verdicts can't be read or were judged by other criteria.
-        FileNotFoundError: if there are none.
-    """
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--study", default="study", help="a file of configs/, without its ending")
-    study = parser.parse_args(argv).study
-    for said in sentences(claim_rows.by_claim(claim_rows.read(paths.verdicts(study)))):
-        print(f"- {said}")
-    print(f"All figures, tables and runs: {paths.report(study).resolve().as_uri()}")

@@ -271,7 +271,7 @@ def test_a_claims_figures_are_shown_if_they_are_drawn(ledger):
 
 
 def test_a_flow_chart_is_drawn_without_scripts():
-    text = diagrams.drawn("a\n\n```mermaid\nflowchart TB\n    x --> y\n    y --> z\n    x --> z\n```\n\nb\n")
+    text = diagrams.drawn("a\n\n```mermaid\nflowchart TB\n    x --> y & z\n    y --> z\n```\n\nb\n")
     assert text.count("<rect") == 3
     assert text.count("marker-end") == 2, "an arrow that follows from others is left out"
     assert "mermaid" not in text

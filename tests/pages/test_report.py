@@ -325,8 +325,9 @@ def test_verdicts_come_first_each_claim_with_its_parts(study):
     assert "12 holds" in said
     assert [a for a in html.all("a") if a.get("href") == "#figure-norms"]
     details = [tag for tag, _ in html.elements].count("details")
-    folded = len(study.study.analyses) + len(study.study.figures) - 1  # a verdict rests on one figure
-    assert details == folded + 4, "and two claims, the settings, all runs"
+    figures = len(study.study.figures)
+    folded = len(study.study.analyses) + figures - 1  # a verdict rests on one figure
+    assert details == folded + figures + 6, "and rests of captions; two claims, settings, runs, accuracies, departures"
 
 
 def test_each_claim_has_what_was_written_before_the_run_and_what_came_of_it(study):

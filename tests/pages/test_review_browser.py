@@ -77,7 +77,7 @@ def test_what_it_shows(shown):
     browser, *_ = shown
     text = browser.execute_script("return document.body.innerText")
     assert PLANTED in text
-    assert text.index("Verdicts") < text.index("Can it be trusted?") < text.index("Workflow and budget")
+    assert text.index("What was found") < text.index("Can it be trusted?") < text.index("Workflow and budget")
     loaded = """const images = [...document.images]; images.forEach(each => each.loading = 'eager')
     await Promise.all(images.map(each => each.decode())); return images.every(each => each.naturalWidth === 96)"""
     assert browser.execute_script(f"return (async () => {{ {loaded} }})()")

@@ -4,12 +4,11 @@ import pytest
 import small_ledger as small
 from small_ledger import claim, part
 
-from pipeline.results import paths, store
 from pipeline.verdicts import criteria
 from pipeline.verdicts.claim_rows import by_claim
 from pipeline.verdicts.claims import load_claims
 from pipeline.verdicts.judge import judge_claim, judge_ledger
-from pipeline.verdicts.sentences import TOPICS, main, sentences
+from pipeline.verdicts.sentences import TOPICS, sentences
 
 
 def said(*claims, metrics=small.METRICS):
@@ -56,15 +55,6 @@ def test_no_difference_and_what_could_not_be_tested_are_said():
 
 def test_there_is_nothing_to_say_without_verdicts():
     assert sentences([]) == []
-
-
-def test_the_command_prints_them_and_where_the_report_is(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    store.write_json(paths.verdicts("mine"), judge_claim(UP, small.METRICS, []))
-    main(["--study", "mine"])
-    first, second, last = capsys.readouterr().out.splitlines()
-    assert (first[:2], second) == ("- ", "- On learning, it holds that one is larger (C1).")
-    assert last == f"All figures, tables and runs: {(tmp_path / paths.report('mine')).as_uri()}"
 
 
 def test_the_ledger_fills_every_topic_in_at_most_seven_sentences():
