@@ -19,9 +19,14 @@ INDEX = f"{FOLDER}/index"
 STUDY = "study"  # whose verdicts are shown
 RESULTS, PUBLISHED = f"results/{STUDY}/verdicts.json", f"published/values/{STUDY}.json"
 SOURCES = {"A": "abstract", "S": "public summaries", "R": "recollection", "ours": "beyond the paper"}
-SHOWN = {"id", "claim", "source", "parts", "figure"}  # the keys of a claim that have a place of their own
-OF_PARTS = {"id", "says", "above", "below"}
-CONTENTS = {"metric": "{}", "minus": "minus {}", "figure": "figure {}"}  # how a part's other keys are worded
+SHOWN = {"id", "claim", "short", "topic", "source", "parts", "figure", "controls"}  # have a place of their own
+OF_PARTS = {"id", "says", "above", "below", "within"}
+CONTENTS = {
+    "metric": "{}",
+    "minus": "minus {}",
+    "over": "over {}",
+    "figure": "figure {}",
+}  # how a part's other keys are worded
 HOW = (
     "To have the numbers here, fetch the published results (`dvc pull results`) or compute them (`make reproduce`), "
     "and run `make docs` again."
@@ -83,15 +88,38 @@ def _claim(claim: Row, verdicts: Mapping[str, Row], origin: str, root: Path, lin
         markdown.prose(str(whole.get("evidence", ""))),
         "## Criteria",
         markdown.table(head, rows) if rows else "None is stated.",
+        _controls(claim.get("controls", {})),
         _figures(claim, verdicts, root, page, links),
         markdown.page("## Numbers", "\n".join(filter(None, map(_behind, parts)))).rstrip("\n") if parts else "",
         origin,
     )
 
 
+def _controls(controls: Mapping[str, Row]) -> str:
+    """What must hold in at least half of the seeds, or the parts under it can't be tested."""
+    head = ("Control", "What is measured", "Criterion", "Numbers")
+    rows = [
+        (name, markdown.prose(str(each.get("says", ""))), _bounds(each), _compared(each))
+        for name, each in controls.items()
+    ]
+    return markdown.page("## Controls", markdown.table(head, rows)).rstrip("\n") if rows else ""
+
+
+def _compared(control: Row) -> str:
+    """The names of a control's numbers."""
+    said = [CONTENTS[key].format(markdown.code(control[key])) for key in ("metric", "minus", "over") if key in control]
+    return " ".join(said)
+
+
+def _bounds(part: Row) -> str:
+    """On which side of which bounds a number is claimed to be."""
+    if within := part.get("within"):
+        return f"between {within[0]:g} and {within[1]:g}"
+    return " and ".join(f"{side} {part[side]:g}" for side in ("above", "below") if part.get(side) is not None)
+
+
 def _part(part: Row, row: Row, *, numbers: bool) -> tuple[str, ...]:
-    bounds = [f"{side} {part[side]:g}" for side in ("above", "below") if part.get(side) is not None]
-    cells = (part["id"], _word(row), markdown.prose(str(part.get("says", ""))), " and ".join(bounds))
+    cells = (part["id"], _word(row), markdown.prose(str(part.get("says", ""))), _bounds(part))
     return (*cells, *((_number(row),) if numbers else ()))
 
 
@@ -144,4 +172,6 @@ def _more(value: Any) -> str:
         return markdown.code(value) if "/" in value and " " not in value else markdown.prose(value)
     if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
         return "; ".join(map(_more, value))
+    if isinstance(value, dict) and value and all(isinstance(each, str | int | float) for each in value.values()):
+        return ", ".join(f"{key} {markdown.prose(str(each))}" for key, each in value.items())
     return markdown.code(json.dumps(value, ensure_ascii=False))

@@ -243,6 +243,20 @@ def test_what_is_new_in_the_list_of_claims_appears(ledger):
     assert "- C1.a: `learning/x`, Equal: `0.01`, Role: `primary`" in text
 
 
+def test_controls_and_plans_are_said_in_words(ledger):
+    path = ledger / claims.DOCUMENT
+    controls = '    controls:\n      learns: {says: "accuracy of backprop", metric: learning/y, over: learning/z, above: 0.9}\n'
+    text = path.read_text().replace("    parts:\n", controls + "    parts:\n", 1)
+    path.write_text(
+        text.replace("says: accuracy,", "says: accuracy, within: [0.1, 0.2], planned: {n: 12, seen: once},")
+    )
+    page = claim_page(ledger)
+    assert "| learns | accuracy of backprop | above 0.9 | `learning/y` over `learning/z` |" in page
+    assert "| accuracy | between 0.1 and 0.2 |" in page
+    assert "Planned: n 12, seen once" in page
+    assert "{" not in page.replace("```{", "")
+
+
 def test_without_results_a_claim_says_how_to_get_them(ledger):
     assert "no results here" in claim_page(ledger)
     assert "`dvc pull results`" in claim_page(ledger)
