@@ -64,18 +64,22 @@ def cell_of(run: str) -> str:
 
 
 def before(plan: Plan, cell: tuple[str, str]) -> list[Command]:
-    """The commands of a cell as they were: a process for each run."""
+    """The commands of a cell's first block as they were: a process for each run."""
     rule, name = cell
-    wanted = [name] if rule == "tune" else [run for run in plan.runs if cell_of(run) == name]
+    wanted = [name] if rule == "tune" else [run.name for run in plan.blocks[_first(plan, cell)]]
     return [[sys.executable, "-m", "benchmarks.before", rule, each] for each in wanted]
 
 
 def now(plan: Plan, cell: tuple[str, str]) -> list[Command]:
-    """The commands of a cell's jobs."""
+    """The command of a cell's trials, or of its first block."""
     rule, name = cell
-    wanted = [job for job in plan.jobs() if job.rule == rule and (job.name == name or job.name.startswith(f"{name}-"))]
-    more = ["--cell"] if rule == "tune" else ["--at-once", str(AT_ONCE), "--block"]
-    return [[sys.executable, "-m", "pipeline", rule, "--study", STUDY, *more, job.name] for job in wanted]
+    more = ["--cell", name] if rule == "tune" else ["--at-once", str(AT_ONCE), "--block", _first(plan, cell)]
+    return [[sys.executable, "-m", "pipeline", rule, "--study", STUDY, *more]]
+
+
+def _first(plan: Plan, cell: tuple[str, str]) -> str:
+    """The first block of a cell: the others would take as long again and tell the same."""
+    return next(block for block, runs in plan.blocks.items() if cell_of(runs[0].name) == cell[1])
 
 
 def two_cores(*, rounds: int = 3) -> measure.Ratio:
