@@ -5,11 +5,12 @@ with the project's code and data; results are written there.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.results import paths, store
+from pipeline.results import paths, provenance, store
 from pipeline.study.plan import Plan
-from pipeline.tracking import client
+from pipeline.tracking import client, metric_names, trainings
 
 STUDY = "study"
 
@@ -18,21 +19,28 @@ def train(name: str) -> None:
     """Train one run and write its history, models and summary."""
     from pipeline.runs import build
     from pipeline.runs.checkpoints import Checkpoints
-    from pipeline.runs.session import Session
+    from pipeline.runs.session import Row, Session
 
     plan = Plan.load(STUDY)
     run = plan.runs[name]
     _as_before()
     folder = Path("before") / name
-    with client.start(
-        name=name, group="before", job_type="train", tags=[], config={"run": name}, identity=name
-    ) as tracker:
+    origin = provenance.of(plan.job("train", block=plan.block(name)))
+    rates = run.training.optimiser.rate, run.training.gates.optimiser.rate
+    with client.start_all([trainings.opening(plan, run, rates=rates, origin=origin)], study=STUDY) as tracked:
+
+        def watch(name: str, rows: Sequence[Row]) -> None:
+            for step, numbers in metric_names.by_step(rows):
+                tracked[name].log(step, numbers)
+
         data = build.load_data(run.data)
-        session = Session([run], data, build.device(), lambda _, step, numbers: tracker.log(step, numbers))
+        session = Session([run], data, build.device(), watch)
         with Checkpoints(folder / "resume.safetensors", {}) as checkpoints:
             session.train(lambda: checkpoints.after_step(session.state))
         (record,) = session.records
-        tracker.summary({**record.final(), "status": record.status, "step": record.step})
+        ended = {"status": record.status, "step": record.step, "message": record.message, "final": record.final()}
+        ended |= {"rate": rates[0], "gate_rate": rates[1]}
+        tracked[name].summary(trainings.values(ended))
     store.write_table(folder / "history.parquet", record.history(), {})
     store.write_arrays(folder / "models.safetensors", record.models, {})
     store.write_json(folder / "summary.json", {"final": record.final(), "status": record.status})
