@@ -256,10 +256,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def figure() -> str | None:
-    """README's figure with its caption; None if it isn't drawn."""
+    """README's figure with its caption and the note of its entry; None if it isn't drawn."""
     if not paths.drawing(STUDY, FIGURE, "png").is_file():
         return None
-    caption = " ".join((CAPTIONS / f"{FIGURE}.rst").read_text(encoding="utf-8").split())
+    entry = load_study(STUDY).figures.get(FIGURE)
+    parts = ((CAPTIONS / f"{FIGURE}.rst").read_text(encoding="utf-8"), entry.note if entry else "")
+    caption = " ".join(" ".join(parts).split())
     title = members.constants("figures", FIGURE)["TITLE"]
     return f"![{title}. {formatting.first_sentence(caption)}]({PICTURES.as_posix()}/{FIGURE}.png)\n\n{caption}"
 

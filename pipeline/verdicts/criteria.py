@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from pipeline.metrics import intervals, power
+from pipeline.metrics.intervals import Location
 from pipeline.metrics.outcomes import Measured
 
 VERSION = 4  # of the rule and of the criteria that are judged by it
@@ -124,16 +125,32 @@ def smallest_effect(found: Measured) -> float:
 def deciding_n(criterion: Criterion, found: Measured) -> int | None:
     """The number of seeds that would decide with a chance of 80 %, if the number is where it was seen.
 
-    None if more than `power.MOST` would be needed, or the number was seen on the bound, or has no spread.
+    The chance is that of Student's t on the values as they are. Where the interval is taken on another scale, as near
+    the end of a range, it can be wider than that: so it also has to decide if the same is seen.
+
+    None if more than `power.MOST` would be needed, or the number was seen on the bound, or has no spread, or if runs
+    have no value, because then it isn't the number of seeds alone that leaves it open.
     """
-    mean, spread = found.location.mean, found.location.spread
-    if not spread > 0:
+    location = found.location
+    if not location.spread > 0 or found.missing:
         return None
     low, high = (_scaled(bound, found) for bound in (criterion.low, criterion.high))
-    if criterion.side == "within" and low < mean < high:
-        return power.deciding_n_within((mean - low) / spread, (high - mean) / spread)
-    nearest = min(abs(mean - bound) for bound in (low, high) if math.isfinite(bound))
-    return power.deciding_n(nearest / spread)
+    if criterion.side == "within" and low < location.mean < high:
+        needed = power.deciding_n_within(
+            (location.mean - low) / location.spread, (high - location.mean) / location.spread
+        )
+    else:
+        bounds = [bound for bound in (low, high) if math.isfinite(bound)]
+        needed = power.deciding_n(min(abs(location.mean - bound) for bound in bounds) / location.spread)
+    if needed is None:
+        return None
+    return next((n for n in range(needed, power.MOST + 1) if _decides(location, n, (low, high))), None)
+
+
+def _decides(location: Location, n: int, bounds: tuple[float, float]) -> bool:
+    """Whether the interval of a mean seen with `n` values would contain none of the bounds."""
+    low, high = location._replace(n=n, items=location.items * n / location.n).interval()
+    return not any(low <= bound <= high for bound in bounds)
 
 
 def _scaled(bound: float, found: Measured) -> float:

@@ -228,6 +228,8 @@ def _undecided(part: Part, found: Measured) -> str:
     """What would decide: the number of seeds, and the smallest effect that these could have shown."""
     if not found.location.spread > 0:
         return "undecided: the values are equal or too few, so their spread isn't known"
+    if found.missing:
+        return f"undecided: {found.missing} of {found.n} have no value, so it isn't known how many seeds would decide"
     needed = criteria.deciding_n(part.criterion, found)
     least = criteria.smallest_effect(found)
     if math.isinf(least):

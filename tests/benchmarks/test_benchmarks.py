@@ -1,17 +1,23 @@
 """What is timed against ours makes the same updates, and ratios say what was measured. Nothing here is timed."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+import small_study
 import torch
 import yaml
+from small_study import CELL, ROOT, RUN
 
 from benchmarks import __main__ as bench
 from benchmarks import engine, floor, measure, others, planning, similarity, study
 from pipeline.learning.measurements import count_operations
 from pipeline.learning.stack import Stack
 from pipeline.measures import cca
+from pipeline.results import store
 from pipeline.study.load import load_study
 from pipeline.study.plan import Plan
 
@@ -61,6 +67,23 @@ def test_the_sample_has_trainings_and_tunings_before_and_now():
     for cell in sample:
         assert study.before(plan, cell)
         assert study.now(plan, cell)
+
+
+def test_a_run_and_a_cell_are_trained_as_before_there_were_stacks(tmp_path):
+    """Of a small study: they end, and record what runs record now."""
+    small_study.write(tmp_path)
+    script = f"from benchmarks import before; before.STUDY = 'small'; before.train('{RUN}'); before.tune('{CELL}')"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    variables = {**kept, "PYTHONPATH": str(ROOT), "WANDB_MODE": "offline", "HOME": str(tmp_path / "home")}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script], cwd=tmp_path, env=variables, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = tmp_path / "before"
+    assert store.read_json(folder / RUN / "summary.json")["status"] == "finished"
+    assert store.read_table(folder / RUN / "history.parquet")["step"].max() == 40
+    assert store.read_json(folder / f"{CELL}.json")["rate"] > 0
+    assert len(list(tmp_path.glob("wandb/offline-run-*"))) == 1
 
 
 def test_kept_results_are_those_of_all_benchmarks(root):

@@ -19,9 +19,9 @@ def remote(request):
 
 @pytest.fixture(scope="module")
 def promised(request):
-    """The checksums of the outputs of the stage `results` in dvc.lock, by path."""
+    """The outputs of the stage `results` in dvc.lock by path: their checksums, and how many files a folder has."""
     lock = yaml.safe_load((request.config.rootpath / "dvc.lock").read_text())
-    return {out["path"]: out["md5"] for out in lock["stages"]["results"]["outs"]}
+    return {out["path"]: (out["md5"], out.get("nfiles", 0)) for out in lock["stages"]["results"]["outs"]}
 
 
 def content(remote, md5):
@@ -30,11 +30,14 @@ def content(remote, md5):
 
 def test_every_file_that_the_lock_promises_is_there_and_whole(remote, promised):
     files = []
-    for path, md5 in promised.items():
+    for path, (md5, count) in promised.items():
         body = content(remote, md5)
         assert hashlib.md5(body, usedforsecurity=False).hexdigest() == md5.removesuffix(".dir"), path
-        files += [entry["md5"] for entry in json.loads(body)] if md5.endswith(".dir") else []
-    assert len(files) > 500
+        inside = [entry["md5"] for entry in json.loads(body)] if md5.endswith(".dir") else []
+        assert len(inside) == count, path
+        files += inside
+    assert {"results/study/analyse", "results/study/draw", "results/study/train"} <= promised.keys()
+    assert len(files) > len(promised)
     wrong = [md5 for md5 in set(files) if hashlib.md5(content(remote, md5), usedforsecurity=False).hexdigest() != md5]
     assert wrong == []
 

@@ -36,6 +36,21 @@ def found(low, high, n=12, mean=None, values=None):
     return Measured(mean, low, high, n, 0, values, values, values, Location(mean, 1.0, n, REAL))
 
 
+def test_what_is_undecided_would_take_more_seeds_than_there_are():
+    """Of a share near its end, the interval is wider than the spread of the values tells."""
+    perfect, bound = measure([1.0] * 12, ranges=(SHARE, SHARE)), Criterion("above", low=0.8)
+    assert criteria.judge(bound, perfect) == criteria.UNDECIDED
+    needed = criteria.deciding_n(bound, perfect)
+    assert needed == 18
+    for n in (needed - 1, needed):
+        decided = criteria.judge(bound, measure([1.0] * n, ranges=(SHARE, SHARE)))
+        assert (decided == criteria.SUPPORTED) == (n == needed)
+
+
+def test_runs_without_a_value_are_not_mended_by_more_seeds():
+    assert criteria.deciding_n(Criterion("below", high=0.0), measure([-0.1, -0.2, None])) is None
+
+
 @pytest.mark.parametrize(
     ("criterion", "low", "high", "expected"),
     [
