@@ -242,16 +242,20 @@ class Claim(Strict):
 
 
 class LookedAt(Strict):
-    """What had been seen before this version was written: seeds of trainings, and draws of analyses that draw data."""
+    """What had been seen before the criteria were written: seeds of trainings, and draws of analyses that draw data.
+
+    `draws` holds for all analyses; `drawn` has further draws of single ones, whose criteria are newer.
+    """
 
     seeds: tuple[Natural, ...]
     draws: tuple[Natural, ...]
+    drawn: dict[str, tuple[Natural, ...]] = {}
 
 
 class Ledger(Strict):
     """All claims, the version of their criteria, and what had been looked at before."""
 
-    version: Literal[4]  # criteria.VERSION
+    version: Literal[5]  # criteria.VERSION
     looked_at: LookedAt
     claims: tuple[Claim, ...]
 

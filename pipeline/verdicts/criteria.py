@@ -15,7 +15,7 @@ from pipeline.metrics import intervals, power
 from pipeline.metrics.intervals import Location
 from pipeline.metrics.outcomes import Measured
 
-VERSION = 4  # of the rule and of the criteria that are judged by it
+VERSION = 5  # of the rule and of the criteria that are judged by it
 SUPPORTED, CONTRADICTED, EQUIVALENT = "supported", "contradicted", "equivalent"
 UNDECIDED, NOT_TESTABLE = "undecided", "not testable"
 VERDICTS = (SUPPORTED, EQUIVALENT, CONTRADICTED, UNDECIDED, NOT_TESTABLE)

@@ -22,6 +22,10 @@ def faults(ledger: Ledger, plan: Plan) -> Iterator[str]:
         ledger: the claims, with the seeds and draws of earlier looks.
         plan: the study's jobs.
     """
+
+    def used(analysis: str) -> tuple[int, ...]:
+        return ledger.looked_at.draws + ledger.looked_at.drawn.get(analysis, ())
+
     for claim in ledger.claims:
         part = claim.deciding
         if part.exact:
@@ -32,7 +36,7 @@ def faults(ledger: Ledger, plan: Plan) -> Iterator[str]:
             continue
         drawn = [name for name in _analyses(part) if plan.declared(name)["SCOPE"] == "study"]
         for name in drawn:
-            if (draw := plan.study.analyses[name].draw) in ledger.looked_at.draws:
+            if (draw := plan.study.analyses[name].draw) in used(name):
                 yield f"{part.id}: found draw {draw} of {name}, which an earlier look has used; expected another one"
         if not drawn:
             yield from (f"{part.id}: {fault}" for fault in _of_trainings(part, ledger, plan))

@@ -176,7 +176,7 @@ def test_verdicts_have_the_number_that_decides(place):
         f"| C2 | x holds | **not testable** | part a, claimed above 0 | {DASH}, n = 0 |  |",
         "| C3 | x holds | **supported** | part a, claimed above 0, every value | 0.27, n = 12 |  |",
     ]
-    assert "criteria version 4" in readme.verdicts()
+    assert "criteria version 5" in readme.verdicts()
 
 
 def test_verdicts_by_older_criteria_stay_as_they_stand(place):

@@ -129,7 +129,7 @@ def test_a_study_without_results_has_a_page(plan, tmp_path):
     assert content.claims == []
     assert not check(content, "Verdicts").good
     assert f"0 of {len(plan.runs)}" in Page(html).said
-    assert "There are no verdicts by the present criteria (version 4)." in Page(html).said
+    assert "There are no verdicts by the present criteria (version 5)." in Page(html).said
 
 
 def test_a_run_without_provenance_breaks_nothing(plan):

@@ -68,7 +68,7 @@ def test_verdicts_by_older_criteria_are_told_from_the_present_ones(tmp_path):
     store.write_json(path, OLD)
     assert claim_rows.present(path) == []
     assert claim_rows.older(path) == (3, {"C1": "partly", "C1.a": "replicated"})
-    with pytest.raises(store.DamagedFileError, match="found verdicts by criteria version 3, expected version 4"):
+    with pytest.raises(store.DamagedFileError, match="found verdicts by criteria version 3, expected version 5"):
         claim_rows.read(path)
 
 

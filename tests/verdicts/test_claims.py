@@ -45,8 +45,7 @@ def test_primaries_are_decided_on_seeds_that_no_earlier_look_has_used(ledger):
 def test_a_share_could_come_out_on_the_claimed_side(ledger):
     """A perfect outcome has to support a primary. Equal shares count as one item a seed where their step isn't stated.
 
-    That was missed in version 4: with its 12 seeds a perfect share of problems stays undecided, which is what C5 met. The
-    next version has to state the step, one of so many problems.
+    That was missed in version 4: with its 12 seeds a perfect share of problems stayed undecided, which is what C5 met.
     """
     plan, undecided = Plan.load("study"), []
     for claim in ledger.claims:
@@ -61,7 +60,7 @@ def test_a_share_could_come_out_on_the_claimed_side(ledger):
         )  # fmt: skip
         if criteria.judge(primary.criterion, best) != criteria.SUPPORTED:
             undecided.append(primary.id)
-    assert undecided == ["C5.a", "C6.a", "C7.a"]
+    assert undecided == []
 
 
 def test_used_seeds_few_seeds_and_used_draws_are_named(ledger, root):
@@ -73,8 +72,14 @@ def test_used_seeds_few_seeds_and_used_draws_are_named(ledger, root):
         in said
     )
     assert "C13.a: the study has no analysis tuned_rdm" in said
-    used = ledger.model_copy(update={"looked_at": ledger.looked_at.model_copy(update={"seeds": (20, 31)})})
+    used = ledger.model_copy(
+        update={
+            "looked_at": ledger.looked_at.model_copy(update={"seeds": (20, 31), "drawn": {"linear_convergence": (5,)}})
+        }
+    )
     said = "\n".join(seeds.faults(used, Plan.load("study")))
+    assert "C5.a: found draw 5 of linear_convergence, which an earlier look has used; expected another one" in said
+    assert "C6.a" not in said
     assert (
         "C11.a: found seeds 20, 31 behind tuned_learning/test_accuracy.one_sg.hidden20, which an earlier look" in said
     )
