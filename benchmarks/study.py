@@ -73,8 +73,16 @@ def before(plan: Plan, cell: tuple[str, str]) -> list[Command]:
 def now(plan: Plan, cell: tuple[str, str]) -> list[Command]:
     """The command of a cell's trials, or of its first block."""
     rule, name = cell
-    more = ["--cell", name] if rule == "tune" else ["--at-once", str(AT_ONCE), "--block", _first(plan, cell)]
-    return [[sys.executable, "-m", "pipeline", rule, "--study", STUDY, *more]]
+    return [_stage("tune", "--cell", name) if rule == "tune" else train(_first(plan, cell))]
+
+
+def train(block: str) -> Command:
+    """The command that trains a block."""
+    return _stage("train", "--at-once", str(AT_ONCE), "--block", block)
+
+
+def _stage(rule: str, *more: str) -> Command:
+    return [sys.executable, "-m", "pipeline", rule, "--study", STUDY, *more]
 
 
 def _first(plan: Plan, cell: tuple[str, str]) -> str:
@@ -83,13 +91,25 @@ def _first(plan: Plan, cell: tuple[str, str]) -> str:
 
 
 def two_cores(*, rounds: int = 3) -> measure.Ratio:
-    """Time of two trainings one after the other, over that of the same two side by side."""
+    """Time of two trainings one after the other, over that of the same two side by side.
+
+    They are blocks of one cell with as many runs, so that neither core waits for the other.
+    """
     plan, found = Plan.load(STUDY), []
-    commands = [command for cell in sample(plan)[:2] for command in now(plan, cell)[:1]]
+    commands = [train(block) for block in equal_blocks(plan)]
     with tree() as place:
         for _ in range(rounds):
             found.append((_wall(commands[:1], place) + _wall(commands[1:], place)) / _wall(commands, place))
     return measure.of(found)
+
+
+def equal_blocks(plan: Plan) -> list[str]:
+    """Two blocks of the first cell that has two with the same number of runs, all at a given rate."""
+    given = [block for block, runs in plan.blocks.items() if not any(run.tuned for run in runs)]
+    alike: dict[tuple[str, int], list[str]] = {}
+    for block in given:
+        alike.setdefault((cell_of(plan.blocks[block][0].name), len(plan.blocks[block])), []).append(block)
+    return next(blocks for blocks in alike.values() if len(blocks) > 1)[:2]
 
 
 def _cpu(commands: Sequence[Command], place: Path) -> float:

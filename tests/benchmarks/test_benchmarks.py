@@ -69,6 +69,14 @@ def test_the_sample_has_trainings_and_tunings_before_and_now():
         assert study.now(plan, cell)
 
 
+def test_trainings_side_by_side_are_as_long():
+    plan = Plan.load(study.STUDY)
+    one, other = (plan.blocks[block] for block in study.equal_blocks(plan))
+    assert len(one) == len(other)
+    assert one != other
+    assert {study.cell_of(run.name) for run in one} == {study.cell_of(run.name) for run in other}
+
+
 def test_a_run_and_a_cell_are_trained_as_before_there_were_stacks(tmp_path):
     """Of a small study: they end, and record what runs record now."""
     small_study.write(tmp_path)
