@@ -17,6 +17,7 @@ PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scance
 PACKAGES = ("slurm-wlm", "munge")  # of Debian and Ubuntu
 INSTALL = "PIPELINE_INSTALL"
 SETTINGS = Path("/etc/slurm")  # Snakemake's plugin drops SLURM_CONF, so the files have to be here
+FILES = ("slurm.conf", "gres.conf", "cgroup.conf")
 DEVICES = ("/dev/null", "/dev/zero")  # a GPU has to be a device file; jobs only see its number
 MEMORY = 8000
 
@@ -64,11 +65,24 @@ def missing() -> str | None:
     """Why no cluster can run here, or None. PIPELINE_INSTALL=1 installs missing packages first."""
     if os.geteuid() != 0:
         return "the cluster's daemons have to be started as root"
+    _remove_leftovers()
     if SETTINGS.is_symlink() or (SETTINGS / "slurm.conf").exists():
         return f"{SETTINGS} has settings of another cluster"
     if not _absent() or (os.environ.get(INSTALL) == "1" and _install()):
         return None
     return f"not installed: {', '.join(_absent())} (packages {' and '.join(PACKAGES)}; {INSTALL}=1 installs them)"
+
+
+def _remove_leftovers() -> None:
+    """Remove the links of a test that was killed: with them, each start of Snakemake waits 9 s for a controller."""
+    if (SETTINGS / "slurm.conf").is_symlink() and not said("pgrep", "-x", "slurmctld"):
+        _unlink()
+
+
+def _unlink() -> None:
+    for name in FILES:
+        if (SETTINGS / name).is_symlink():
+            (SETTINGS / name).unlink()
 
 
 def _absent() -> list[str]:
@@ -112,7 +126,7 @@ class Cluster:
         """Start all three daemons, and wait until the node is idle."""
         self._start_munge()
         SETTINGS.mkdir(exist_ok=True)
-        for name in ("slurm.conf", "gres.conf", "cgroup.conf"):
+        for name in FILES:
             (SETTINGS / name).symlink_to(self.folder / name)
         self.start_controller()
         self.start_node()
@@ -170,9 +184,7 @@ class Cluster:
         _end(self.munged)
         for pid in self._strays():
             _signal(pid, signal.SIGKILL)
-        for name in ("slurm.conf", "gres.conf", "cgroup.conf"):
-            if (SETTINGS / name).is_symlink():
-                (SETTINGS / name).unlink()
+        _unlink()
 
     def _strays(self) -> list[int]:
         """The process ids of this cluster's jobs."""
