@@ -14,12 +14,13 @@ COLUMNS = {
     "class_correlation": "class structure",
     "within": "within classes",
     "between": "between classes",
+    "distance_to_last": "to the last layer",
 }
 BY = ["quantity", "hidden", "varied", "method", "layer"]
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
-    """Correlation with the ideal class RDM, and mean dissimilarity within and between classes; a row per depth.
+    """Correlation with the ideal class RDM, mean dissimilarity within and between classes, and distance; a row per depth.
 
     The table has the mean over seeds, its interval and n by quantity, depth, method and layer.
     """
@@ -47,8 +48,9 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
             layer_axis(panel, layers)
             panel.set_xlabel("hidden layer")
         row[0].set_ylabel(f"{title}\nPearson r with ideal RDM")
-        for panel in row[1:]:
+        for panel in row[1:3]:
             panel.set_ylabel("mean 1 - Pearson r")
+        row[3].set_ylabel("distance of the RDMs")
     for panel, words in zip(axes[0], COLUMNS.values(), strict=True):
         panel.set_title(words)
     legend(figure, style)

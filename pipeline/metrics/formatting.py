@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 ABBREVIATIONS = {
     name.lower(): name
-    for name in ("BN", "CCA", "CKA", "DFA", "FA", "MLP", "MSE", "PWCCA", "RDM", "ReLU", "SG", "SGD", "SVCCA")
+    for name in ("BN", "CCA", "CKA", "DFA", "FA", "MLP", "MNIST", "MSE", "PWCCA", "RDM", "ReLU", "SG", "SGD", "SVCCA")
 }
+NAMES = {"fashion_mnist": "Fashion-MNIST"}
 COUNTED = {"hidden": "hidden layer", "layers": "layer"}  # `hidden20` is a number of layers
 NUMBERED = ("dimension", "layer", "rate", "seed", "step", "width")  # `layer7` is the number of one layer
 FULL_STOP = re.compile(r"(?<!\d)\.|\.(?!\d)")  # but not the point in `0.5`
@@ -39,6 +40,8 @@ def parts(name: str) -> list[str]:
 
 def words(part: str) -> str:
     """A part of a name in words: `test accuracy`, `20 hidden layers`, `SG loss`."""
+    if part in NAMES:
+        return NAMES[part]
     counted = re.fullmatch(r"([a-z]+)(\d+(?:\.\d+)?(?:e-?\d+)?)", part)
     if counted and counted[1] in COUNTED:
         return f"{counted[2]} {COUNTED[counted[1]]}{'' if counted[2] == '1' else 's'}"
@@ -115,7 +118,7 @@ def capitalise(text: str) -> str:
 def listed(items: Sequence[str], *, again: str = "") -> str:
     """Items as a sentence lists them, `a, b and c`; `again` is said before each but the first."""
     said = [item if number == 0 or not again else f"{again} {item}" for number, item in enumerate(items)]
-    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
+    return " and ".join(part for part in (", ".join(said[:-1]), *said[-1:]) if part)
 
 
 def first_sentence(text: str) -> str:

@@ -5,6 +5,7 @@ import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
@@ -15,23 +16,48 @@ from pipeline.metrics.intervals import interval
 from pipeline.metrics.ranges import SHARE
 from pipeline.pages import rule_graph, sparklines
 from pipeline.pages.evidence import DIVERGED, FINISHED, MISSING
-from pipeline.pages.report_model import FigureView, Final, Report, RunOutcome
+from pipeline.pages.report_model import ClaimBlock, FigureView, Final, Report, RunOutcome
 from pipeline.pages.review_model import Review
+from pipeline.results import paths
 from pipeline.verdicts import chart, claim_rows, criteria, sentences
+from pipeline.verdicts.claim_rows import ClaimRows
 
 TEMPLATES = Path(__file__).parent / "templates"
+FRONT = "accuracy_by_depth"  # the figure of the report's first part
+ROOT = "../../"  # the project's root, from the folder of a study's results
 CATEGORIES = ("Learning", "Synthetic gradients", "Representations", "Convergence")
 COLOURS = 8  # in the review's style sheet; further methods have the same colours with dashes
 FEW_DETAILS = 5  # details of a check that the review shows unfolded
 
 
 def report(content: Report) -> str:
-    """The report as a page."""
+    """The report: what was found, and a block for each claim."""
     claims = claim_rows.by_claim(content.verdicts)
+    shown = blocks(content, claims)
+    front = next((figure for figure in content.figures if figure.name == FRONT), None)
+    here = {block.figure.name for block in shown if block.figure} | ({FRONT} if front and claims else set())
+    return _page(
+        "report",
+        content,
+        ledger_page="",
+        appendix_page=paths.appendix(content.study).name,
+        pages={each.name: "" if each.name in here else paths.appendix(content.study).name for each in content.figures},
+        blocks=shown,
+        front=front,
+        titles={figure.name: figure.title for figure in content.figures},
+        found=sentences.sentences(claims),
+        chart=_picture(chart.chart(content.study, claims)) if claims else "",
+        secondaries=claim_rows.secondaries(claims),
+    )
+
+
+def appendix(content: Report) -> str:
+    """The report's appendix: all figures, numbers, runs and settings."""
     quantities = sorted({name for run in content.runs for name in run.final})
-    page = _environment().get_template("report.html.j2")
-    return page.render(
-        report=content,
+    return _page(
+        "appendix",
+        content,
+        ledger_page=paths.report(content.study).name,
         diverged=[run for run in content.runs if run.status == DIVERGED],
         missing=[run for run in content.runs if run.status == MISSING],
         varied=any(run.varied for run in content.runs),
@@ -39,15 +65,21 @@ def report(content: Report) -> str:
         quantities=quantities,
         accuracies=[name for name in quantities if name.endswith("accuracy")],
         finals=finals(content.runs),
-        claimed={row["id"] for row in content.verdicts},
-        claims_judged=claims,
-        deciding={claim.primary["figure"] for claim in claims} or {figure.name for figure in content.figures},
-        titles={figure.name: figure.title for figure in content.figures},
-        found=sentences.sentences(claims),
-        chart=_picture(chart.chart(content.study, claims)) if claims else "",
-        secondaries=claim_rows.secondaries(claims),
-        version=criteria.VERSION,
     )
+
+
+def _page(name: str, content: Report, **shown: Any) -> str:
+    template = _environment().get_template(f"{name}.html.j2")
+    claimed = {row["id"] for row in content.verdicts}
+    return template.render(report=content, claimed=claimed, root=ROOT, version=criteria.VERSION, **shown)
+
+
+def blocks(content: Report, claims: Sequence[ClaimRows]) -> list[ClaimBlock]:
+    """A block for each claim; a figure stands with the first claim that rests on it."""
+    figures, found = {figure.name: figure for figure in content.figures if figure.name != FRONT}, []
+    for claim in claims:
+        found.append(ClaimBlock(claim, claim_rows.other_side(claim), figures.pop(claim.primary["figure"], None)))
+    return found
 
 
 def review(content: Review) -> str:

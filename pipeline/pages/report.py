@@ -1,4 +1,4 @@
-"""Gather a study's report from its results."""
+"""Gather a study's report and its appendix from the results."""
 
 import ast
 import base64
@@ -9,9 +9,10 @@ from typing import Any
 from pipeline import members
 from pipeline.audit import code_versions
 from pipeline.metrics import formatting, names
-from pipeline.pages import evidence, methods_table, report_model
+from pipeline.pages import evidence, limits, methods_table, report_model
 from pipeline.pages.methods_table import MethodsComparison
 from pipeline.results import paths, provenance, store, timing
+from pipeline.study import figure_setting
 from pipeline.study.labels import identity
 from pipeline.study.load import CONFIGS
 from pipeline.study.plan import Plan
@@ -35,6 +36,7 @@ def gather(plan: Plan) -> report_model.Report:
         title=study.title,
         facts=_facts(plan, metrics, summaries),
         notices=_notices(plan, metrics, summaries),
+        limits=limits.sentences(plan, summaries, claim_rows.present(paths.verdicts(name))),
         costs=_costs(name),
         analyses=[_analysis(plan, each, metrics) for each in study.analyses],
         figures=[_figure(plan, each) for each in study.figures],
@@ -145,7 +147,6 @@ def _documentation(analysis: str) -> tuple[str, str]:
 
 def _figure(plan: Plan, figure: str) -> report_model.FigureView:
     declared = plan.shown(figure)
-    csv = paths.drawing(plan.name, figure, "csv")
     return report_model.FigureView(
         name=figure,
         title=plan.title(figure),
@@ -153,8 +154,17 @@ def _figure(plan: Plan, figure: str) -> report_model.FigureView:
         claims=declared["CLAIMS"],
         caption=formatting.paragraphs(plan.caption(figure)),
         image=_image(plan.name, figure),
-        csv=csv.relative_to(paths.results(plan.name)).as_posix() if csv.is_file() else None,
+        svg=_link(plan.name, figure, "svg"),
+        csv=_link(plan.name, figure, "csv"),
+        shown=figure_setting.setting(plan, figure),
+        code=f"{members.PACKAGE.name}/figures/{plan.figure(figure)}.py",
     )
+
+
+def _link(study: str, figure: str, ending: str) -> str | None:
+    """A form of a figure, from the report's folder; None if it isn't there."""
+    path = paths.drawing(study, figure, ending)
+    return path.relative_to(paths.results(study)).as_posix() if path.is_file() else None
 
 
 def _image(study: str, figure: str) -> str | None:

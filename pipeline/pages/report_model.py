@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from pipeline.metrics import formatting
 from pipeline.metrics.formatting import Estimate
+from pipeline.verdicts.claim_rows import ClaimRows, Row
 from pipeline.verdicts.published import Comparison
 
 
@@ -52,7 +53,11 @@ class AnalysisSection:
 
 @dataclass(frozen=True)
 class FigureView:
-    """A figure; `image` is a data URI and `csv` a relative link, both None if the figure hasn't been drawn."""
+    """A figure; `image` is a data URI, `svg` and `csv` are relative links, all None if the figure hasn't been drawn.
+
+    `code` is the module that draws it, from the project's root. `shown` is what stands on the figure: data set, depth,
+    rate and n.
+    """
 
     name: str
     title: str
@@ -60,12 +65,20 @@ class FigureView:
     claims: Sequence[str]
     caption: list[str]
     image: str | None
+    svg: str | None
     csv: str | None
+    code: str
+    shown: str = ""
+
+    @property
+    def seen(self) -> str:
+        """The first sentence of the caption."""
+        return formatting.first_sentence(" ".join(self.caption))
 
     @property
     def alt(self) -> str:
         """Title and first sentence of the caption."""
-        return f"{self.title}. {formatting.first_sentence(' '.join(self.caption))}".strip()
+        return f"{self.title}. {self.seen}".strip()
 
 
 @dataclass(frozen=True)
@@ -122,10 +135,23 @@ class Departure:
 
 
 @dataclass(frozen=True)
-class Report:
-    """Everything that the page shows.
+class ClaimBlock:
+    """A claim as the report shows it.
 
-    `compared` says where the methods' cost, cosine and accuracy come from. `published` compares the run with the
+    `other` is the secondary that speaks most against its verdict. `figure` is that of its primary part, None if an
+    earlier claim's block has it.
+    """
+
+    claim: ClaimRows
+    other: Row | None
+    figure: FigureView | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that the report and its appendix show.
+
+    `limits` are sentences on how far the results can be trusted. `compared` says where the methods' cost, cosine and accuracy come from. `published` compares the run with the
     published values, or says why it can't; None if there are no published values.
     """
 
@@ -133,6 +159,7 @@ class Report:
     title: str
     facts: list[tuple[str, str]]
     notices: list[str]
+    limits: list[str]
     costs: list[tuple[str, ...]]
     analyses: list[AnalysisSection]
     figures: list[FigureView]

@@ -116,6 +116,11 @@ def report(study: str) -> Path:
     return results(study) / "report.html"
 
 
+def appendix(study: str) -> Path:
+    """The report's appendix, with all numbers, figures and runs."""
+    return results(study) / "appendix.html"
+
+
 def review(study: str) -> Path:
     """The review."""
     return results(study) / "review.html"

@@ -17,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     plan, job = arguments.of_stage("draw", __doc__, argv)
     from pipeline.figures.shared import svg
     from pipeline.figures.shared.isolation import BACKENDS, isolated
-    from pipeline.figures.shared.style import RC, Style
+    from pipeline.figures.shared.style import RC, Style, say
 
     name = job.name
     module = members.load("figures", plan.figure(name))
@@ -27,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     look: dict[Any, Any] = {**RC, "svg.hashsalt": name}
     with isolated(look):
         figure, shown = module.draw(read, style=Style(how["methods"]), **how["settings"])
+        say(figure, how["shown"])
         for ending, stamp in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
             with store.atomic(job.named_outputs[ending]) as partial:
                 figure.savefig(partial, format=ending, backend=BACKENDS[ending], metadata=stamp)

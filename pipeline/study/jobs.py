@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import members
 from pipeline.results import paths
 from pipeline.results.fingerprint import digest, fingerprint
-from pipeline.study import resources, strict_yaml
+from pipeline.study import figure_setting, resources, strict_yaml
 from pipeline.study.labels import identity, without_labels
 from pipeline.study.load import CONFIGS
 from pipeline.study.resources import Resources
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 CLAIMS = CONFIGS / "claims.yaml"
 CLAIM = re.compile(r"[CF]\d+")  # the id of a claim
-REPORT_TEMPLATES = tuple(Path("pipeline/pages/templates") / f"{name}.html.j2" for name in ("report", "claim"))
+TEMPLATES = ("report", "appendix", "page", "parts", "claim")  # of the report and its appendix
+REPORT_TEMPLATES = tuple(Path("pipeline/pages/templates") / f"{name}.html.j2" for name in TEMPLATES)
 RAW = {
     "images": "train-images-idx3-ubyte",
     "labels": "train-labels-idx1-ubyte",
@@ -240,7 +241,8 @@ def _analyse_settings(plan: "Plan", analysis: str, job: str) -> Settings:
 
 def _draw_settings(plan: "Plan", figure: str) -> Settings:
     methods = {name: method.label for name, method in plan.study.methods.items()}
-    return {"settings": plan.study.figures[figure].settings, "methods": methods}
+    shown = figure_setting.setting(plan, figure)
+    return {"settings": plan.study.figures[figure].settings, "methods": methods, "shown": shown}
 
 
 def _tables(plan: "Plan") -> list[Path]:
@@ -371,7 +373,7 @@ STAGES: Mapping[str, Stage] = {
     "report": Stage(
         wildcards=(),
         every=lambda _plan: [()],
-        outputs=lambda study: {"report": paths.report(study)},
+        outputs=lambda study: {"report": paths.report(study), "appendix": paths.appendix(study)},
         inputs=_report_inputs,
         code=lambda _plan: [],
         settings=lambda plan: plan.settings_hash(),

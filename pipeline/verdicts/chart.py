@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape
 
-from pipeline.verdicts import criteria
-from pipeline.verdicts.claim_rows import ClaimRows, Row
+from pipeline.verdicts import claim_rows, criteria
+from pipeline.verdicts.claim_rows import ClaimRows
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
 COLOURS = {
@@ -34,7 +34,6 @@ NAME, WORDS = 44, 640  # the width of a claim's id, and of its words
 AXIS = 200  # the width of the plot
 VERDICT = 105
 LEGEND = 125  # for each entry of the legend
-FURTHEST = 30.0  # half-widths at which the axis ends
 DOT = 4
 
 
@@ -76,7 +75,7 @@ def _row(claim: ClaimRows, y: int, plot: int) -> Iterator[str]:
     middle, verdict = y + ROW // 2, claim.whole["verdict"]
     yield _text(MARGIN, middle + 4, claim.whole["id"])
     yield _text(MARGIN + NAME, middle + 4, claim.whole["short"])
-    if (found := distances(claim.primary)) is not None:
+    if (found := claim_rows.distances(claim.primary)) is not None:
         low, at, high = (plot + AXIS / 2 * (1 + _place(each)) for each in found)
         if low < high:
             yield _line(low, middle, high, middle, COLOURS[verdict], 3)
@@ -88,34 +87,10 @@ def _row(claim: ClaimRows, y: int, plot: int) -> Iterator[str]:
         yield _square(words + VERDICT + MARGIN + place * STEP, middle - SMALL // 2, part["verdict"], SMALL)
 
 
-def distances(part: Row) -> tuple[float, float, float] | None:
-    """Interval and number of a part, as distances from its nearest bound in half-widths of the interval.
-
-    Positive is the claimed side. A number without chance lies at an end of the axis. None if there is no number.
-    """
-    claimed, value = part["claimed"], part["statistic"]
-    if value is None:
-        return None
-    bounds = [bound for bound in (claimed["low"], claimed["high"]) if bound is not None]
-    nearest = min(bounds, key=lambda bound: abs(value - bound))
-    sign = 1.0 if nearest == claimed["low"] else -1.0
-    if part["exact"] or None in part["interval"]:
-        far = math.copysign(FURTHEST, sign * (value - nearest))
-        return far, far, far
-    scale = math.log if part["ratio"] else float
-    low, at, high = (scale(each) - scale(nearest) for each in (part["interval"][0], value, part["interval"][1]))
-    half = (high - low) / 2
-    if not half > 0:
-        far = math.copysign(FURTHEST, sign * at)
-        return far, far, far
-    first, middle, last = sorted((sign * low / half, sign * at / half, sign * high / half))
-    return first, middle, last
-
-
 def _place(distance: float) -> float:
     """Where a distance is drawn, from -1 to 1: linear near the bound and logarithmic further away."""
-    reach = min(abs(distance), FURTHEST)
-    return math.copysign(math.log1p(reach) / math.log1p(FURTHEST), distance) * 0.97
+    reach = min(abs(distance), claim_rows.FURTHEST)
+    return math.copysign(math.log1p(reach) / math.log1p(claim_rows.FURTHEST), distance) * 0.97
 
 
 def _square(x: float, y: float, verdict: str, side: int) -> str:

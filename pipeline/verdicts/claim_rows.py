@@ -1,5 +1,6 @@
 """The rows of verdicts.json, grouped by claim and formatted for readers."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from pipeline.verdicts import criteria
 
 Row = Mapping[str, Any]
 OLDEST = 3  # rows without a version are of this one or older
+FURTHEST = 30.0  # half-widths of its interval that a number is counted to lie from its bound at most
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,47 @@ def secondaries(claims: Sequence[ClaimRows]) -> dict[str, int]:
     return {key: sum(each[key] for each in found) for key in ("of", "borne_out", "corrected")}
 
 
+def distances(part: Row) -> tuple[float, float, float] | None:
+    """Interval and number of a part, as distances from its nearest bound in half-widths of the interval.
+
+    Positive is the claimed side. A number without chance lies at an end of the axis. None if there is no number.
+    """
+    claimed, value = part["claimed"], part["statistic"]
+    if value is None:
+        return None
+    bounds = [bound for bound in (claimed["low"], claimed["high"]) if bound is not None]
+    nearest = min(bounds, key=lambda bound: abs(value - bound))
+    sign = 1.0 if nearest == claimed["low"] else -1.0
+    if part["exact"] or None in part["interval"]:
+        far = math.copysign(FURTHEST, sign * (value - nearest))
+        return far, far, far
+    scale = math.log if part["ratio"] else float
+    low, at, high = (scale(each) - scale(nearest) for each in (part["interval"][0], value, part["interval"][1]))
+    half = (high - low) / 2
+    if not half > 0:
+        far = math.copysign(FURTHEST, sign * at)
+        return far, far, far
+    first, middle, last = sorted((sign * low / half, sign * at / half, sign * high / half))
+    return first, middle, last
+
+
+def other_side(claim: ClaimRows) -> Row | None:
+    """The secondary that speaks most against the claim's verdict; None if none does.
+
+    Against a claim that isn't contradicted: the contradicted part whose number lies furthest beyond its bound, else the
+    undecided one that does. For a contradicted claim: the supported part whose number lies furthest on its side.
+    """
+    others = [part for part in claim.parts if part["id"] != claim.whole["primary"]]
+    if claim.whole["verdict"] == criteria.CONTRADICTED:
+        wanted, sign = (criteria.SUPPORTED, criteria.EQUIVALENT), -1.0
+    else:
+        wanted, sign = (criteria.CONTRADICTED, criteria.UNDECIDED), 1.0
+    for verdict in wanted:
+        if found := [part for part in others if part["verdict"] == verdict]:
+            return min(found, key=lambda part: sign * (distances(part) or (0.0, 0.0, 0.0))[1])
+    return None
+
+
 def estimate(row: Row) -> Estimate:
     """A verdict's number with its interval."""
     low, high = row["interval"]
@@ -98,17 +141,31 @@ def robustness(row: Row) -> str:
 
 
 def shown_secondaries(row: Row) -> str:
-    """How many secondaries of a whole claim bear it out: `3 of 4 secondaries, 2 after Holm's correction`."""
-    found = row["secondaries"]
-    if not found["of"]:
-        return "no secondaries"
-    return f"{found['borne_out']} of {found['of']} secondaries, {found['corrected']} after Holm's correction"
+    """How many secondaries of a whole claim bear it out: `of 4 secondaries, 3 bear it out, 2 after Holm's correction`."""
+    match row["secondaries"]:
+        case {"of": 0}:
+            return "no secondaries"
+        case {"of": 1, "borne_out": 0}:
+            return "its one secondary doesn't bear it out"
+        case {"of": 1, "corrected": corrected}:
+            return f"its one secondary bears it out{'' if corrected else ', but not after correction'}"
+        case found:
+            bear = "bears" if found["borne_out"] == 1 else "bear"
+            many = f"of {found['of']} secondaries, {found['borne_out']} {bear} it out"
+            return f"{many}, {found['corrected']} after Holm's correction"
 
 
-def evidence(row: Row, titles: Mapping[str, str]) -> Markup:
-    """The sentence of evidence, with a link to its figure if the page has that figure."""
+def evidence(row: Row, titles: Mapping[str, str], pages: Mapping[str, str] | None = None) -> Markup:
+    """The sentence of evidence, with a link to its figure.
+
+    Args:
+        row: a claim's or a part's.
+        titles: the figures that can be linked to, by name.
+        pages: the page of each figure that isn't on this one.
+    """
     sentence, name = formatting.capitalise(row["evidence"]), row["figure"]
     before, mention, after = sentence.rpartition(f"(figure {name})")
     if not mention or name not in titles:
         return escape(sentence)
-    return Markup('{}(figure <a href="#figure-{}">{}</a>){}').format(before, name, titles[name], after)
+    place = f"{(pages or {}).get(name, '')}#figure-{name}"
+    return Markup('{}(figure <a href="{}">{}</a>){}').format(before, place, titles[name], after)

@@ -35,7 +35,7 @@ def test_verdicts_and_secondaries_are_counted():
 
 
 def test_secondaries_and_robustness_have_words():
-    assert claim_rows.shown_secondaries(ROWS[0]) == "1 of 2 secondaries, 1 after Holm's correction"
+    assert claim_rows.shown_secondaries(ROWS[0]) == "of 2 secondaries, 1 bears it out, 1 after Holm's correction"
     assert claim_rows.robustness(ROWS[0]) == "rate: not shown throughout"
     alone = judged(part())[0]
     assert (claim_rows.shown_secondaries(alone), claim_rows.robustness(alone)) == ("no secondaries", "not examined")

@@ -33,6 +33,7 @@ RC = {
     "figure.dpi": 100,
     "savefig.dpi": 160,
     "font.size": 9,
+    "font.sans-serif": ["DejaVu Sans", "Verdana"],  # the second has the same widths, where a reader lacks the first
     "axes.titlesize": 9,
     "axes.labelsize": 9,
     "axes.spines.top": False,
@@ -42,7 +43,7 @@ RC = {
     "legend.frameon": False,
     "lines.linewidth": 1.6,
     "figure.constrained_layout.use": True,
-    "svg.fonttype": "path",  # letters as outlines: the same on every machine
+    "svg.fonttype": "none",  # text, which can be searched, read out and selected
     "image.interpolation": "nearest",
 }
 
@@ -121,6 +122,12 @@ def blank(message: str) -> Figure:
     axes[0, 0].set_axis_off()
     axes[0, 0].text(0.5, 0.5, message, ha="center", va="center", transform=axes[0, 0].transAxes)
     return figure
+
+
+def say(figure: Figure, shown: str) -> None:
+    """Write under a figure what it shows runs of, so that it can be read alone."""
+    if shown:
+        figure.supxlabel(shown, x=0.005, ha="left", fontsize=7, color="0.35")
 
 
 def legend(figure: Figure, style: Style, *, columns: int = 4) -> None:
