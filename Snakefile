@@ -15,7 +15,8 @@ include: "workflow/rules/draw.smk"
 include: "workflow/rules/report.smk"
 
 
-report: "workflow/report/workflow.rst"
+# Its own report (`snakemake reproduce all --report report.html`) begins with what was found, as soon as that is known.
+report: str(next(path.resolve() for path in (paths.findings(STUDY), ABOUT) if path.is_file()))
 
 
 localrules:

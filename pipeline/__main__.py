@@ -18,6 +18,7 @@ VERBS = {
     "document": "pages.readme",
     "found": "pages.found",
     "pack": "sharing.pack",
+    "progress": "pages.progress",
     "publish": "tracking.upload",
     "review": "pages.review",
     "simulate": "verdicts.simulation",

@@ -25,7 +25,7 @@ def made_up(
             who = (f"{method}-{hidden}-{seed}", method, seed, hidden, f"network.hidden={hidden}")
             rows["rdm"] += [(*who, 0, "class_start", 2.0 * i, i, -1) for i in range(2)]
             for layer in layers:
-                names = ("class_correlation", "within", "between", "constant_points")
+                names = ("class_correlation", "within", "between", "constant_points", "distance_to_last")
                 rows["rdm"] += [(*who, layer, quantity, rng.uniform(), -1, -1) for quantity in names]
                 cells = itertools.product(range(PIXELS), repeat=2)
                 rows["rdm"] += [(*who, layer, "rdm", rng.uniform(0, 2), i, j) for i, j in cells]

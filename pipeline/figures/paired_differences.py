@@ -39,7 +39,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style, margin: Positive = 0.
     table = tables["learning"]
     if not table.empty:
         wanted = table["final"] & (table["quantity"] == RESULT) & table["method"].isin(list(style.methods))
-        depth_alone = table["varied"].map(lambda varied: not beyond_depth(varied))
+        depth_alone = np.array([not beyond_depth(str(varied)) for varied in table["varied"]])
         table = table[wanted & depth_alone]
     paired = differences(table, next(iter(style.methods)))
     if paired.empty:

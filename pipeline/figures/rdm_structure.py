@@ -20,7 +20,7 @@ BY = ["quantity", "hidden", "varied", "method", "layer"]
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
-    """Correlation with the ideal class RDM, mean dissimilarity within and between classes, and distance; a row per depth.
+    """Correlation with the ideal class RDM, dissimilarity within and between classes, and distance; a row per depth.
 
     The table has the mean over seeds, its interval and n by quantity, depth, method and layer.
     """

@@ -8,7 +8,7 @@ from pipeline.pages.evidence import DIVERGED, origin
 from pipeline.results import provenance
 from pipeline.study.load import CONFIGS
 from pipeline.study.plan import Plan
-from pipeline.verdicts import claim_rows, criteria
+from pipeline.verdicts import criteria
 from pipeline.verdicts.claim_rows import Row
 
 SOURCES = {"A": "the paper's abstract", "S": "public summaries of it", "R": "recollection of its body"}
@@ -61,9 +61,10 @@ def _scale(plan: Plan) -> str:
         )
     )
     seeds = len({run.seed for run in plan.runs.values()})
+    data = formatting.listed([formatting.words(name) for name in sorted(plan.datasets(), reverse=True)])
     return (
-        f"The scale is small: nets of {widths} units and {depths} hidden layers, {steps} updates, at most {seeds} seeds, on "
-        f"{formatting.listed([formatting.words(name) for name in sorted(plan.datasets(), reverse=True)])}. Other sizes may behave otherwise."
+        f"The scale is small: nets of {widths} units and {depths} hidden layers, {steps} updates, at most {seeds} "
+        f"seeds, on {data}. Other sizes may behave otherwise."
     )
 
 

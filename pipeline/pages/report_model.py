@@ -151,8 +151,9 @@ class ClaimBlock:
 class Report:
     """Everything that the report and its appendix show.
 
-    `limits` are sentences on how far the results can be trusted. `compared` says where the methods' cost, cosine and accuracy come from. `published` compares the run with the
-    published values, or says why it can't; None if there are no published values.
+    `limits` are sentences on how far the results can be trusted. `compared` says where the methods' cost, cosine and
+    accuracy come from. `published` compares the run with the reference values, or says why it can't; None if there are
+    none.
     """
 
     study: str

@@ -96,6 +96,11 @@ def chart(study: str) -> Path:
     return results(study) / "verdicts.svg"
 
 
+def findings(study: str) -> Path:
+    """What was found, as the first page of Snakemake's own report."""
+    return results(study) / "findings.rst"
+
+
 def claim(study: str, id: str) -> Path:
     """One claim's verdict in a few columns, for `dvc metrics show`."""
     return results(study) / "claims" / f"{id}.json"

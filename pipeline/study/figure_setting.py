@@ -1,4 +1,4 @@
-"""What a figure shows runs of: data set, depth, rate and number of seeds, in a line that stands on the figure itself."""
+"""What a figure shows runs of, in a line that stands on it: data set, depth, rate and number of seeds."""
 
 import collections
 from collections.abc import Iterator, Sequence

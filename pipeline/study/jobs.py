@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pipeline.study.plan import Plan
 
 CLAIMS = CONFIGS / "claims.yaml"
+ABOUT = Path("workflow/report/workflow.rst")  # what Snakemake's report says before any result
 CLAIM = re.compile(r"[CF]\d+")  # the id of a claim
 TEMPLATES = ("report", "appendix", "page", "parts", "claim")  # of the report and its appendix
 REPORT_TEMPLATES = tuple(Path("pipeline/pages/templates") / f"{name}.html.j2" for name in TEMPLATES)
@@ -364,9 +365,10 @@ STAGES: Mapping[str, Stage] = {
         outputs=lambda study: {
             "verdicts": paths.verdicts(study),
             "chart": paths.chart(study),
+            "findings": paths.findings(study),
             **{id: paths.claim(study, id) for id in _claims()},
         },
-        inputs=lambda plan: [paths.metrics(plan.name), CLAIMS],
+        inputs=lambda plan: [paths.metrics(plan.name), CLAIMS, ABOUT],
         code=lambda _plan: [],
         settings=lambda plan: list(plan.study.figures),
     ),

@@ -141,7 +141,7 @@ def robustness(row: Row) -> str:
 
 
 def shown_secondaries(row: Row) -> str:
-    """How many secondaries of a whole claim bear it out: `of 4 secondaries, 3 bear it out, 2 after Holm's correction`."""
+    """How many secondaries of a whole claim bear it out: `of 4 secondaries, 3 bear it out, 2 after …`."""
     match row["secondaries"]:
         case {"of": 0}:
             return "no secondaries"

@@ -1,6 +1,6 @@
 """The ledger of claims, `configs/claims.yaml`, parsed strictly."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -249,7 +249,7 @@ class LookedAt(Strict):
 
     seeds: tuple[Natural, ...]
     draws: tuple[Natural, ...]
-    drawn: dict[str, tuple[Natural, ...]] = {}
+    drawn: Mapping[str, tuple[Natural, ...]] = Field(default_factory=dict)
 
 
 class Ledger(Strict):

@@ -213,7 +213,7 @@ def test_sphinx_refuses(fault, root, tmp_path):
 
 
 NEXT = """\
-version: 4
+version: 5
 claims:
   - id: C1
     claim: An SG is as good.

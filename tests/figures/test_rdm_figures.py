@@ -66,8 +66,8 @@ def test_undefined_dissimilarities_stay_undefined():
 def test_class_structure_draws_the_csv():
     figure, shown = rdm_structure.draw(made_up(missing=[("one", 5, 2)]), style=STYLE)
     for row, hidden in enumerate((2, 5)):
-        for column, quantity in enumerate(("class_correlation", "within", "between")):
-            axes = figure.axes[3 * row + column]
+        for column, quantity in enumerate(("class_correlation", "within", "between", "distance_to_last")):
+            axes = figure.axes[4 * row + column]
             for method in STYLE.methods:
                 curve = rows(shown, quantity=quantity, hidden=hidden, method=method)
                 assert len(curve) == hidden

@@ -13,6 +13,7 @@ from pipeline.figures.shared import svg
 from pipeline.figures.shared.style import RC
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+UNTURNED = re.compile(r"^rotate\(-?0 .*\)$")  # text that isn't turned
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,7 @@ def drawn():
         left.plot(np.linspace(0, 1, 50), np.linspace(0, 1, 50) ** 2, "o-", label="$x^2$ — a line")
         left.scatter([0.1, 0.2], [0.7, 0.8], alpha=0.5, c=["red", "blue"])
         left.plot([0.5, 0.6, 0.7], [0.1, 0.1, 0.1], "s", alpha=0.5)
+        right.set_title("a title")
         right.imshow(np.arange(9).reshape(3, 3))
         figure.legend()
         text = io.StringIO()
@@ -41,7 +43,7 @@ def placed(text):
         numbers = [
             float(number)
             for attribute in ("d", "x", "y", "transform", "width", "height")
-            for number in NUMBER.findall(element.get(attribute, ""))
+            for number in NUMBER.findall(UNTURNED.sub("", element.get(attribute, "")))
         ]
         keys = {
             key: value for key, value in element.attrib.items() if key.rpartition("}")[2] in ("href", "id", "clip-path")
@@ -63,9 +65,17 @@ def test_the_picture_is_the_same_and_smaller(drawn):
         np.testing.assert_allclose(new[3], old[3], rtol=0, atol=0.5 * 10**-svg.DIGITS + 1e-9, err_msg=old[0])
 
 
-def test_scales_keep_all_their_digits(drawn):
-    assert "scale(0.015625)" in drawn
-    assert svg.compact(drawn).count("scale(0.015625)") == drawn.count("scale(0.015625)")
+def test_letters_stay_text_which_only_turns_if_it_has_to(drawn):
+    small = svg.compact(drawn)
+    assert "a title" in re.sub(r"<[^>]*>", "", small)
+    assert "rotate(-0" in drawn
+    assert "rotate(-0" not in small
+
+
+def test_scales_keep_all_their_digits():
+    assert svg.compact('<use transform="translate(1.23456 2) scale(0.015625)"/>') == (
+        '<use transform="translate(1.23 2) scale(0.015625)"/>'
+    )
 
 
 def test_opacity_stays_with_each_marker():

@@ -112,7 +112,7 @@ def test_the_effect_that_is_planned_for_is_that_of_the_power():
 
 
 CONTENT = {
-    "version": 4,
+    "version": 5,
     "looked_at": {"seeds": [0], "draws": [0]},
     "claims": [{**small.WORDS, "id": "C1", "paper": ["[S] Words."], "primary": "C1.a", "parts": [part(planned={"n": 12})]}],
 }  # fmt: skip

@@ -6,8 +6,8 @@ import pytest
 import small_ledger as small
 from small_ledger import claim, part
 
-from pipeline.verdicts.chart import COLOURS, FURTHEST, chart, distances
-from pipeline.verdicts.claim_rows import by_claim
+from pipeline.verdicts.chart import COLOURS, chart
+from pipeline.verdicts.claim_rows import FURTHEST, by_claim, distances
 from pipeline.verdicts.claims import load_claims
 from pipeline.verdicts.criteria import CONTRADICTED, NOT_TESTABLE, SUPPORTED, UNDECIDED, VERDICTS
 from pipeline.verdicts.headline import headline

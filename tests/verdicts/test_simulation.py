@@ -46,7 +46,7 @@ def test_every_kind_of_comparison_in_the_ledger_is_simulated(pytestconfig):
     parts = [kind.part for kind in simulation.KINDS.values()]
     assert {how for each in parts for how in ("minus", "over") if how in each} == {"minus", "over"}
     assert {side for each in parts for side in ("above", "below") if side in each} == {"above", "below"}
-    assert criteria.VERSION == 4
+    assert criteria.VERSION == 5
 
 
 def test_the_documented_table_is_what_the_simulation_gives(outcomes, root):

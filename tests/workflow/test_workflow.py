@@ -32,7 +32,8 @@ def first(place):
 
 def test_all_results_exist(place, first):
     results = place / "results" / "smoke"
-    page = (results / "report.html").read_text()
+    page = (results / "appendix.html").read_text()
+    assert "What was found" in (results / "report.html").read_text()
     figures = yaml.safe_load((place / "configs" / "smoke.yaml").read_text())["figures"]
     for name in figures:
         assert (results / "draw" / f"{name}.csv").stat().st_size > 50
@@ -169,7 +170,7 @@ def test_a_new_estimator_is_one_file_and_one_entry_and_runs_only_what_is_new(pla
     after = numbers(place)
     trained = {name: value for name, value in kept.items() if name.startswith("train/")}
     assert trained.items() <= after.items()
-    assert "half a gradient" in (place / "results" / "smoke" / "report.html").read_text()
+    assert "half a gradient" in (place / "results" / "smoke" / "appendix.html").read_text()
     assert "half" in (place / "results" / "smoke" / "draw" / "learning_curves.csv").read_text()
     config.write_text(before)
     (place / "pipeline" / "estimators" / "half.py").unlink()
@@ -186,7 +187,7 @@ def test_a_diverged_run_is_reported_and_the_study_goes_on(place, first):
     assert summary["status"] == "diverged"
     assert re.fullmatch(r"diverged at step \d+: the batch loss was (nan|inf)", summary["message"])
     told("a run diverges", summary["message"])
-    assert summary["message"] in (place / "results" / "smoke" / "report.html").read_text()
+    assert summary["message"] in (place / "results" / "smoke" / "appendix.html").read_text()
     config.write_text(before)
 
 
@@ -200,6 +201,7 @@ def test_snakemakes_own_report(place, first):
     call(place, "snakemake", "reproduce", "all", *STUDY, "--report", "report.html")
     page = (place / "report.html").read_text()
     assert "Learning" in page
+    assert "judged by criteria that were written before the runs" in page, "it opens on the findings"
     caption = (place / "workflow" / "report" / "phase_portrait.rst").read_text()
     assert caption.split("\n")[0][:40] in page
     assert "problematic" not in page

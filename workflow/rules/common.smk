@@ -23,7 +23,7 @@ from pipeline.datasets.shared.unpack import unpack
 from pipeline.machine import slurm
 from pipeline.metrics import formatting
 from pipeline.results import leftovers, paths, snakemake_records, store
-from pipeline.study.jobs import STAGES
+from pipeline.study.jobs import ABOUT, STAGES
 from pipeline.study.load import chosen
 from pipeline.study.plan import Plan
 from pipeline.study.resources import AT_ONCE, MANUFACTURER, THREADS
