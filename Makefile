@@ -91,7 +91,7 @@ bench: setup                    ## measure the engine's speed as ratios and writ
                                 ## under ten minutes on two cores that do nothing else; DEVICE=cuda measures the updates on a GPU
 	python -m benchmarks --device $(DEVICE)
 
-verify: setup                   ## compare the numbers and verdicts of STUDY with the published ones
+verify: setup                   ## compare the numbers and verdicts of STUDY with the reference values
                                 ## needs the results of STUDY
 	python -m pipeline verify --study $(STUDY)
 

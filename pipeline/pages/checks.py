@@ -1,4 +1,4 @@
-"""Checks of a study's results: audit, published values, missing or stale results, Weights & Biases' records."""
+"""Checks of a study's results: audit, reference values, missing or stale results, Weights & Biases' records."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -27,9 +27,12 @@ class Check:
 
 @dataclass(frozen=True)
 class PublishedComparison:
-    """How the results compare with those published last; `claims` says what differs, by the claim's id."""
+    """How the results compare with the reference values; `claims` says what differs, by the claim's id.
 
-    same: bool
+    `same` is None if the results are the published ones themselves, of which sameness shows nothing.
+    """
+
+    same: bool | None
     says: str
     claims: Mapping[str, str] = field(default_factory=dict)
 
@@ -49,9 +52,9 @@ def audit(findings: Sequence[str] | None) -> Check:
 def published(found: PublishedComparison | None) -> Check:
     """Whether the results are those that were published."""
     if found is None:
-        return Check("Against what is published", None, "nothing published yet")
+        return Check("Against the reference values", None, "this study has none yet")
     details = [f"{claim}: {text}" for claim, text in found.claims.items()]
-    return Check("Against what is published", found.same, found.says, details)
+    return Check("Against the reference values", found.same, found.says, details)
 
 
 def verdicts(

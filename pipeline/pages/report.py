@@ -117,7 +117,7 @@ def _costs(study: str) -> list[tuple[str, ...]]:
 
 
 def _published(name: str) -> published.Comparison | str | None:
-    """How the run compares with the published values, or why it can't be compared; None without such values."""
+    """How the run compares with the reference values, or why it can't be compared; None without such values."""
     try:
         return published.compare_study(name)
     except published.OtherSettingsError as error:

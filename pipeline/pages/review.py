@@ -120,7 +120,7 @@ def audit_of(study: str) -> list[str]:
 
 
 def compare_with_published(study: str) -> PublishedComparison | None:
-    """How a study compares with what was published of it; None if nothing is, or the study isn't finished."""
+    """How a study compares with its reference values; None if it has none, or isn't finished."""
     try:
         found = published.compare_study(study)
     except published.OtherSettingsError as error:
@@ -133,7 +133,10 @@ def compare_with_published(study: str) -> PublishedComparison | None:
         if each in found.changed or each.numbers == published.DIFFERS
     }
     says = ", ".join(f"{count} {ruling}" for ruling, count in found.counts.items() if count)
-    return PublishedComparison(not (found.off or found.changed), f"numbers: {says}", differing)
+    same = not (found.off or found.changed)
+    if same and published.is_pulled(study):
+        return PublishedComparison(None, f"pulled, not recomputed here; numbers: {says}", differing)
+    return PublishedComparison(same, f"numbers: {says}", differing)
 
 
 def _claim(

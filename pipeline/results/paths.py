@@ -112,7 +112,7 @@ def timing(study: str) -> Path:
 
 
 def published(study: str) -> Path:
-    """A study's published values, part of the repository."""
+    """A study's reference values, part of the repository."""
     return PUBLISHED / f"{study}.json"
 
 

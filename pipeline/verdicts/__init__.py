@@ -1,1 +1,1 @@
-"""Claims, criteria, the verdicts on them, and published values to compare with."""
+"""Claims, criteria, the verdicts on them, and reference values to compare with."""

@@ -1,4 +1,4 @@
-"""Compare a study's numbers and verdicts with the published ones, or publish them.
+"""Compare a study's numbers and verdicts with the reference values, or make them the reference.
 
 `python -m pipeline verify --study smoke`. Exit code 0 if nothing differs, 1 if something differs, 2 if the two can't be
 compared.
@@ -21,26 +21,30 @@ from pipeline.study.plan import Plan
 from pipeline.verdicts import published
 from pipeline.verdicts.published import ComparedClaim, Comparison, Published
 
+PULLED = (
+    "These results were pulled, not recomputed here: that they are the same shows that nothing was lost on the way. To "
+    "check the reference values, run the study (`make reproduce` in another clone)"
+)
 SHOWN = 40  # numbers on the terminal; `--json` lists all
 DIFFERENT, REFUSED = 1, 2  # exit codes; the second is that of an error
 
 
 class NothingToCompareError(ExplainedError, RuntimeError):
-    """Results or published values are missing or have other settings; the message says what to do."""
+    """Results or reference values are missing or have other settings; the message says what to do."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Print how a study's results compare with the published values, or publish them."""
+    """Print how a study's results compare with the reference values, or publish them."""
     parser = arguments.parser(__doc__)
     parser.add_argument(
         "--against",
         type=Path,
         default=paths.PUBLISHED,
         metavar="FOLDER",
-        help="compare with other published values, or with the results of another run, such as results/smoke of a "
+        help="compare with other reference values, or with the results of another run, such as results/smoke of a "
         "second copy",
     )
-    parser.add_argument("--publish", action="store_true", help="make this run's values the published ones")
+    parser.add_argument("--publish", action="store_true", help="make this run's values the reference")
     parser.add_argument("--json", action="store_true", help="print the whole comparison as JSON")
     asked = parser.parse_args(argv)
     plan = Plan.load(asked.study)
@@ -53,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     _expect(reference.settings, plan, source)
     compared = published.compare_results(reference, metrics, verdicts)
     print(as_json(compared) if asked.json else "\n".join(lines(compared, reference, source)))
+    if published.is_pulled(plan.name) and not asked.json:
+        print(PULLED)
     sys.exit(DIFFERENT if compared.off or compared.changed else 0)
 
 
@@ -76,7 +82,7 @@ def run(numbers: Path, verdicts: Path) -> tuple[dict[str, Any], list[dict[str, A
 
 
 def known(study: str, folder: Path) -> tuple[Published, Path]:
-    """The values to compare with, and their file: a study's published values in a folder, or a run's results there.
+    """The values to compare with, and their file: a study's reference values in a folder, or a run's results there.
 
     Raises:
         NothingToCompareError: if the folder has neither.
@@ -88,7 +94,7 @@ def known(study: str, folder: Path) -> tuple[Published, Path]:
     if numbers.is_file():
         return published.gather(*run(numbers, verdicts)), numbers
     raise NothingToCompareError(
-        f"{folder} has neither {source.name} nor {numbers.name}: give the folder of published values or of a run's "
+        f"{folder} has neither {source.name} nor {numbers.name}: give the folder of reference values or of a run's "
         f"results, or publish this run's values (`python -m pipeline verify --study {study} --publish`)"
     )
 
@@ -105,7 +111,7 @@ def _expect(settings: str, plan: Plan, source: Path) -> None:
 
 
 def publish(metrics: dict[str, Any], verdicts: list[dict[str, Any]]) -> str:
-    """Make a run's values the published ones; a sentence for the terminal."""
+    """Make a run's values the reference; a sentence for the terminal."""
     values = published.gather(metrics, verdicts)
     path = published.write(values)
     return f"{path}: {len(values.numbers)} numbers and {len(values.verdicts)} verdicts{_NOTES[values.dirty]}"

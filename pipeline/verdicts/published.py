@@ -1,4 +1,4 @@
-"""Published values of a study, and how another run's numbers and verdicts compare with them."""
+"""Reference values of a study, and how another run's numbers and verdicts compare with them."""
 
 import json
 import math
@@ -52,7 +52,7 @@ class Published(Strict):
 
 @dataclass(frozen=True)
 class ComparedNumber:
-    """A number and its published value; `tolerance` is that of the mean, None with fewer than two values."""
+    """A number and its reference value; `tolerance` is that of the mean, None with fewer than two values."""
 
     name: str
     ruling: str
@@ -75,7 +75,7 @@ class ComparedClaim:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A run compared with published values.
+    """A run compared with reference values.
 
     `platform` has a line for each difference of machine or versions. `criteria` says so if the verdicts follow from
     different versions of the criteria; such verdicts aren't compared, and `claims` is empty.
@@ -103,15 +103,15 @@ class Comparison:
 
 
 class OtherSettingsError(ExplainedError, ValueError):
-    """The published values were made with other settings than the results; `settings` is their hash."""
+    """The reference values were made with other settings than the results; `settings` is their hash."""
 
     def __init__(self, settings: str) -> None:
-        super().__init__(f"The published values were made with other settings ({settings}).")
+        super().__init__(f"The reference values were made with other settings ({settings}).")
         self.settings = settings
 
 
 def read(source: Path) -> Published:
-    """Read a file of published values.
+    """Read a file of reference values.
 
     Raises:
         DamagedFileError: naming every fault, if the file wasn't made by `write`.
@@ -123,7 +123,7 @@ def read(source: Path) -> Published:
 
 
 def write(values: Published) -> Path:
-    """Write published values, one number per line so that git shows which ones change, and return the path."""
+    """Write reference values, one number per line so that git shows which ones change, and return the path."""
     content = values.model_dump(mode="json")
     kept = {name: content.pop(name) for name in ("numbers", "verdicts")}
     lines = [f"{json.dumps(name)}: {json.dumps(content[name], sort_keys=True)}" for name in sorted(content)]
@@ -178,11 +178,17 @@ def _spread(values: Values) -> float | None:
     return 0.0 if min(kept) == max(kept) else float(intervals.finite(kept).std(ddof=1))
 
 
+def is_pulled(study: str) -> bool:
+    """Whether a study's results came from elsewhere: the models of trainings don't travel, and none is here."""
+    trained = paths.results(study) / "train"
+    return trained.is_dir() and not any(paths.checkpoints(study, "any").parent.glob("*.safetensors"))
+
+
 def compare_study(study: str) -> Comparison | None:
-    """Compare a study's results with its published values; None if one of the two isn't there.
+    """Compare a study's results with its reference values; None if one of the two isn't there.
 
     Raises:
-        OtherSettingsError: if the published values were made with other settings.
+        OtherSettingsError: if the reference values were made with other settings.
     """
     source, numbers, rows = paths.published(study), paths.metrics(study), paths.verdicts(study)
     if not all(path.is_file() for path in (source, numbers, rows)):
@@ -193,7 +199,7 @@ def compare_study(study: str) -> Comparison | None:
 def compare_results(
     published: Published, metrics: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]]
 ) -> Comparison:
-    """Compare a run with published values, claim by claim as the ledger of claims has them.
+    """Compare a run with reference values, claim by claim as the ledger of claims has them.
 
     Args:
         published: the values that were published.
@@ -201,7 +207,7 @@ def compare_results(
         verdicts: the content of the run's verdicts.json.
 
     Raises:
-        OtherSettingsError: if the published values were made with other settings.
+        OtherSettingsError: if the reference values were made with other settings.
     """
     if published.settings != metrics[store.PROVENANCE].get("settings"):
         raise OtherSettingsError(published.settings)
@@ -214,7 +220,7 @@ def compare(
     verdicts: Sequence[Mapping[str, Any]],
     rests: Mapping[str, Sequence[str]],
 ) -> Comparison:
-    """Compare a run with published values, number by number and claim by claim.
+    """Compare a run with reference values, number by number and claim by claim.
 
     Args:
         published: the values that were published.

@@ -471,7 +471,7 @@ def test_another_platform_is_named_and_many_numbers_are_cut(study, root):
 
 def test_published_values_of_other_settings_are_not_compared(study, root):
     said = published_then(root, [1.0], [2.0], settings="f" * 12).said
-    assert "The published values were made with other settings (ffffffffffff)." in said
+    assert "The reference values were made with other settings (ffffffffffff)." in said
     assert "one seed" not in said
 
 

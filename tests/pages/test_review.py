@@ -143,7 +143,7 @@ def test_a_run_without_provenance_breaks_nothing(plan):
 def test_an_audit_and_what_is_published_are_told(plan):
     content, html = made_up.page()
     assert "No audit was made for this page." in Page(html).said
-    assert "Nothing published yet." in Page(html).said
+    assert "This study has none yet." in Page(html).said
     assert claim(content, "C1").differs is None
     published = PublishedComparison(False, "1 of 2 claims differs", {"C4": f"partly, was replicated {PLANTED}"})
     content, html = made_up.page(audited=[f"{made_up.NAME} {PLANTED}"], compared=published)
@@ -151,11 +151,11 @@ def test_an_audit_and_what_is_published_are_told(plan):
     assert (claim(content, "C4").differs, claim(content, "C1").differs) == (published.claims["C4"], "")
     said = Page(html).said
     assert f"{NAME} {PLANTED}" in said
-    assert f"Differs from what is published: partly, was replicated {PLANTED}" in said
+    assert f"Differs from the reference values: partly, was replicated {PLANTED}" in said
     assert "the same" in said
     content, _ = made_up.page(audited=[])
     assert check(content, "Audit").good
-    assert check(content, "Against what is published").good is None
+    assert check(content, "Against the reference values").good is None
 
 
 def test_curves_come_from_wandb_where_it_has_them_and_are_compared(plan):
@@ -201,6 +201,7 @@ def test_links_lead_somewhere(plan):
     assert len(ids) == len(set(ids))
     links = [attributes["href"] for attributes in found.all("a")]
     store.write_bytes(paths.report(NAME), b"")
+    store.write_bytes(paths.appendix(NAME), b"")
     assert {"#C1", f"#run-{MISSING}"} <= set(links)
     for link in links:
         if link.startswith("#"):

@@ -1,4 +1,4 @@
-"""The command that compares a run with published values: its output and exit codes."""
+"""The command that compares a run with reference values: its output and exit codes."""
 
 import json
 import shutil
@@ -50,6 +50,15 @@ def call(place, capsys):
         return code, said.out + said.err
 
     return called
+
+
+def test_of_pulled_results_it_says_that_they_were_not_recomputed(call):
+    call("--publish")
+    assert "pulled, not recomputed" not in call()[1]
+    paths.summary("smoke", "b").parent.mkdir(parents=True)
+    assert "These results were pulled, not recomputed here" in call()[1]
+    store.write_bytes(paths.checkpoints("smoke", "b"), b"models")
+    assert "pulled, not recomputed" not in call()[1]
 
 
 def test_what_was_published_is_identical(call):

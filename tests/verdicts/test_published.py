@@ -1,4 +1,4 @@
-"""Published values: each ruling with its limits, and files that keep every bit of a float."""
+"""Reference values: each ruling with its limits, and files that keep every bit of a float."""
 
 import math
 
