@@ -7,36 +7,19 @@ from pathlib import Path
 
 import independent
 import numpy as np
+import published_results
 import pytest
-import yaml
 
 from pipeline.verdicts import criteria
 
-ROOT = Path(__file__).parents[2]
-STUDY = "study"
 NEEDED = ("analyse", "train", "verdicts.json")
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    """The published results, as DVC's record names them: no command of DVC's is needed."""
-    store = ROOT / "published" / "remote" / "files" / "md5"
-
-    def stored(md5):
-        return store / md5[:2] / md5[2:]
-
+    """The published results."""
     place = tmp_path_factory.mktemp("published")
-    for out in yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]["results"]["outs"]:
-        name = out["path"].removeprefix(f"results/{STUDY}/")
-        if name not in NEEDED:
-            continue
-        files = {"": out["md5"]}
-        if out["md5"].endswith(".dir"):
-            files = {entry["relpath"]: entry["md5"] for entry in json.loads(stored(out["md5"]).read_text())}
-        for below, md5 in files.items():
-            target = place / name / below if below else place / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.symlink_to(stored(md5))
+    published_results.lay_out(place, NEEDED)
     yield place
     shutil.rmtree(place)
 

@@ -1,0 +1,93 @@
+"""The published report and its appendix in a real browser: short, readable on phones and screens, nothing from outside."""
+
+import chromium
+import published_results
+import pytest
+
+HIGHEST, MOST_WORDS, MOST_BYTES, FIRST_FINDING = 15_000, 4_000, 1_500_000, 700  # pixels at 1280, words, bytes, pixels
+READABLE = 4.5  # WCAG 2, level AA, of text
+# The ratio of luminances of each text's colour and its ground's, by WCAG's formula; the lowest of all, and that text.
+CONTRAST = """
+const part = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4
+const light = ([r, g, b]) => .2126 * part(r) + .7152 * part(g) + .0722 * part(b)
+const numbers = colour => colour.match(/[0-9.]+/g).map(Number)
+const ground = e => { for (; e; e = e.parentElement) { const c = numbers(getComputedStyle(e).backgroundColor)
+  if (c.length === 3 || c[3] > .9) return c } return [255, 255, 255] }
+const found = [...document.querySelectorAll('p, li, td, th, a, h1, h2, h3, h4, dt, dd, summary, caption span')]
+  .filter(e => e.innerText && e.innerText.trim() && e.getClientRects().length && !e.closest('.skip')).map(e => {
+  const [a, b] = [light(numbers(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x)
+  return [(a + .05) / (b + .05), e.innerText.slice(0, 40)] })
+return found.sort((x, y) => x[0] - y[0])[0]
+"""
+SIDEWAYS = "return document.documentElement.scrollWidth"
+
+
+@pytest.fixture(scope="module")
+def pulled(tmp_path_factory):
+    """The published pages and figures."""
+    place = tmp_path_factory.mktemp("pulled")
+    published_results.lay_out(place, ("report.html", "appendix.html", "draw"))
+    if not (place / "appendix.html").exists():
+        pytest.skip("the published report is older than its appendix")
+    return place
+
+
+@pytest.fixture(scope="module")
+def browser():
+    found = chromium.start()
+    yield found
+    found.quit()
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", ["report", "appendix"])
+def test_a_page_fits_can_be_read_and_asks_no_other_place(browser, pulled, name, width, mode):
+    chromium.asked(browser)
+    chromium.show(browser, (pulled / f"{name}.html").as_uri(), width=width, mode=mode)
+    asked = chromium.asked(browser)
+    assert asked
+    assert all(address.startswith(("file://", "data:")) for address in asked)
+    assert browser.get_log("browser") == []
+    assert browser.execute_script(SIDEWAYS) <= width
+    ratio, text = browser.execute_script(CONTRAST)
+    assert ratio >= READABLE, text
+
+
+def test_the_report_stays_short(browser, pulled):
+    page = pulled / "report.html"
+    assert page.stat().st_size <= MOST_BYTES
+    chromium.show(browser, page.as_uri(), width=1280, mode="light")
+    assert browser.execute_script("return document.documentElement.scrollHeight") <= HIGHEST
+    assert (
+        browser.execute_script("return document.querySelector('.found li').getBoundingClientRect().top") < FIRST_FINDING
+    )
+    assert len(browser.execute_script("return document.body.innerText").split()) <= MOST_WORDS
+
+
+def test_every_claim_unfolds_without_leaving_the_page(browser, pulled):
+    for width in (390, 1280):
+        chromium.show(browser, (pulled / "report.html").as_uri(), width=width, mode="light")
+        browser.execute_script("document.querySelectorAll('details').forEach(each => each.open = true)")
+        assert browser.execute_script(SIDEWAYS) <= width
+
+
+def test_every_picture_is_there(browser, pulled):
+    loaded = """const images = [...document.images]; images.forEach(each => each.loading = 'eager')
+    await Promise.all(images.map(each => each.decode())); return images.map(each => each.naturalWidth)"""
+    for name in ("report", "appendix"):
+        chromium.show(browser, (pulled / f"{name}.html").as_uri(), width=1280, mode="light")
+        widths = browser.execute_script(f"return (async () => {{ {loaded} }})()")
+        assert len(widths) > 10
+        assert all(widths)
+
+
+def test_the_keyboard_reaches_the_content(browser, pulled):
+    chromium.show(browser, (pulled / "report.html").as_uri(), width=1280, mode="light")
+    for kind in ("keyDown", "keyUp"):
+        press = {"type": kind, "key": "Tab", "windowsVirtualKeyCode": 9}
+        browser.execute_cdp_cmd("Input.dispatchKeyEvent", press)
+    first, outline = browser.execute_script(
+        "const e = document.activeElement; return [e.getAttribute('href'), getComputedStyle(e).outlineStyle]"
+    )
+    assert (first, outline) == ("#content", "solid")
