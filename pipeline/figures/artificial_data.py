@@ -113,7 +113,7 @@ def _map(axes: Axes, part: pd.DataFrame, rows: list[tuple], methods: list[str], 
         if cell["above"]:
             axes.plot(x, y, marker="X", label="a seed ended above its start", **mark)
         if cell["exception"]:
-            axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, label="the study's exception", **FRAME))
+            axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, label="the paper's exception", **FRAME))
     background(axes)
     axes.imshow(values, cmap=DIVERGING, norm=norm, aspect="auto")
     axes.set_xticks(range(len(methods)), [METHODS.get(name, name) for name in methods], rotation=90, fontsize=NAME)

@@ -11,7 +11,7 @@ from pipeline.figures.shared.style import LOSSES, Style, blank, legend, panels, 
 from pipeline.figures.shared.tables import SUMMARY, geometric, pick, summarise
 
 READS = ("capacity",)
-TITLE = "Random labels at growing depth"
+TITLE = "Random labels, fitted with and without what an SG passes down"
 CATEGORY = "Synthetic gradients"
 CLAIMS = ("C4",)
 CONTROLS = {"one_frozen": "lower half frozen", "every_frozen": "all hidden layers frozen"}
