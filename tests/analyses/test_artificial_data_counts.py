@@ -232,7 +232,7 @@ def test_marks_and_colours_stand_in_the_fields_that_they_are_of():
     assert [len(panel.patches) for panel in panels] == [0, 3, 0, 0], "only the exception has a frame"
     assert {patch.get_xy() for patch in panels[1].patches} == {(-0.5, -0.5), (0.5, -0.5), (1.5, -0.5)}
     labels = [text.get_text() for text in drawn.legends[0].get_texts()]
-    assert sorted(labels) == ["a seed ended above its start", "all seeds converged", "the study's exception"]
+    assert sorted(labels) == ["a seed ended above its start", "all seeds converged", "the paper's exception"]
     norm = panels[0].images[0].norm
     assert norm(np.log10(CONVERGED)) == pytest.approx(0.5), "white is where a gap begins to count as closed"
     assert norm(-3.0) < 0.5 < norm(0.0)
