@@ -191,9 +191,9 @@ class FileChecks:
             self.notes.append(f"{absent} files that {dvc_lock.LOCK} records are not here and were not compared")
 
     def _dvc_outs(self) -> list[dvc_lock.Out]:
-        """What dvc.lock records of the study's results and its data."""
+        """What dvc.lock records of the study's results, its published models and its data."""
         results = paths.results(self.plan.name)
-        folders = [results, *map(paths.data, self.plan.datasets())]
+        folders = [results, paths.packed_models(self.plan.name), *map(paths.data, self.plan.datasets())]
         found = [out for out in dvc_lock.outs() if any(folder in (out.path, *out.path.parents) for folder in folders)]
         if not any(results in (out.path, *out.path.parents) for out in found):
             self.notes.append(f"{dvc_lock.LOCK} records nothing of {results}, which was not compared")

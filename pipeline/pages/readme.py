@@ -16,7 +16,7 @@ from pipeline.metrics import formatting
 from pipeline.pages import rule_graph
 from pipeline.pages.report_model import Grid
 from pipeline.results import paths, provenance, store, timing
-from pipeline.study import budget
+from pipeline.study import budget, measured_cost
 from pipeline.study.load import load_study
 from pipeline.study.plan import Plan
 from pipeline.verdicts import claim_rows, criteria, sentences, simulation
@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     renewed = [path for path, content in wanted.items() if not (path.is_file() and path.read_bytes() == content)]
     if check:
         # Times differ from run to run, which makes nothing out of date.
-        stale = [path.as_posix() for path in renewed if path != RUNNING]
+        stale = [path.as_posix() for path in renewed if path not in (RUNNING, BUDGET)]
         sys.exit(f"out of date: {', '.join(stale)}; run `make document`" if stale else 0)
     for path in renewed:
         store.write_bytes(path, wanted[path])
@@ -101,6 +101,7 @@ def _pages() -> dict[Path, bytes]:
         README: {"found": found, "verdicts": verdicts, "figure": figure, "workflow": workflow},
         NUMBERS: {"findings": findings},
         RUNNING: {"times": times},
+        BUDGET: {"measured": measured},
     }
     filled = {}
     for page, makers in parts.items():
@@ -285,6 +286,12 @@ def times() -> str | None:
                 ]
             )
     return table(head, rows) if rows else None
+
+
+def measured() -> str | None:
+    """The table of predicted and measured times; None if no comparison was timed with the present settings."""
+    rows = measured_cost.measured(Plan.load(STUDY)) if paths.timing(STUDY).is_dir() else []
+    return measured_cost.table(rows) if rows else None
 
 
 def workflow() -> str:

@@ -9,6 +9,7 @@ DATA = Path("data")
 RESULTS = Path("results")
 PACKED = Path("published/data")
 PACKED_RECORDS = Path("published/records")
+PACKED_MODELS = Path("published/models")
 RESUME = Path("resume")
 SNAKEMAKE = Path(".snakemake")
 PUBLISHED = Path("published/values")
@@ -27,6 +28,16 @@ def packed(dataset: str) -> Path:
 def packed_records(study: str) -> Path:
     """Snakemake's packed records of a study's outputs, which are published with them."""
     return PACKED_RECORDS / f"{study}.json.xz"
+
+
+def packed_models(study: str) -> Path:
+    """The folder of the final models of a study that are published with its results."""
+    return PACKED_MODELS / results(study).name
+
+
+def packed_model(study: str, run: str) -> Path:
+    """A run's final model there."""
+    return packed_models(study) / f"{run}.safetensors"
 
 
 def raw(dataset: str) -> list[Path]:

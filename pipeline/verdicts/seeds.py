@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pipeline.metrics import formatting
 from pipeline.metrics.names import DEPTH
 from pipeline.study.plan import Plan
+from pipeline.study.schema import Run
 from pipeline.verdicts.claims import Compared, Ledger
 
 HIDDEN = DEPTH.rpartition(".")[2]  # in the names of numbers, before the number of layers
@@ -65,13 +66,26 @@ def trained(number: str, plan: Plan) -> dict[str, list[int]]:
         number: such as `learning/test_accuracy.one_sg.hidden20`.
         plan: the study's jobs.
     """
+    runs = behind(number, plan)
+    return {method: sorted(run.seed for run in runs if run.method == method) for method in _methods(number, plan)}
+
+
+def behind(number: str, plan: Plan) -> list[Run]:
+    """The runs behind a headline number; none if its analysis trains models of its own.
+
+    Args:
+        number: as in `trained`.
+        plan: the study's jobs.
+    """
     analysis, _, metric = number.partition("/")
-    parts = formatting.parts(metric)
-    methods = [part for part in parts if part in plan.study.methods]
-    depths = {part for part in parts if part.startswith(HIDDEN)}
-    runs = [
+    methods = _methods(number, plan)
+    depths = {part for part in formatting.parts(metric) if part.startswith(HIDDEN)}
+    return [
         run
         for run in plan.select(analysis)
         if run.method in methods and (not depths or f"{HIDDEN}{run.training.network.hidden}" in depths)
     ]
-    return {method: sorted(run.seed for run in runs if run.method == method) for method in methods}
+
+
+def _methods(number: str, plan: Plan) -> list[str]:
+    return [part for part in formatting.parts(number.partition("/")[2]) if part in plan.study.methods]

@@ -12,6 +12,7 @@ from pipeline.metrics import formatting
 from pipeline.pages import readme
 from pipeline.results import paths, store
 from pipeline.study.load import load_study
+from pipeline.study.plan import Plan
 from pipeline.verdicts import claims
 from pipeline.verdicts.claims import load_claims
 from pipeline.verdicts.judge import judge_claim
@@ -128,6 +129,25 @@ def test_parts_follow_from_the_results_and_check_knows(results):
     assert readme.README.read_bytes() == after
     picture.write_bytes(b"another")
     assert check() == "out of date: docs/accuracy_by_depth.png; run `make document`"
+
+
+def test_measured_times_stand_beside_predicted_ones_and_make_nothing_out_of_date(root, results):
+    shutil.copy(root / "configs" / "paper.yaml", results / "configs")
+    readme.BUDGET.write_text(empty("study", "measured", "paper"))
+    readme.main([])
+    assert filled("measured", readme.BUDGET) == "old measured", "nothing of the study's comparisons was timed"
+    assert filled("study", readme.BUDGET).startswith("| comparison")
+    plan = Plan.load("study")
+    jobs = [plan.job("train", block=name) for name in plan.blocks if name.startswith("depth-")]
+    for job in jobs:
+        store.write_json(job.named_outputs["summary"], {"provenance": {"settings": job.settings_hash}})
+        store.write_bytes(job.benchmark, b"s\tmax_rss\tcpu_time\n60\t300\t50\n")
+    assert check() == 0
+    readme.main([])
+    rows = filled("measured", readme.BUDGET).splitlines()
+    assert [row.split("|")[1].strip() for row in rows[2:]] == ["depth", "all"]
+    assert f" {50 * len(jobs):,} " in rows[2]
+    assert check() == 0
 
 
 def test_verdicts_fill_sentences_the_table_and_the_picture(results):

@@ -7,6 +7,7 @@ import lzma
 
 import pytest
 
+from pipeline import members
 from pipeline.datasets import mnist
 from pipeline.datasets.shared import download, sources
 from pipeline.datasets.shared.unpack import unpack
@@ -18,12 +19,18 @@ FILES = tuple((name, hashlib.sha256(content).hexdigest()) for name, content in C
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A folder with small files instead of MNIST's, and no source to fetch them from."""
+def place(root, tmp_path, monkeypatch):
+    """A folder with small files instead of MNIST's, no source to fetch them from, and a study without models."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs").symlink_to(root / "configs")
     monkeypatch.setattr(mnist, "FILES", FILES)
     monkeypatch.setattr(mnist, "SOURCES", ())
-    monkeypatch.setattr(pack.members, "constants", lambda family, name: {"FILES": FILES})
+    declared = members.constants
+
+    def constants(family, name):
+        return {**declared(family, name), **({"FILES": FILES} if name == "mnist" else {})}
+
+    monkeypatch.setattr(members, "constants", constants)
     paths.data("mnist").mkdir(parents=True)
     store.write_bytes("results/smoke/metrics.json", b"{}")
     record = base64.urlsafe_b64encode(b"results/smoke/metrics.json").decode()

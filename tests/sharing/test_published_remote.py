@@ -46,5 +46,5 @@ def test_it_is_small(remote):
     assert sum(path.stat().st_size for path in remote.rglob("*") if path.is_file()) < LIMIT
 
 
-def test_no_model_and_no_activation_is_published(promised):
+def test_no_checkpoint_and_no_activation_is_published(promised):
     assert not any("checkpoints" in path or "represent" in path for path in promised)

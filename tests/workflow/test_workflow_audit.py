@@ -31,6 +31,7 @@ COPIED = (
 )
 RESULTS = Path("results/smoke")
 FIGURE = RESULTS / "draw" / "norms.png"
+MODELS = Path("published/models/smoke/index.json")
 HISTORY = RESULTS / "train" / "depth-one_sg-hidden4-b0" / "history.parquet"
 COMMIT = "c" * 40
 
@@ -267,5 +268,10 @@ def test_a_file_that_differs_from_dvc_lock(place, cache):
     if not cache:
         shutil.rmtree(place / ".dvc" / "cache")
     flip(place / FIGURE)
+    flip(place / MODELS)
     found, _ = audited(place, code=1)
-    assert (str(FIGURE if cache else FIGURE.parent), "not as in dvc.lock") in found
+    differing = {(str(path if cache else path.parent), "not as in dvc.lock") for path in (FIGURE, MODELS)}
+    assert differing <= found
+    shutil.rmtree(place / MODELS.parent)
+    found, _ = audited(place, code=1)
+    assert not [file for file, _ in found if file.startswith("published")], "models may be left out"
