@@ -116,3 +116,11 @@ class Review:
     stages: Sequence[StageRow]
     workflow: Drawing | None
     methods: Mapping[str, str]
+
+    @property
+    def sweeps(self) -> dict[str, list[RunRow]]:
+        """The runs by sweep, with which their names begin."""
+        found: dict[str, list[RunRow]] = {}
+        for run in self.runs:
+            found.setdefault(run.name.partition("-")[0], []).append(run)
+        return found

@@ -26,7 +26,7 @@ from pipeline.verdicts.claims import PATH, load_claims
 from pipeline.verdicts.judge import judge_claim
 
 PLANTED = "<script>alert('x')</script>"
-VOID = {"meta", "link", "img", "br"}
+VOID = {"meta", "link", "img", "br", "input"}
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 
 

@@ -101,3 +101,17 @@ def test_the_keyboard_reaches_the_content(shown):
         "const e = document.activeElement; return [e.getAttribute('href'), getComputedStyle(e).outlineStyle]"
     )
     assert (first, outline) == ("#content", "solid")
+
+
+def test_the_filter_shows_the_claims_with_one_verdict(shown):
+    browser, *_ = shown
+    marks = browser.execute_script("return [...document.querySelectorAll('.filter input')].map(e => e.id.slice(5))")
+    assert marks[0] == "all"
+    assert len(marks) > 1
+    visible = """document.getElementById('show-' + arguments[0]).click()
+    return [...document.querySelectorAll('tbody tr[class^="is-"]')].filter(e => e.getClientRects().length).map(e => e.className)"""
+    every = browser.execute_script(visible, "all")
+    assert every
+    for mark in marks[1:]:
+        found = browser.execute_script(visible, mark)
+        assert found == [name for name in every if name == f"is-{mark}"] != []
