@@ -46,6 +46,12 @@ def names(study: str) -> list[str]:
     return [f"{study}-runs", f"{study}-results"]
 
 
+def holds(study: str) -> dict[str, str]:
+    """What each artifact holds, in words, by its name."""
+    words = ("how each training ended", "the headline numbers, the verdicts and the figures' numbers")
+    return dict(zip(names(study), words, strict=True))
+
+
 def files(plan: Plan) -> list[dict[str, Path]]:
     """The files of both artifacts, by their names in them."""
     root = paths.results(plan.name)

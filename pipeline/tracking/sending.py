@@ -12,7 +12,9 @@ from pipeline.tracking import (
     client_sending,
     media_there,
     reader,
+    report_limits,
     report_saving,
+    report_tables,
     results_run,
     run_content,
     run_sending,
@@ -126,7 +128,7 @@ def report_content(
     if not (paths.metrics(plan.name).is_file() and paths.verdicts(plan.name).is_file()):
         print("no report yet: the study has no headline numbers or no verdicts; run the workflow")
         return None
-    origin = store.provenance_of(paths.metrics(plan.name))
+    origin, verdicts = store.provenance_of(paths.metrics(plan.name)), claim_rows.read(paths.verdicts(plan.name))
     figures = {}
     for name in plan.study.figures:
         analyses = dict.fromkeys(plan.reads(name).values())
@@ -142,11 +144,15 @@ def report_content(
             ("Headline numbers made at commit", f"`{origin.get('commit') or 'not recorded'}`"),
             ("Trainings", str(len(runs))),
         ],
-        verdicts=claim_rows.read(paths.verdicts(plan.name)),
+        verdicts=verdicts,
         figures=figures,
         groups=sorted({run.opening.group for run in runs}),
         results=results.id if results else None,
         artifacts=artifacts.names(plan.name),
+        finals=report_tables.finals(plan),
+        rates=report_tables.rates(plan),
+        limits=report_limits.limits(plan, claim_rows.by_claim(verdicts)),
+        links=report_limits.links(plan, artifacts.holds(plan.name)),
     )
 
 

@@ -18,7 +18,7 @@ from small_study import ROOT
 from pipeline import __main__ as commands
 from pipeline.results import paths, store
 from pipeline.study.plan import Plan
-from pipeline.tracking import account, artifacts, results_run, trainings, upload, wandb_report
+from pipeline.tracking import account, artifacts, report_markdown, results_run, trainings, upload, wandb_report
 from pipeline.tracking.server import Server, ServerError
 from pipeline.verdicts import claim_rows, sentences
 
@@ -173,7 +173,7 @@ def test_a_dry_run_needs_neither_key_nor_network_and_gives_equal_bytes(place):
 
 
 def test_vertical_bars_and_line_breaks_are_escaped_in_tables():
-    assert wandb_report._table(("a", "b"), [("x | y\nz", "``w``")]) == "| a | b |\n| --- | --- |\n| x \\| y z | `w` |"
+    assert report_markdown.table(("a", "b"), [("x | y\nz", "``w``")]) == "| a | b |\n| --- | --- |\n| x \\| y z | `w` |"
 
 
 def test_artifacts_go_by_their_content(place):
