@@ -8,8 +8,9 @@ from typing import Any
 from pipeline.results import paths, store
 from pipeline.study.plan import Plan
 from pipeline.tracking import (
-    artifacts,
+    artifact_sending,
     client_sending,
+    lineage,
     media_there,
     reader,
     report_limits,
@@ -129,7 +130,7 @@ def report_content(
         print("no report yet: the study has no headline numbers or no verdicts; run the workflow")
         return None
     origin, verdicts = store.provenance_of(paths.metrics(plan.name)), claim_rows.read(paths.verdicts(plan.name))
-    figures = {}
+    figures, holds = {}, lineage.holds(plan)
     for name in plan.study.figures:
         analyses = dict.fromkeys(plan.reads(name).values())
         drawn = [run.name for each in analyses if plan.declared(each)["SCOPE"] != "study" for run in plan.select(each)]
@@ -148,11 +149,11 @@ def report_content(
         figures=figures,
         groups=sorted({run.opening.group for run in runs}),
         results=results.id if results else None,
-        artifacts=artifacts.names(plan.name),
+        artifacts=list(holds),
         finals=report_tables.finals(plan),
         rates=report_tables.rates(plan),
         limits=report_limits.limits(plan, claim_rows.by_claim(verdicts)),
-        links=report_limits.links(plan, artifacts.holds(plan.name)),
+        links=report_limits.links(plan, holds),
     )
 
 
@@ -178,7 +179,8 @@ def send(upload: Upload, place: Place) -> Result:
     if upload.results:
         _try(result, "the run of the results", _send_results, upload.plan, upload.results, place)
     if upload.content:
-        _try(result, "the artifacts", _send_artifacts, upload.plan, place)
+        there = [run.opening.id for run in upload.runs if run.opening.id in outcome.there]
+        _try(result, "the artifacts", artifact_sending.send, place, upload.plan, there)
         _try(result, "the report", _send_report, upload.plan, upload.content, place, result)
     if not result.problems and result.address:
         report_saving.note(upload.plan.name, place, result.address, outcome.there)
@@ -213,30 +215,12 @@ def _send_results(plan: Plan, opening: Opening, place: Place) -> str:
         return media_there.missing(place, opening.id, names, pictures)
 
     return client_sending.send(
-        place, opening, plan.name, lambda tracker: results_run.record(tracker, plan), missing, f"{len(names)} media"
-    )
-
-
-def _send_artifacts(plan: Plan, place: Place) -> str:
-    """Send the artifacts.
-
-    Raises:
-        PublishError: if not all of it is there in the end.
-        ServerError: if it can't be read back.
-    """
-    wanted = artifacts.digests(plan)
-
-    def missing() -> list[str]:
-        return artifacts.missing(place, plan, wanted)
-
-    return client_sending.send(
         place,
-        artifacts.opening(plan),
+        [opening],
         plan.name,
-        lambda tracker: artifacts.record(tracker, plan),
+        lambda trackers: results_run.record(trackers[opening.name], plan),
         missing,
-        " and ".join(artifacts.names(plan.name)),
-        lambda: artifacts.use(place, plan),
+        f"{len(names)} media",
     )
 
 
