@@ -161,12 +161,17 @@ def write_report(upload: Upload, *, entity: str | None, project: str) -> str:
     """Write the report that would be sent as JSON; returns a line that describes it."""
     if upload.content is None:
         return "nothing was sent"
-    random.seed(upload.plan.name)  # the library draws names of blocks: equal content has to give equal bytes
-    report = wandb_report.build(upload.content, entity=entity or "", project=project)
+    report = _built(upload.plan, upload.content, entity=entity or "", project=project)
     target = paths.results(upload.plan.name) / "wandb_report.json"
     store.write_bytes(target, (wandb_report.specification(report) + "\n").encode())
     shown = upload.content
     return f"{target}: {len(shown.verdicts)} verdicts, {len(shown.figures)} figures; nothing was sent"
+
+
+def _built(plan: Plan, content: wandb_report.ReportContent, *, entity: str, project: str) -> Any:
+    """The report; equal content gives equal bytes, although the library draws names of blocks."""
+    random.seed(plan.name)
+    return wandb_report.build(content, entity=entity, project=project)
 
 
 def send(upload: Upload, place: Place) -> Result:
@@ -231,6 +236,6 @@ def _send_report(plan: Plan, content: wandb_report.ReportContent, place: Place, 
         PublishError: if the server shows another one.
         ServerError: if it refuses.
     """
-    report = wandb_report.build(content, entity=place.entity, project=place.project)
+    report = _built(plan, content, entity=place.entity, project=place.project)
     result.address = report_saving.save(plan.name, report, place)
     return f"saved and read back, {result.address}"
