@@ -1,5 +1,6 @@
 """Check, list and send what `publish` uploads: trainings, the run of the results, artifacts and the report."""
 
+import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from pipeline.tracking import (
     media_there,
     reader,
     report_limits,
+    report_rendering,
     report_saving,
     report_tables,
     results_run,
@@ -158,14 +160,25 @@ def report_content(
 
 
 def write_report(upload: Upload, *, entity: str | None, project: str) -> str:
-    """Write the report that would be sent as JSON; returns a line that describes it."""
+    """Write the report that would be sent as JSON and as a page; returns a line that describes it."""
     if upload.content is None:
         return "nothing was sent"
     report = _built(upload.plan, upload.content, entity=entity or "", project=project)
+    spec = wandb_report.specification(report)
     target = paths.results(upload.plan.name) / "wandb_report.json"
-    store.write_bytes(target, (wandb_report.specification(report) + "\n").encode())
+    store.write_bytes(target, (spec + "\n").encode())
+    page = report_rendering.render(json.loads(spec)["blocks"], title=report.title, picture=_picture(upload.plan))
+    store.write_bytes(report_rendering.page(upload.plan.name), page.encode())
     shown = upload.content
     return f"{target}: {len(shown.verdicts)} verdicts, {len(shown.figures)} figures; nothing was sent"
+
+
+def _picture(plan: Plan) -> Callable[[str], str | None]:
+    """A function that finds figures beside the page, by their names in W&B."""
+    there = {
+        f"{results_run.FIGURES}/{name}": path for name, path in results_run.pictures(plan).items() if path.is_file()
+    }
+    return lambda key: there[key].relative_to(paths.results(plan.name)).as_posix() if key in there else None
 
 
 def _built(plan: Plan, content: wandb_report.ReportContent, *, entity: str, project: str) -> Any:
