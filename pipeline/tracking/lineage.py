@@ -24,7 +24,7 @@ HOLDS = {
     "trainings": "every training's history and end, and the trials that chose the rates",
     "analyses": "the tables of the analyses and the headline numbers",
     "results": "the verdicts, and the figures with their numbers",
-    "report": "the report page, `report.html`",
+    "report": "the report, `report.html`, and its appendix",
 }
 DATA_FILE = "data.json"
 
@@ -83,7 +83,7 @@ def steps(plan: Plan) -> list[Step]:
         "trainings": [*_summaries(plan), *_existing(paths.history(plan.name, each) for each in plan.blocks)],
         "analyses": [*_existing(_tables(plan)), *_existing([paths.metrics(plan.name)])],
         "results": [*_existing([paths.verdicts(plan.name)]), *_existing(_drawings(plan))],
-        "report": _existing([paths.report(plan.name)]),
+        "report": _existing([paths.report(plan.name), paths.appendix(plan.name)]),
     }
     found["trainings"] += _existing(paths.choice(plan.name, cell) for cell in plan.cells)
     there = [name for name in NAMES if found[name]]

@@ -57,13 +57,13 @@ def test_each_step_holds_its_files(plan):
     assert set(found["analyses"]) == tables | {"metrics.json"}
     drawn = {f"draw/learning_curves.{ending}" for ending in ("csv", "png", "svg")}
     assert set(found["results"]) == drawn | {"verdicts.json"}
-    assert set(found["report"]) == {"report.html"}
+    assert set(found["report"]) == {"report.html", "appendix.html"}
     everything = {
         path for path in paths.results(STUDY).rglob("*.*") if path.name not in ("tracked.json", "verdicts.svg")
     }
     held = {path for each in found.values() for path in each.values()}
     left = {path.relative_to(paths.results(STUDY)).parts[0] for path in everything - held}
-    assert left <= {"checkpoints", "represent", "timing", "claims"}, (
+    assert left <= {"checkpoints", "represent", "timing", "claims", "findings.rst"}, (
         "what is made again from the rest, or says how long"
     )
 
@@ -79,6 +79,7 @@ def test_the_data_are_described_by_what_the_trainings_read(plan):
 
 def test_steps_without_files_are_left_out(plan):
     paths.report(STUDY).unlink()
+    paths.appendix(STUDY).unlink()
     shutil.rmtree(paths.results(STUDY) / "analyse")
     paths.metrics(STUDY).unlink()
     uses = {step.name: list(step.uses) for step in lineage.steps(plan)}
