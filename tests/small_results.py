@@ -23,6 +23,7 @@ JOBS = (
     ("draw", "--figure", "learning_curves"),
     ("summarise",),
     ("judge",),
+    ("report",),
     ("track",),
 )
 TRAINED = 3  # runs

@@ -14,7 +14,7 @@ from wandb_server.records import Run
 from wandb_server.server import WandbServer
 
 from pipeline.study.plan import Plan
-from pipeline.tracking import artifacts, media_there, reader, results_run, sending, trainings
+from pipeline.tracking import artifacts, lineage, media_there, reader, results_run, sending, trainings
 from pipeline.tracking.limits import Limits
 from pipeline.tracking.metric_names import Row
 from pipeline.tracking.run_content import Opening, RunContent, first_difference
@@ -126,7 +126,10 @@ def published_media(upload: sending.Upload, limits: Limits) -> Scenario:
     def lacking(server: WandbServer, _: Path) -> list[str]:
         place = at(server)
         gone = media_there.missing(place, results.id, results_run.media(plan), {})
-        gone += artifacts.missing(place, plan, artifacts.digests(plan))
+        steps = lineage.steps(plan)
+        wanted = artifacts.digests(steps)
+        for step in steps:
+            gone += artifacts.absent(place, plan, step, wanted) or artifacts.unconnected(place, plan, step, wanted)
         return gone + ([] if len(server.reports) == 1 else [f"{len(server.reports)} reports"])
 
     def finish(server: WandbServer, place: Path, _: str) -> str:

@@ -25,6 +25,7 @@ from pipeline.pages.review_model import ClaimSection, Picture, RunRow, StageRow
 from pipeline.results import paths, provenance, secrets, store, timing
 from pipeline.study import arguments
 from pipeline.study.plan import Plan
+from pipeline.tracking import report_rendering, report_saving
 from pipeline.verdicts import claim_rows, published
 from pipeline.verdicts.claim_rows import ClaimRows, by_claim
 from pipeline.verdicts.claims import Ledger, load_claims
@@ -99,7 +100,18 @@ def review(
         stages=_stages(plan, graph),
         workflow=_drawing(plan, graph),
         methods={method: entry.label for method, entry in plan.study.methods.items()},
+        links=_links(plan),
     )
+
+
+def _links(plan: Plan) -> dict[str, str]:
+    """W&B's report, as the last dry run wrote it and as it was published last, if they are there."""
+    found, page = {}, report_rendering.page(plan.name)
+    if page.is_file():
+        found["W&B report, as of the last dry run"] = page.name
+    if address := report_saving.published_at(plan.name):
+        found["W&B report, as published last"] = address
+    return found
 
 
 def rulegraph(study: str) -> str | None:

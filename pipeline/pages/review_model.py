@@ -106,7 +106,7 @@ class StageRow:
 
 @dataclass(frozen=True)
 class Review:
-    """Everything that the page shows; `methods` are their labels by name."""
+    """Everything that the page shows; `methods` are their labels by name, `links` addresses of other pages by text."""
 
     title: str
     facts: Sequence[tuple[str, str]]
@@ -116,6 +116,7 @@ class Review:
     stages: Sequence[StageRow]
     workflow: Drawing | None
     methods: Mapping[str, str]
+    links: Mapping[str, str]
 
     @property
     def sweeps(self) -> dict[str, list[RunRow]]:

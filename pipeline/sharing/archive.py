@@ -27,7 +27,11 @@ from pipeline.study.plan import Plan
 
 DIST = Path("dist")
 LARGE = ("checkpoints", "represent")  # folders of results that can be made again from the rest
-ACCOUNT = ("published.json", "wandb_report.json")  # written by `publish`: they describe an account, not the study
+ACCOUNT = (
+    "published.json",
+    "wandb_report.html",
+    "wandb_report.json",
+)  # written by `publish`: they describe an account, not the study
 CITATION, PROJECT, PROVENANCE, ZENODO = "CITATION.cff", "pyproject.toml", "PROVENANCE.json", ".zenodo.json"
 PLAIN, EXECUTABLE = "100644", "100755"  # git's file modes
 SHORT = 12  # characters of a commit's hash

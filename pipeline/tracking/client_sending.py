@@ -1,16 +1,17 @@
-"""Send what only W&B's own client can send, the pictures, tables and artifacts of two runs, and read it back.
+"""Send what only W&B's own client can send, the pictures, tables and artifacts of a few runs, and read it back.
 
 Each run is recorded offline and sent by `wandb sync`, which says nothing of what it has lost, and which would add the
 rows of a history to those that the server has. So it gets a record without them; the row is sent with its number.
 """
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pipeline import environment
 from pipeline.tracking import client, reader, record_copy, runs_there
@@ -35,23 +36,24 @@ PRIVATE = {
 
 def send(
     place: Place,
-    opening: Opening,
+    openings: Sequence[Opening],
     study: str,
-    fill: Callable[[Tracker], None],
+    fill: Callable[[Mapping[str, Tracker]], None],
     missing: Callable[[], Sequence[str]],
     what: str,
-    then: Callable[[], None] = lambda: None,
+    *,
+    types: Mapping[str, str] | None = None,
 ) -> str:
-    """Send a run unless it is there, and read it back; returns a sentence.
+    """Send runs unless all of it is there, and read it back; returns a sentence.
 
     Args:
         place: the project.
-        opening: the run.
+        openings: the runs.
         study: the study's name.
-        fill: records what the run holds.
+        fill: records what the runs hold, by the runs' names.
         missing: what the server doesn't show of it.
-        what: the run holds, in words.
-        then: what is left to do when W&B's client has sent the run.
+        what: the runs hold, in words.
+        types: of artifacts, as for `record_copy.for_sending`.
 
     Raises:
         PublishError: if not all of it is there in the end.
@@ -59,53 +61,61 @@ def send(
     """
     if not missing():
         return f"{what} are there"
-    run = _recorded(opening) or record(opening, study, fill, place.server.limits)
-    said = sync(run, place)
+    runs = _recorded(openings) or record(openings, study, fill, place.server.limits)
+    said = sync(runs, place, types or {})
     at = {"entity": place.entity, "project": place.project}
-    runs_there.upsert(place.server, **at, opening=opening.content(), defined=[])  # without the client's own config
-    send_history(run, place)
-    then()
-    gone = wait_for(missing, place.server.limits)
-    if gone:
-        some = ", ".join(gone[:SOME]) + (f" and {len(gone) - SOME} more" if len(gone) > SOME else "")
-        raise PublishError(f"the server doesn't show {some}" + (f"; W&B's client said: {said}" if said else ""))
+    for opening, run in zip(openings, runs, strict=True):
+        runs_there.upsert(place.server, **at, opening=opening.content(), defined=[])  # without the client's own config
+        send_history(run, place)
+    if gone := wait_for(missing, place.server.limits):
+        raise PublishError(f"the server doesn't show {named(gone)}" + (f"; W&B's client said: {said}" if said else ""))
     return f"{what} sent and read back"
 
 
-def _recorded(opening: Opening) -> OfflineRun | None:
-    """The newest record of a run on this machine, if it is complete and can be sent."""
-    found, _ = reader.newest([opening.id], reader.folder())
-    run = found.get(opening.id)
-    complete = run and run.status == "finished" and all(path.is_file() for path in reader.staged(run.file))
-    return run if complete else None
+def named(gone: Sequence[str]) -> str:
+    """Some of the things that are missing, and the number of the others."""
+    return ", ".join(gone[:SOME]) + (f" and {len(gone) - SOME} more" if len(gone) > SOME else "")
 
 
-def record(opening: Opening, study: str, fill: Callable[[Tracker], None], limits: Limits) -> OfflineRun:
-    """Record a run offline, whatever WANDB_MODE says.
+def _recorded(openings: Sequence[Opening]) -> list[OfflineRun]:
+    """The newest records of the runs on this machine, if each is complete and can be sent; none otherwise."""
+    found, _ = reader.newest([opening.id for opening in openings], reader.folder())
+    runs = [found[opening.id] for opening in openings if opening.id in found]
+    complete = all(run.status == "finished" and all(path.is_file() for path in reader.staged(run.file)) for run in runs)
+    return runs if complete and len(runs) == len(openings) else []
+
+
+def record(
+    openings: Sequence[Opening], study: str, fill: Callable[[Mapping[str, Tracker]], None], limits: Limits
+) -> list[OfflineRun]:
+    """Record runs offline, whatever WANDB_MODE says.
 
     Raises:
-        PublishError: if the record isn't complete.
+        PublishError: if a record isn't complete.
     """
     waiting = Limits(record=limits.client, orphan=0)
-    with client.start(opening, study=study, limits=waiting, how="offline") as tracker:
-        fill(tracker)
-    run = _recorded(opening)
-    if run is None:
-        raise PublishError(f"the run {opening.name!r} can't be recorded in {reader.folder()}")
-    return run
+    started = client._start(openings, study=study, directory=client.DIRECTORY, limits=waiting, how="offline")
+    with contextlib.ExitStack() as stack:
+        fill({each.name: stack.enter_context(run) for each, run in zip(openings, started, strict=True)})
+    runs = _recorded(openings)
+    if not runs:
+        names = ", ".join(repr(opening.name) for opening in openings)
+        raise PublishError(f"the run {names} can't be recorded in {reader.folder()}")
+    return runs
 
 
-def sync(run: OfflineRun, place: Place) -> str:
-    """Send all of a record but its history with W&B's client; returns what the client complained of.
+def sync(runs: Sequence[OfflineRun], place: Place, types: Mapping[str, str]) -> str:
+    """Send all of some records but their histories with W&B's client; returns what the client complained of.
 
     Raises:
         PublishError: if it doesn't end within its limit.
     """
     words = [sys.executable, "-P", "-m", "wandb", "sync", "--entity", place.entity, "--project", place.project]
-    folder = run.folder.parent
-    with record_copy.for_sending(run, folder, entity=place.entity, project=place.project) as copy:
+    folder, at = runs[0].folder.parent, {"entity": place.entity, "project": place.project}
+    with contextlib.ExitStack() as stack:
+        copies = [stack.enter_context(record_copy.for_sending(run, folder, **at, types=types)) for run in runs]
         process = subprocess.Popen(
-            [*words, str(copy.absolute())],
+            [*words, *(str(copy.absolute()) for copy in copies)],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -117,15 +127,20 @@ def sync(run: OfflineRun, place: Place) -> str:
         try:
             said, _ = process.communicate(timeout=place.server.limits.client)
         except subprocess.TimeoutExpired as late:
-            seconds, lines = place.server.limits.client, (late.stdout or b"").decode(errors="replace").splitlines()
-            last = f"; it said last: {lines[-1].removeprefix('wandb: ')}" if lines else ""
-            raise PublishError(f"W&B's client had not sent the run {run.name!r} after {seconds:g} s{last}") from None
+            raise PublishError(_late(late, runs, place.server.limits.client)) from None
         finally:
             _end(process)
     lines = [
         line.removeprefix("wandb: ").removeprefix("ERROR ").strip() for line in said.splitlines() if "ERROR" in line
     ]
     return "; ".join(line for line in lines if line)
+
+
+def _late(late: subprocess.TimeoutExpired, runs: Sequence[OfflineRun], seconds: float) -> str:
+    lines = (late.stdout or b"").decode(errors="replace").splitlines()
+    last = f"; it said last: {lines[-1].removeprefix('wandb: ')}" if lines else ""
+    names = ", ".join(repr(run.name) for run in runs)
+    return f"W&B's client had not sent the run {names} after {seconds:g} s{last}"
 
 
 def _variables(place: Place) -> dict[str, str]:

@@ -7,7 +7,7 @@ and the absolute path of each file of an artifact.
 import contextlib
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ PREFIX = "sending-"  # not that of a record, so nothing else reads the copy
 
 
 @contextlib.contextmanager
-def for_sending(run: reader.OfflineRun, folder: Path, *, entity: str, project: str) -> Iterator[Path]:
+def for_sending(
+    run: reader.OfflineRun, folder: Path, *, entity: str, project: str, types: Mapping[str, str]
+) -> Iterator[Path]:
     """A copy beside the record, where W&B's client finds the run's pictures and tables; it is removed afterwards.
 
     Args:
@@ -27,6 +29,7 @@ def for_sending(run: reader.OfflineRun, folder: Path, *, entity: str, project: s
         folder: in which the client will run: the artifacts' paths become relative to it.
         entity: where the run is sent; the client would send its artifacts where it was recorded for.
         project: as `entity`.
+        types: the types of artifacts by name; recorded they all have the same.
 
     Raises:
         DamagedRunError: if the record is damaged.
@@ -37,6 +40,7 @@ def for_sending(run: reader.OfflineRun, folder: Path, *, entity: str, project: s
             _make_private(record, folder)
             if artifact := reader.artifact(record):
                 artifact.entity, artifact.project = entity, project
+                artifact.type = types.get(artifact.name, artifact.type)
             _append(content, record.SerializeToString())
     path = run.folder / f"{PREFIX}{run.id}.wandb"
     try:

@@ -71,15 +71,21 @@ def _there(study: str, name: str, place: Place) -> str | None:
     answer = place.server.ask("ProjectViews", REPORTS, project=place.project, entity=place.entity)
     edges = ((answer.get("project") or {}).get("allViews") or {}).get("edges") or []
     names: Mapping[str, str] = {edge["node"]["id"]: edge["node"].get("name") for edge in edges}
-    noted = _noted(study)
+    noted = _noted(study, "id")
     return noted if noted in names else next((id_ for id_, each in names.items() if each == name), None)
 
 
-def _noted(study: str) -> str | None:
-    """The id that was noted; None if the note is missing, damaged or of another kind."""
+def published_at(study: str) -> str | None:
+    """The address at which the report was published last; None if none is noted."""
+    address = _noted(study, "url")
+    return address if address and address.startswith(("https://", "http://")) else None
+
+
+def _noted(study: str, key: str) -> str | None:
+    """What was noted; None if the note is missing, damaged or of another kind."""
     try:
-        return str(store.read_json(known(study))["id"])
-    except (store.DamagedFileError, store.MissingFileError, TypeError):
+        return str(store.read_json(known(study))[key])
+    except (OSError, store.DamagedFileError, TypeError):
         return None
 
 

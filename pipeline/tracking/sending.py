@@ -1,5 +1,6 @@
 """Check, list and send what `publish` uploads: trainings, the run of the results, artifacts and the report."""
 
+import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,11 +9,15 @@ from typing import Any
 from pipeline.results import paths, store
 from pipeline.study.plan import Plan
 from pipeline.tracking import (
-    artifacts,
+    artifact_sending,
     client_sending,
+    lineage,
     media_there,
     reader,
+    report_limits,
+    report_rendering,
     report_saving,
+    report_tables,
     results_run,
     run_content,
     run_sending,
@@ -126,8 +131,8 @@ def report_content(
     if not (paths.metrics(plan.name).is_file() and paths.verdicts(plan.name).is_file()):
         print("no report yet: the study has no headline numbers or no verdicts; run the workflow")
         return None
-    origin = store.provenance_of(paths.metrics(plan.name))
-    figures = {}
+    origin, verdicts = store.provenance_of(paths.metrics(plan.name)), claim_rows.read(paths.verdicts(plan.name))
+    figures, holds = {}, lineage.holds(plan)
     for name in plan.study.figures:
         analyses = dict.fromkeys(plan.reads(name).values())
         drawn = [run.name for each in analyses if plan.declared(each)["SCOPE"] != "study" for run in plan.select(each)]
@@ -142,24 +147,44 @@ def report_content(
             ("Headline numbers made at commit", f"`{origin.get('commit') or 'not recorded'}`"),
             ("Trainings", str(len(runs))),
         ],
-        verdicts=claim_rows.read(paths.verdicts(plan.name)),
+        verdicts=verdicts,
         figures=figures,
         groups=sorted({run.opening.group for run in runs}),
         results=results.id if results else None,
-        artifacts=artifacts.names(plan.name),
+        artifacts=list(holds),
+        finals=report_tables.finals(plan),
+        rates=report_tables.rates(plan),
+        limits=report_limits.limits(plan, claim_rows.by_claim(verdicts)),
+        links=report_limits.links(plan, holds),
     )
 
 
 def write_report(upload: Upload, *, entity: str | None, project: str) -> str:
-    """Write the report that would be sent as JSON; returns a line that describes it."""
+    """Write the report that would be sent as JSON and as a page; returns a line that describes it."""
     if upload.content is None:
         return "nothing was sent"
-    random.seed(upload.plan.name)  # the library draws names of blocks: equal content has to give equal bytes
-    report = wandb_report.build(upload.content, entity=entity or "", project=project)
+    report = _built(upload.plan, upload.content, entity=entity or "", project=project)
+    spec = wandb_report.specification(report)
     target = paths.results(upload.plan.name) / "wandb_report.json"
-    store.write_bytes(target, (wandb_report.specification(report) + "\n").encode())
+    store.write_bytes(target, (spec + "\n").encode())
+    page = report_rendering.render(json.loads(spec)["blocks"], title=report.title, picture=_picture(upload.plan))
+    store.write_bytes(report_rendering.page(upload.plan.name), page.encode())
     shown = upload.content
     return f"{target}: {len(shown.verdicts)} verdicts, {len(shown.figures)} figures; nothing was sent"
+
+
+def _picture(plan: Plan) -> Callable[[str], str | None]:
+    """A function that finds figures beside the page, by their names in W&B."""
+    there = {
+        f"{results_run.FIGURES}/{name}": path for name, path in results_run.pictures(plan).items() if path.is_file()
+    }
+    return lambda key: there[key].relative_to(paths.results(plan.name)).as_posix() if key in there else None
+
+
+def _built(plan: Plan, content: wandb_report.ReportContent, *, entity: str, project: str) -> Any:
+    """The report; equal content gives equal bytes, although the library draws names of blocks."""
+    random.seed(plan.name)
+    return wandb_report.build(content, entity=entity, project=project)
 
 
 def send(upload: Upload, place: Place) -> Result:
@@ -172,7 +197,8 @@ def send(upload: Upload, place: Place) -> Result:
     if upload.results:
         _try(result, "the run of the results", _send_results, upload.plan, upload.results, place)
     if upload.content:
-        _try(result, "the artifacts", _send_artifacts, upload.plan, place)
+        there = [run.opening.id for run in upload.runs if run.opening.id in outcome.there]
+        _try(result, "the artifacts", artifact_sending.send, place, upload.plan, there)
         _try(result, "the report", _send_report, upload.plan, upload.content, place, result)
     if not result.problems and result.address:
         report_saving.note(upload.plan.name, place, result.address, outcome.there)
@@ -207,30 +233,12 @@ def _send_results(plan: Plan, opening: Opening, place: Place) -> str:
         return media_there.missing(place, opening.id, names, pictures)
 
     return client_sending.send(
-        place, opening, plan.name, lambda tracker: results_run.record(tracker, plan), missing, f"{len(names)} media"
-    )
-
-
-def _send_artifacts(plan: Plan, place: Place) -> str:
-    """Send the artifacts.
-
-    Raises:
-        PublishError: if not all of it is there in the end.
-        ServerError: if it can't be read back.
-    """
-    wanted = artifacts.digests(plan)
-
-    def missing() -> list[str]:
-        return artifacts.missing(place, plan, wanted)
-
-    return client_sending.send(
         place,
-        artifacts.opening(plan),
+        [opening],
         plan.name,
-        lambda tracker: artifacts.record(tracker, plan),
+        lambda trackers: results_run.record(trackers[opening.name], plan),
         missing,
-        " and ".join(artifacts.names(plan.name)),
-        lambda: artifacts.use(place, plan),
+        f"{len(names)} media",
     )
 
 
@@ -241,6 +249,6 @@ def _send_report(plan: Plan, content: wandb_report.ReportContent, place: Place, 
         PublishError: if the server shows another one.
         ServerError: if it refuses.
     """
-    report = wandb_report.build(content, entity=place.entity, project=place.project)
+    report = _built(plan, content, entity=place.entity, project=place.project)
     result.address = report_saving.save(plan.name, report, place)
     return f"saved and read back, {result.address}"

@@ -9,20 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import ExplainedError
-from pipeline.metrics import formatting
-from pipeline.metrics.formatting import BACKTICKS
-from pipeline.tracking import metric_names
+from pipeline.tracking import metric_names, report_markdown
+from pipeline.tracking.report_tables import FinalRow, RateRow
 from pipeline.verdicts import claim_rows, sentences
 from pipeline.verdicts.claim_rows import ClaimRows
 
 LONGEST_TITLE = 128  # characters; the library refuses more
-TOLD = {
-    "test": "How it is tested",
-    "why": "Why that primary part",
-    "against": "What would have counted against it",
-    "open": "What it doesn't show",
-    "departs": "Departs from the paper",
-}
 GROUPED = ("config.method", "config.depth")  # of a training's config; the seeds of a group become a mean and a band
 FIGURE_ROWS, CURVE_ROWS = 14, 8  # of a grid
 REGROUP = (
@@ -30,6 +22,8 @@ REGROUP = (
     "run's config also has the seed, the data set, the rates and every setting."
 )
 TRAININGS, RESULTS = "trainings", "figures and headline numbers"
+FINALS, RATES, RUNS, LIMITS = "Final accuracies", "Chosen rates", "Runs", "Limits"
+ORIGIN = "Where the results come from"
 
 
 class NotInstalledError(ExplainedError, RuntimeError):
@@ -57,6 +51,10 @@ class ReportContent:
         groups: W&B groups of the trainings; there are several if results were kept from earlier runs of the study.
         results: W&B's id of the run with the figures, None if there is none.
         artifacts: names of the artifacts whose lineage is shown.
+        finals: the final accuracies.
+        rates: the chosen rates.
+        limits: sentences on what limits the findings.
+        links: names and values.
     """
 
     title: str
@@ -66,6 +64,10 @@ class ReportContent:
     groups: Sequence[str]
     results: str | None
     artifacts: Sequence[str]
+    finals: Sequence[FinalRow]
+    rates: Sequence[RateRow]
+    limits: Sequence[str]
+    links: Sequence[tuple[str, str]]
 
 
 def build(content: ReportContent, *, entity: str, project: str) -> Any:
@@ -81,23 +83,49 @@ def build(content: ReportContent, *, entity: str, project: str) -> Any:
     """
     wr, _ = library()
     claims = claim_rows.by_claim(content.verdicts)
-    said = "\n".join(f"- {_plain(each)}" for each in sentences.sentences(claims))
-    blocks = [wr.H2("What was found"), wr.MarkdownBlock(said)] if said else []
-    blocks += [wr.H2("Verdicts"), wr.MarkdownBlock(_overview(claims)), wr.MarkdownBlock(_list(content.facts))]
-    blocks += [wr.H2("Claims"), wr.TableOfContents()]
+    blocks = [*_found(content, claims), wr.H2("Claims"), wr.TableOfContents()]
     for claim in claims:
-        blocks += [wr.H3(f"{claim.whole['id']}: {claim.whole['verdict']}"), wr.MarkdownBlock(_claim(claim))]
+        blocks += [wr.H3(f"{claim.whole['id']}: {claim.whole['verdict']}")]
+        blocks += [wr.MarkdownBlock(report_markdown.claim(claim))]
         blocks += [_grid(content, name) for name in _names(claim) if name in content.figures]
-    blocks += [wr.H2("Runs"), wr.MarkdownBlock(REGROUP)]
+    blocks += _numbers(content)
+    blocks += [wr.H2(RUNS), wr.MarkdownBlock(REGROUP)]
     blocks.append(
         wr.PanelGrid(runsets=[_trainings(content, None), _results(content)], panels=_curves(row=0, cosines=True))
     )
-    blocks.append(wr.H2("Where the results come from"))
-    for name in content.artifacts:
-        blocks.append(wr.MarkdownBlock(f"Artifact `{name}`"))
-        if entity:
-            blocks.append(wr.WeaveBlockArtifact(entity=entity, project=project, artifact=name, tab="lineage"))
+    blocks += [wr.H2(LIMITS), wr.MarkdownBlock(report_markdown.bullets(content.limits))]
+    blocks += _origin(content, entity, project)
     return wr.Report(project=project, entity=entity, title=content.title[:LONGEST_TITLE], blocks=blocks, width="fixed")
+
+
+def _found(content: ReportContent, claims: Sequence[ClaimRows]) -> list[Any]:
+    """The findings in sentences, the verdicts as a table, and the study's facts."""
+    wr, _ = library()
+    said = sentences.sentences(claims)
+    blocks = [wr.H2("What was found"), wr.MarkdownBlock(report_markdown.bullets(said))] if said else []
+    facts = report_markdown.named(content.facts)
+    return [*blocks, wr.H2("Verdicts"), wr.MarkdownBlock(report_markdown.overview(claims)), wr.MarkdownBlock(facts)]
+
+
+def _numbers(content: ReportContent) -> list[Any]:
+    """The tables of final accuracies and chosen rates, as far as there are any."""
+    wr, _ = library()
+    found = []
+    if content.finals:
+        found += [wr.H2(FINALS), wr.MarkdownBlock(report_markdown.finals(content.finals))]
+    if content.rates:
+        found += [wr.H2(RATES), wr.MarkdownBlock(report_markdown.rates(content.rates))]
+    return found
+
+
+def _origin(content: ReportContent, entity: str, project: str) -> list[Any]:
+    """The links, and each artifact with its lineage if the owner is known."""
+    wr, _ = library()
+    blocks = [wr.H2(ORIGIN), wr.MarkdownBlock(report_markdown.named(content.links))]
+    if entity:
+        for name in content.artifacts:
+            blocks.append(wr.WeaveBlockArtifact(entity=entity, project=project, artifact=name, tab="lineage"))
+    return blocks
 
 
 def specification(report: Any) -> str:
@@ -190,50 +218,3 @@ def _results(content: ReportContent) -> Any:
     """A run set of the one run with the figures and headline numbers, selected by its id."""
     wr, expr = library()
     return wr.Runset(name=RESULTS, filters=expr.And(expr.Metric("ID") == (content.results or "")))
-
-
-def _list(facts: Sequence[tuple[str, str]]) -> str:
-    return "\n".join(f"- {name}: {_plain(value)}" for name, value in facts)
-
-
-def _overview(claims: Sequence[ClaimRows]) -> str:
-    rows = [
-        (claim.whole["id"], claim.whole["claim"], f"**{claim.whole['verdict']}**", claim.whole["evidence"])
-        for claim in claims
-    ]
-    return _table(("Claim", "In our words", "Verdict", "Deciding evidence"), rows)
-
-
-def _claim(claim: ClaimRows) -> str:
-    """A claim's text, and a table with each part's number, interval, n, criterion and verdict."""
-    whole = claim.whole
-    lines = [whole["claim"], f"Evidence: {whole['evidence']}"]
-    lines += [f"The paper: {words}" for words in whole["paper"]]
-    lines += [f"{label}: {whole[key]}" for key, label in TOLD.items() if whole.get(key)]
-    lines.append(f"Others: {claim_rows.shown_secondaries(whole)}; robustness: {claim_rows.robustness(whole)}")
-    rows = [_part(part) for part in claim.parts]
-    head = ("Part", "What", "Statistic", "95 % interval", "n", "Criterion", "Verdict")
-    return "\n\n".join([*map(_plain, lines), *([_table(head, rows)] if rows else [])])
-
-
-def _part(part: Mapping[str, Any]) -> tuple[str, ...]:
-    found = claim_rows.estimate(part)
-    return (
-        part["id"],
-        f"{part['claim']} ({part['role']})",
-        formatting.mean(found),
-        formatting.bounds(found),
-        str(found.n),
-        part["criterion"],
-        part["verdict"],
-    )
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *([_plain(cell).replace("|", "\\|") for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _plain(text: str) -> str:
-    """A text on one line, with reStructuredText's double backticks as Markdown's single ones."""
-    return BACKTICKS.sub(r"`\1`", " ".join(str(text).split()))

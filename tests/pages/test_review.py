@@ -15,7 +15,7 @@ from pipeline.pages.checks import PublishedComparison
 from pipeline.pages.sparklines import Curve
 from pipeline.results import paths, store
 from pipeline.study.jobs import run_settings
-from pipeline.tracking import reader
+from pipeline.tracking import reader, report_rendering, report_saving
 from pipeline.verdicts.claims import load_claims
 
 
@@ -193,6 +193,22 @@ def test_what_is_planted_stays_text(plan):
     assert PLANTED not in html
     assert found.said.count(PLANTED) > 5
     assert not [name for _, attributes in found.elements for name in attributes if name.startswith("on")]
+
+
+def test_w_and_b_s_report_is_linked_where_there_is_one(plan):
+    def links():
+        found = Page(made_up.page()[1]).all("a")
+        return [each["href"] for each in found if "wandb" in each["href"] or each["href"].startswith("http")]
+
+    assert links() == []
+    store.write_bytes(report_rendering.page(NAME), b"<p>")
+    store.write_json(report_saving.known(NAME), {"id": "a", "url": "https://example.org/reports/a"})
+    assert links() == ["wandb_report.html", "https://example.org/reports/a"]
+    for wrong in ({"url": "javascript:1"}, {"id": "a"}, [], "x"):
+        store.write_json(report_saving.known(NAME), wrong)
+        assert links() == ["wandb_report.html"]
+    report_saving.known(NAME).write_bytes(b"no JSON")
+    assert links() == ["wandb_report.html"]
 
 
 def test_links_lead_somewhere(plan):

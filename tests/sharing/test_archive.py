@@ -44,7 +44,8 @@ def place(root, tmp_path, monkeypatch):
     store.write_bytes(paths.drawing("smoke", "learning curves", "csv"), b"a,b\n1,2\n")
     store.write_bytes(paths.checkpoints("smoke", BLOCK), b"large")
     store.write_bytes(paths.activations("smoke", RUN), b"large")
-    store.write_bytes(paths.results("smoke") / "wandb_report.json", b"{}")
+    for name in ("wandb_report.json", "wandb_report.html"):
+        store.write_bytes(paths.results("smoke") / name, b"{}")
     (tmp_path / ".gitignore").write_text("/results/\n/dist/\n")
     git("init", "-q")
     git("add", "-A")

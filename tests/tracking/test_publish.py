@@ -13,6 +13,7 @@ from pipeline.results import paths, store
 from pipeline.study.plan import Plan
 from pipeline.tracking import (
     account,
+    lineage,
     media_there,
     reader,
     report_saving,
@@ -66,7 +67,7 @@ def numbers(run):
 
 def writes(server):
     """The requests that change something, by name."""
-    changes = ("Upsert", "upsert", "file_stream", "Create", "Commit", "PUT", "UseArtifact")
+    changes = ("Upsert", "upsert", "file_stream", "Create", "Commit", "PUT", "UseArtifact", "AddAliases")
     return Counter(request.name for request in server.requests if any(each in request.name for each in changes))
 
 
@@ -100,7 +101,7 @@ def test_everything_is_sent_read_back_and_sent_once(place, plan, wandb_server):
     results = wandb_server.runs[results_run.opening(plan).id]
     assert {name for row in results.rows for name in row if "/" in name} == set(results_run.media(plan))
     assert len(results.rows) == 1
-    assert wandb_server.artifacts["small-runs:latest"].version == 0
+    assert {wandb_server.artifacts[f"small-{step}:latest"].version for step in lineage.NAMES} == {0}
     assert [each.saves for each in wandb_server.reports.values()] == [1]
     assert store.read_json(report_saving.known(STUDY))["url"] == address
     before = writes(wandb_server)
@@ -108,7 +109,7 @@ def test_everything_is_sent_read_back_and_sent_once(place, plan, wandb_server):
     assert code == 0, said
     assert said.count("is there: ") == TRAINED
     assert writes(wandb_server) - before == Counter({"upsertView": 1}), "the report is renewed, nothing else is sent"
-    assert len(wandb_server.runs) == TRAINED + 2
+    assert len(wandb_server.runs) == TRAINED + 1 + len(lineage.NAMES)
     assert [each.saves for each in wandb_server.reports.values()] == [2]
     assert sum(run.sent_twice for run in wandb_server.runs.values()) == 0
 
