@@ -124,10 +124,10 @@ def _environment() -> jinja2.Environment:
 
 
 def finals(runs: Sequence[RunOutcome]) -> list[Final]:
-    """Mean, interval and n of every final accuracy, by depth, other varied settings and method."""
-    groups: dict[tuple[int, str, str], list[RunOutcome]] = {}
+    """Mean, interval and n of every final accuracy, by sweep, depth, other varied settings and method."""
+    groups: dict[tuple[str, int, str, str], list[RunOutcome]] = {}
     for run in runs:
-        groups.setdefault((run.hidden, run.varied, run.method), []).append(run)
+        groups.setdefault((run.sweep, run.hidden, run.varied, run.method), []).append(run)
     return [_final(members) for members in groups.values()]
 
 
@@ -139,7 +139,7 @@ def _final(runs: Sequence[RunOutcome]) -> Final:
         name: Estimate(*interval([math.nan if value is None else value for value in each], range=SHARE))
         for name, each in values.items()
     }
-    return Final(first.method, first.hidden, first.varied, len(runs), len(finished), estimates)
+    return Final(first.sweep, first.method, first.hidden, first.varied, len(runs), len(finished), estimates)
 
 
 def by_category(figures: Sequence[FigureView]) -> dict[str, list[FigureView]]:

@@ -95,11 +95,17 @@ class RunOutcome:
     message: str | None = None
     final: Mapping[str, float | None] = field(default_factory=dict)
 
+    @property
+    def sweep(self) -> str:
+        """The sweep, with which the run's name begins: it decides the data set, the rates and the updates."""
+        return self.name.partition("-")[0]
+
 
 @dataclass(frozen=True)
 class Final:
-    """The final accuracies of one method in one setting, over the runs that finished."""
+    """The final accuracies of one method in one setting of a sweep, over the runs that finished."""
 
+    sweep: str
     method: str
     hidden: int
     varied: str
