@@ -242,7 +242,7 @@ def test_a_diverged_run_is_told_and_left_out_of_the_means(study):
     assert f"depth-every_sg-hidden4-s1 37 diverged at step 37 {PLANTED}" in said
     assert f"depth 4 {PLANTED} 0.9000 {formatting.MISSING} 1 of 2" in said
     assert "depth 2 backprop 0.8500 [0.1746, 0.9935] 2 of 2" in said
-    rows = [report_model.RunOutcome(f"r{s}", "m", s, 4, "", "diverged" if s == 2 else "finished", final={"accuracy": a})
+    rows = [report_model.RunOutcome(f"r-s{s}", "m", s, 4, "", "diverged" if s == 2 else "finished", final={"accuracy": a})
             for s, a in enumerate([0.9, 0.8, 0.1])]  # fmt: skip
     (final,) = render.finals(rows)
     assert (final.runs, final.finished) == (3, 2)
