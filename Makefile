@@ -59,7 +59,7 @@ $(STAMP): $(wildcard requirements*.lock) tools/setup.sh tools/torch.sh $(if $(TO
 reproduce: setup                ## run the default study: every figure, every table, the report
                                 ## README's table of times says how long; network for the data, the first time
 	@set -o pipefail; snakemake reproduce all 2>&1 | python -m pipeline progress --study study
-	@python -m pipeline found
+	@python -m pipeline found --study study
 
 smoke: setup                    ## run the whole workflow on a very small study, whose numbers mean nothing
                                 ## under ten minutes on two cores; network for the data, the first time

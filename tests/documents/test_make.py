@@ -1,10 +1,14 @@
 """`make` and `make help` list every target and variable, and install nothing."""
 
+import contextlib
+import io
 import re
 import shutil
 import subprocess
 
 import pytest
+
+from pipeline.__main__ import main
 
 TOOLS = ("make", "awk")  # and bash, by its path
 
@@ -72,3 +76,18 @@ def test_help_and_docs_state_the_same_times(root, listing):
     for target, time in times.items():
         if time:
             assert time[0] in rows[target], target
+
+
+@pytest.mark.parametrize("target", ["reproduce", "smoke"])
+def test_the_last_commands_of_a_study_have_the_arguments_they_need(root, target, tmp_path, monkeypatch, capsys):
+    """They come after all jobs: a fault in them is met when everything else is done."""
+    recipe = re.search(rf"^{target}: .*\n((?:[\t ].*\n)+)", (root / "Makefile").read_text(), re.MULTILINE)[1]
+    commands = re.findall(r"python -m pipeline (.*)", recipe)
+    assert [each.split()[0] for each in commands] == ["progress", "found"]
+    shutil.copytree(root / "configs", tmp_path / "configs")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    for command in commands:
+        with contextlib.suppress(SystemExit):
+            main(command.split())
+        assert "usage" not in capsys.readouterr().err
