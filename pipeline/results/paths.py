@@ -13,6 +13,7 @@ PACKED_MODELS = Path("published/models")
 RESUME = Path("resume")
 SNAKEMAKE = Path(".snakemake")
 PUBLISHED = Path("published/values")
+REPORT, APPENDIX = "report.html", "appendix.html"  # beside one another, so that they can link to one another
 
 
 def data(dataset: str) -> Path:
@@ -129,12 +130,12 @@ def published(study: str) -> Path:
 
 def report(study: str) -> Path:
     """The report."""
-    return results(study) / "report.html"
+    return results(study) / REPORT
 
 
 def appendix(study: str) -> Path:
     """The report's appendix, with all numbers, figures and runs."""
-    return results(study) / "appendix.html"
+    return results(study) / APPENDIX
 
 
 def review(study: str) -> Path:

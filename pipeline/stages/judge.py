@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     grouped = by_claim(rows)
     store.write_json(job.named_outputs["verdicts"], rows)
     store.write_bytes(job.named_outputs["chart"], chart(plan.name, grouped).encode())
-    about = ABOUT.read_text(encoding="utf-8").strip()
+    about = ABOUT.read_text(encoding="utf-8").strip() if ABOUT.is_file() else ""
     found = "\n".join(f"- {said}" for said in sentences(grouped))
     store.write_bytes(job.named_outputs["findings"], f"{found}\n\n{about}\n".encode())
     for claim in grouped:

@@ -368,7 +368,7 @@ STAGES: Mapping[str, Stage] = {
             "findings": paths.findings(study),
             **{id: paths.claim(study, id) for id in _claims()},
         },
-        inputs=lambda plan: [paths.metrics(plan.name), CLAIMS, ABOUT],
+        inputs=lambda plan: [paths.metrics(plan.name), CLAIMS, *([ABOUT] if ABOUT.is_file() else [])],
         code=lambda _plan: [],
         settings=lambda plan: list(plan.study.figures),
     ),

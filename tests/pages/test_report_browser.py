@@ -26,7 +26,7 @@ SIDEWAYS = "return document.documentElement.scrollWidth"
 def pulled(tmp_path_factory):
     """The published pages and figures."""
     place = tmp_path_factory.mktemp("pulled")
-    published_results.lay_out(place, ("report.html", "appendix.html", "draw"))
+    published_results.lay_out(place, ("report.html", "appendix.html", "draw"), put=published_results.copy)
     if not (place / "appendix.html").exists():
         pytest.skip("the published report is older than its appendix")
     return place
