@@ -72,7 +72,7 @@ $(SITES): $(STAMP)
 	touch $@
 
 test: setup $(SITES)            ## run all tests, with the smoke study in a copy of the tree
-                                ## under a quarter of an hour on two cores; network for the data, the first time
+                                ## under twenty minutes on two cores; network for the data, the first time
 	python -m pytest
 
 test-slurm: setup               ## run the workflow through a SLURM cluster on this machine

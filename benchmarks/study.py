@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks import measure
 from pipeline.results import paths
+from pipeline.study import budget
 from pipeline.study.plan import Plan
 from pipeline.study.resources import AT_ONCE
 
@@ -104,12 +105,16 @@ def two_cores(*, rounds: int = 3) -> measure.Ratio:
 
 
 def equal_blocks(plan: Plan) -> list[str]:
-    """Two blocks of the first cell that has two with the same number of runs, all at a given rate."""
+    """Two blocks with the same number of runs, of the cheapest cell that is trained at a given rate."""
     given = [block for block, runs in plan.blocks.items() if not any(run.tuned for run in runs)]
     alike: dict[tuple[str, int], list[str]] = {}
     for block in given:
         alike.setdefault((cell_of(plan.blocks[block][0].name), len(plan.blocks[block])), []).append(block)
-    return next(blocks for blocks in alike.values() if len(blocks) > 1)[:2]
+    return min((blocks for blocks in alike.values() if len(blocks) > 1), key=lambda blocks: _cost(plan, blocks[0]))[:2]
+
+
+def _cost(plan: Plan, block: str) -> float:
+    return sum(run.training.steps * budget.update_seconds(run) for run in plan.blocks[block])
 
 
 def _cpu(commands: Sequence[Command], place: Path) -> float:

@@ -90,9 +90,7 @@ def build(content: ReportContent, *, entity: str, project: str) -> Any:
         blocks += [_grid(content, name) for name in _names(claim) if name in content.figures]
     blocks += _numbers(content)
     blocks += [wr.H2(RUNS), wr.MarkdownBlock(REGROUP)]
-    blocks.append(
-        wr.PanelGrid(runsets=[_trainings(content, None), _results(content)], panels=_curves(row=0, cosines=True))
-    )
+    blocks.append(wr.PanelGrid(runsets=[_trainings(content, None), _results(content)], panels=_curves(row=0)))
     blocks += [wr.H2(LIMITS), wr.MarkdownBlock(report_markdown.bullets(content.limits))]
     blocks += _origin(content, entity, project)
     return wr.Report(project=project, entity=entity, title=content.title[:LONGEST_TITLE], blocks=blocks, width="fixed")
@@ -169,40 +167,37 @@ def _grid(content: ReportContent, name: str) -> Any:
     return wr.PanelGrid(runsets=sets, panels=[panel, *(_curves(row=FIGURE_ROWS) if figure.runs else [])])
 
 
-def _curves(*, row: int, cosines: bool = False) -> list[Any]:
+def _curves(*, row: int) -> list[Any]:
     """Live curves of the trainings of a grid, a line a group of its run set: the mean over seeds, with a band.
+
+    Loss and accuracy by update, cosines of synthetic and true gradients with a line a layer, and accuracies at the end.
 
     Args:
         row: of the grid, where they begin.
-        cosines: whether the cosines of synthetic and true gradients are shown too, a line a layer.
     """
     wr, _ = library()
     wide, options = 12, {"x": "step", "groupby_aggfunc": "mean", "groupby_rangefunc": "stddev", "aggregate": True}
     loss, accuracy = metric_names.metric("train_loss"), metric_names.metric("validation_accuracy")
-    found = [
+    below = row + CURVE_ROWS
+    return [
         wr.LinePlot(
             title="training loss", y=[loss], log_y=True, layout=wr.Layout(x=0, y=row, w=wide, h=CURVE_ROWS), **options
         ),
         wr.LinePlot(
             title="validation accuracy", y=[accuracy], layout=wr.Layout(x=wide, y=row, w=wide, h=CURVE_ROWS), **options
         ),
+        wr.LinePlot(
+            title="cosine of synthetic and true gradient, by layer",
+            metric_regex=f"{metric_names.metric('cosine')}/.*",
+            layout=wr.Layout(x=0, y=below, w=wide, h=CURVE_ROWS),
+            **options,
+        ),
+        wr.BarPlot(
+            title="test accuracy at the end",
+            metrics=[metric_names.metric("test_accuracy")],
+            layout=wr.Layout(x=wide, y=below, w=wide, h=CURVE_ROWS),
+        ),
     ]
-    if cosines:
-        below = row + CURVE_ROWS
-        found += [
-            wr.LinePlot(
-                title="cosine of synthetic and true gradient, by layer",
-                metric_regex=f"{metric_names.metric('cosine')}/.*",
-                layout=wr.Layout(x=0, y=below, w=wide, h=CURVE_ROWS),
-                **options,
-            ),
-            wr.BarPlot(
-                title="test accuracy at the end",
-                metrics=[metric_names.metric("test_accuracy")],
-                layout=wr.Layout(x=wide, y=below, w=wide, h=CURVE_ROWS),
-            ),
-        ]
-    return found
 
 
 def _trainings(content: ReportContent, runs: Sequence[str] | None) -> Any:

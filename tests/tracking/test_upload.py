@@ -142,6 +142,7 @@ def test_the_findings_come_first_and_runs_have_live_curves_grouped_by_method_and
         assert [key["name"] for key in training["grouping"]] == ["method.value", "depth.value"]
         curves = [panel["config"] for panel in grid["panelBankSectionConfig"]["panels"] if "Line" in panel["viewType"]]
         assert [curve["metrics"] for curve in curves][:2] == [["train/loss"], ["validation/accuracy"]]
+        assert "sg/cosine/" in json.dumps(curves[2])
         assert {(curve["groupAgg"], curve["groupArea"]) for curve in curves} == {("mean", "stddev")}
     logged = {name for run in trainings.from_results(Plan.load(STUDY)) for row in run[1].rows for name in row[1]}
     assert {"train/loss", "validation/accuracy", "test/accuracy"} <= logged
