@@ -1,8 +1,8 @@
 """Turn Snakemake's output into lines a person can read: what runs, how far it is, and how long it will still take.
 
-`snakemake reproduce all 2>&1 | python -m pipeline progress --study study` prints a line when a job ends, at most one in
-a few seconds, and passes on errors, warnings and everything else that it doesn't know. Snakemake keeps its whole output
-in `.snakemake/log`.
+`snakemake reproduce all 2>&1 | python -m pipeline progress --study study` prints a line when a job starts, at most one
+in a few seconds, and passes on errors, warnings and everything else that it doesn't know. Snakemake keeps its whole
+output in `.snakemake/log`.
 """
 
 import math
@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from pipeline.metrics import formatting
 from pipeline.study import arguments, budget, resources
@@ -19,7 +20,9 @@ from pipeline.study.jobs import STAGES
 from pipeline.study.plan import Plan
 
 START_SECONDS = 4.0  # of a job before it computes anything
-OWN_MODELS_SECONDS = 120.0  # of an analysis that trains models of its own: a guess
+OWN_MODELS_SECONDS = 160.0  # of an analysis that trains models of its own: the mean over those of the default study
+ALMOST = 0.9  # the share of a job's predicted time that counts as done at most while it runs
+MEANT = 0.02  # the share of all work from which on a time to go is told
 EVERY = 5.0  # seconds between two lines, at least
 RULE = re.compile(r"^(?:local)?(?:rule|checkpoint) (\w+):$")
 COUNT = re.compile(r"^(\w+) +(\d+)$")
@@ -84,43 +87,69 @@ def shown(
     usual = _usual(weights)
     start, last = now(), -math.inf
     asked: Counter[str] = Counter()
-    running: dict[str, tuple[str, str]] = {}
+    running: dict[str, _Running] = {}
+    done = jobs = 0
     rule = job = ""
     spent, trouble = 0.0, False
-    for line in (each.rstrip("\n") for each in lines):
-        if not line or DATE.match(line):
+
+    def line() -> str:
+        whole = sum(count * usual.get(name, START_SECONDS) for name, count in asked.items())
+        begun = sum(each.share_done(last) for each in running.values())
+        return _line(done, jobs, (spent + begun) / max(whole, spent + begun, START_SECONDS), last - start, running)
+
+    for said in (each.rstrip("\n") for each in lines):
+        if not said or DATE.match(said):
             trouble = False
-        elif found := RULE.match(line):
+        elif found := RULE.match(said):
             rule, trouble = found[1], False
         elif trouble:
-            yield line
-        elif found := JOB.match(line):
+            yield said
+        elif found := JOB.match(said):
             job = found[1]
-            running[job] = rule, ""
-        elif found := WILDCARDS.match(line):
-            running[job] = rule, _wildcards(found[1])
-        elif found := FINISHED.match(line):
-            ended = running.pop(found[1], ("", ""))
-            spent += weights.get(ended, usual.get(ended[0], START_SECONDS))
-        elif found := DONE.match(line):
+        elif found := WILDCARDS.match(said):
+            words = _wildcards(found[1])
+            seconds = weights.get((rule, words), usual.get(rule, START_SECONDS))
+            at = now()
+            running[job] = _Running(f"{rule} {words}".strip(), seconds, at)
+            if at - last >= EVERY:
+                last = at
+                yield line()
+        elif found := FINISHED.match(said):
+            ended = running.pop(found[1], None)
+            spent += ended.seconds if ended else 0.0
+        elif found := DONE.match(said):
             done, jobs = int(found[1]), int(found[2])
-            if done == jobs or now() - last >= EVERY:
+            if done == jobs:  # others are told with the job that starts next
                 last = now()
-                whole = sum(count * usual.get(name, START_SECONDS) for name, count in asked.items())
-                yield _line(done, jobs, spent / max(whole, spent, START_SECONDS), last - start, running.values())
-        elif found := COUNT.match(line):
-            asked.update({found[1]: int(found[2])} if found[1] != "total" else {})
-        elif not CHATTER.match(line):
-            trouble = bool(TROUBLE.search(line))
-            yield line
+                yield line()
+        elif found := COUNT.match(said):
+            if found[1] == "total":
+                jobs = int(found[2])
+            else:
+                asked[found[1]] += int(found[2])
+        elif not CHATTER.match(said):
+            trouble = bool(TROUBLE.search(said))
+            yield said
 
 
-def _line(done: int, jobs: int, share: float, seconds: float, running: Iterable[tuple[str, str]]) -> str:
+class _Running(NamedTuple):
+    """A job that has started: its rule and wildcards, the seconds that it is predicted to take, and its start."""
+
+    words: str
+    seconds: float
+    start: float
+
+    def share_done(self, now: float) -> float:
+        """The predicted seconds that count as done; one that takes longer than predicted isn't done yet."""
+        return min(now - self.start, ALMOST * self.seconds)
+
+
+def _line(done: int, jobs: int, share: float, seconds: float, running: Mapping[str, _Running]) -> str:
     """How many jobs are done, how long it took, how long it will still take, and what runs."""
     said = f"{done} of {jobs} jobs done in {formatting.duration(seconds)}"
-    if done < jobs and 0 < share < 1:
+    if done < jobs and MEANT < share < 1:
         said += f", about {formatting.duration(seconds * (1 - share) / share)} to go"
-    at_work = ", ".join(f"{rule} {words}".strip() for rule, words in running)
+    at_work = ", ".join(each.words for each in running.values())
     return said + (f"; now {at_work}" if at_work and done < jobs else "")
 
 

@@ -23,7 +23,7 @@ PAGE = Markup("""<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy"
-content="default-src 'none'; img-src 'self' file:; style-src 'unsafe-inline'">
+content="default-src 'none'; img-src 'self' file: data:; style-src 'unsafe-inline'">
 <link rel="icon" href="data:,">
 <title>{title}</title>
 <style>

@@ -180,8 +180,8 @@ def _spread(values: Values) -> float | None:
 
 def is_pulled(study: str) -> bool:
     """Whether a study's results came from elsewhere: the models of trainings don't travel, and none is here."""
-    trained = paths.results(study) / "train"
-    return trained.is_dir() and not any(paths.checkpoints(study, "any").parent.glob("*.safetensors"))
+    results = paths.results(study)
+    return (results / "train").is_dir() and not any((results / "checkpoints").glob("*.safetensors"))
 
 
 def compare_study(study: str) -> Comparison | None:

@@ -27,8 +27,6 @@ def pulled(tmp_path_factory):
     """The published pages and figures."""
     place = tmp_path_factory.mktemp("pulled")
     published_results.lay_out(place, ("report.html", "appendix.html", "draw"), put=published_results.copy)
-    if not (place / "appendix.html").exists():
-        pytest.skip("the published report is older than its appendix")
     return place
 
 
