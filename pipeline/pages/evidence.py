@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.results import paths, run_summaries, store, timing
-from pipeline.study import schema
+from pipeline.results import paths, store, timing
+from pipeline.study import outcomes, schema
 from pipeline.study.jobs import run_settings
 from pipeline.study.plan import Plan
 from pipeline.tracking import metric_names, reader, trainings
@@ -58,20 +58,12 @@ class Results:
 
 def read(plan: Plan) -> Results:
     """Read the results that a study has so far."""
-    summaries = summaries_of(plan)
+    summaries = outcomes.ended(plan)
     ids = {run: id_ for run, found in summaries.items() if (id_ := tracked(found))}
     records, damaged = reader.newest(list(ids.values()), reader.folder())
     by_run = {run: records[id_] for run, id_ in ids.items() if id_ in records}
     loss = _losses(plan, summaries, by_run)
     return Results(plan, summaries, ids, by_run, damaged, loss)
-
-
-def summaries_of(plan: Plan) -> dict[str, dict[str, Any]]:
-    """How each run of a study ended, by the run's name, in the order of the plan; without those that have no result."""
-    found = {}
-    for block in plan.blocks:
-        found |= run_summaries.read(paths.summary(plan.name, block))
-    return {run: found[run] for run in plan.runs if run in found}
 
 
 def read_json(path: Path) -> dict[str, Any]:

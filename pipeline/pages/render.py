@@ -2,7 +2,6 @@
 
 import base64
 import functools
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,9 @@ import jinja2
 from markupsafe import Markup, escape
 
 from pipeline.metrics import formatting
-from pipeline.metrics.formatting import Estimate
-from pipeline.metrics.intervals import interval
-from pipeline.metrics.ranges import SHARE
 from pipeline.pages import rule_graph, sparklines
-from pipeline.pages.evidence import DIVERGED, FINISHED, MISSING
-from pipeline.pages.report_model import ClaimBlock, FigureView, Final, Report, RunOutcome
+from pipeline.pages.evidence import DIVERGED, MISSING
+from pipeline.pages.report_model import ClaimBlock, FigureView, Report
 from pipeline.pages.review_model import Review
 from pipeline.results import paths
 from pipeline.verdicts import chart, claim_rows, criteria, sentences
@@ -64,7 +60,6 @@ def appendix(content: Report) -> str:
         figures=by_category(content.figures),
         quantities=quantities,
         accuracies=[name for name in quantities if name.endswith("accuracy")],
-        finals=finals(content.runs),
     )
 
 
@@ -121,25 +116,6 @@ def _environment() -> jinja2.Environment:
     for function in (*numbers, *texts, *of_claims):
         found.filters[function.__name__] = function
     return found
-
-
-def finals(runs: Sequence[RunOutcome]) -> list[Final]:
-    """Mean, interval and n of every final accuracy, by sweep, depth, other varied settings and method."""
-    groups: dict[tuple[str, int, str, str], list[RunOutcome]] = {}
-    for run in runs:
-        groups.setdefault((run.sweep, run.hidden, run.varied, run.method), []).append(run)
-    return [_final(members) for members in groups.values()]
-
-
-def _final(runs: Sequence[RunOutcome]) -> Final:
-    first, finished = runs[0], [run for run in runs if run.status == FINISHED]
-    names = sorted({name for run in finished for name in run.final if name.endswith("accuracy")})
-    values = {name: [run.final.get(name) for run in finished] for name in names}
-    estimates = {
-        name: Estimate(*interval([math.nan if value is None else value for value in each], range=SHARE))
-        for name, each in values.items()
-    }
-    return Final(first.sweep, first.method, first.hidden, first.varied, len(runs), len(finished), estimates)
 
 
 def by_category(figures: Sequence[FigureView]) -> dict[str, list[FigureView]]:

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from pipeline.metrics import formatting
 from pipeline.metrics.formatting import Estimate
+from pipeline.study.outcomes import FinalRow
 from pipeline.verdicts.claim_rows import ClaimRows, Row
 from pipeline.verdicts.published import Comparison
 
@@ -95,24 +96,6 @@ class RunOutcome:
     message: str | None = None
     final: Mapping[str, float | None] = field(default_factory=dict)
 
-    @property
-    def sweep(self) -> str:
-        """The sweep, with which the run's name begins: it decides the data set, the rates and the updates."""
-        return self.name.partition("-")[0]
-
-
-@dataclass(frozen=True)
-class Final:
-    """The final accuracies of one method in one setting of a sweep, over the runs that finished."""
-
-    sweep: str
-    method: str
-    hidden: int
-    varied: str
-    runs: int
-    finished: int
-    estimates: Mapping[str, Estimate]
-
 
 @dataclass(frozen=True)
 class MethodRow:
@@ -170,6 +153,7 @@ class Report:
     costs: list[tuple[str, ...]]
     analyses: list[AnalysisSection]
     figures: list[FigureView]
+    finals: list[FinalRow]
     runs: list[RunOutcome]
     verdicts: list[Mapping[str, Any]]
     methods: list[MethodRow]

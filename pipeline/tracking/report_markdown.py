@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.metrics import formatting
 from pipeline.metrics.formatting import BACKTICKS
-from pipeline.tracking.report_tables import FinalRow, RateRow
+from pipeline.study.outcomes import FinalRow, RateRow
 from pipeline.verdicts import claim_rows
 from pipeline.verdicts.claim_rows import ClaimRows
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import ExplainedError
+from pipeline.study.outcomes import FinalRow, RateRow
 from pipeline.tracking import metric_names, report_markdown
-from pipeline.tracking.report_tables import FinalRow, RateRow
 from pipeline.verdicts import claim_rows, sentences
 from pipeline.verdicts.claim_rows import ClaimRows
 

@@ -14,8 +14,6 @@ from small_ledger import claim, part
 
 from pipeline import members
 from pipeline.metrics import formatting
-from pipeline.metrics.intervals import interval
-from pipeline.metrics.ranges import SHARE
 from pipeline.pages import render, report_model
 from pipeline.pages import report as gathering
 from pipeline.results import paths, run_summaries, store, timing
@@ -242,23 +240,6 @@ def test_a_diverged_run_is_told_and_left_out_of_the_means(study):
     assert f"depth-every_sg-hidden4-s1 37 diverged at step 37 {PLANTED}" in said
     assert f"depth 4 {PLANTED} 0.9000 {formatting.MISSING} 1 of 2" in said
     assert "depth 2 backprop 0.8500 [0.1746, 0.9935] 2 of 2" in said
-    rows = [report_model.RunOutcome(f"r-s{s}", "m", s, 4, "", "diverged" if s == 2 else "finished", final={"accuracy": a})
-            for s, a in enumerate([0.9, 0.8, 0.1])]  # fmt: skip
-    (final,) = render.finals(rows)
-    assert (final.runs, final.finished) == (3, 2)
-    assert final.estimates["accuracy"].mean == pytest.approx(0.85)
-    assert final.estimates["accuracy"].n == 2
-    assert final.estimates["accuracy"].high == interval([0.9, 0.8], range=SHARE).high
-
-
-def test_sweeps_are_not_mixed():
-    """They may differ in data, rates and updates, at the same depth and with the same method."""
-    rows = [
-        report_model.RunOutcome(f"{sweep}-m-s0", "m", 0, 4, "", "finished", final={"accuracy": accuracy})
-        for sweep, accuracy in (("digits", 0.9), ("clothes", 0.5))
-    ]
-    found = {row.sweep: row.estimates["accuracy"].mean for row in render.finals(rows)}
-    assert found == {"digits": 0.9, "clothes": 0.5}
 
 
 def test_that_none_diverged_is_said_too(study):

@@ -4,14 +4,15 @@ import json
 import os
 import shutil
 
+import numpy as np
 import pytest
 
 from pipeline.metrics import formatting
-from pipeline.pages import render, report
 from pipeline.results import paths, run_summaries, store
 from pipeline.runs import tuning
+from pipeline.study import outcomes
 from pipeline.study.plan import Plan
-from pipeline.tracking import report_limits, report_tables, upload, wandb_report
+from pipeline.tracking import report_limits, upload, wandb_report
 from pipeline.verdicts import claim_rows
 
 pytest.importorskip("wandb_workspaces", reason="the extra `publish` of pyproject.toml isn't installed")
@@ -51,19 +52,22 @@ def bullets(text):
     return [line.removeprefix("- ") for line in text.splitlines()]
 
 
-def test_final_accuracies_are_those_of_the_page_for_each_sweep(place):
+def test_final_accuracies_are_those_of_the_summaries_for_each_sweep(place):
     (text,) = sections(place)[wandb_report.FINALS]
-    shown, plan, expected = rows(text), Plan.load(STUDY), []
-    outcomes = {run.name: run for run in report.gather(plan).runs}
-    for sweep in plan.study.sweeps:
-        for row in render.finals([outcomes[run.name] for run in plan.runs.values() if run.sweep == sweep]):
-            cells = {"Sweep": f"`{sweep}`", "Hidden layers": str(row.hidden), "Method": row.method}
-            for name in ("test_accuracy", "train_accuracy", "validation_accuracy"):
-                found = row.estimates.get(name)
-                words = f"{formatting.capitalise(formatting.words(name))}, mean [95 % interval]"
-                cells[words] = f"{formatting.mean(found)} {formatting.bounds(found)}" if found else formatting.MISSING
-            expected.append({**cells, "n": f"{row.finished} of {row.runs}"})
-    assert shown == expected
+    shown, plan = rows(text), Plan.load(STUDY)
+    ended = outcomes.ended(plan)
+    expected = {}
+    for run in plan.runs.values():
+        key = f"`{run.sweep}`", str(run.training.network.hidden), plan.study.methods[run.method].label
+        expected.setdefault(key, []).append(ended.get(run.name, {}).get("final", {}).get("test_accuracy"))
+    assert [(row["Sweep"], row["Hidden layers"], row["Method"]) for row in shown] == list(expected)
+    for row, values in zip(shown, expected.values(), strict=True):
+        known = [value for value in values if value is not None]
+        assert row["n"] == f"{len(known)} of {len(values)}"
+        cell = row["Test accuracy, mean [95 % interval]"]
+        assert (
+            float(cell.split()[0]) == pytest.approx(np.mean(known), abs=1e-4) if known else cell == formatting.MISSING
+        )
     assert sum(row["n"].startswith("1 of") for row in shown) == 3, "the small study has results of three runs"
 
 
@@ -73,7 +77,7 @@ def test_the_interval_is_over_the_runs_that_finished(place):
     runs = {name: {"status": "finished", "final": {"test_accuracy": value}} for name, value in RUNS.items()}
     runs["deep-one_sg-s2"] |= {"status": "diverged"}
     store.write_json(path, run_summaries.content("deep-one_sg-b0", runs, {}))
-    (row,) = [each for each in report_tables.finals(plan) if each.sweep == "deep"]
+    (row,) = [each for each in outcomes.finals(plan) if each.sweep == "deep"]
     assert (row.runs, row.finished, row.hidden) == (3, 2, 20)
     assert row.estimates["test_accuracy"].mean == pytest.approx(0.6)
     assert row.estimates["test_accuracy"].n == 2
@@ -102,7 +106,7 @@ def test_a_rate_of_the_modules_is_shown_where_they_have_one(root, monkeypatch):
     monkeypatch.chdir(root)
     for study in ("smoke", "study"):
         for run in Plan.load(study).runs.values():
-            assert report_tables.has_gate_rate(run) == tuning.has_gate_rate(run), run.name
+            assert outcomes.has_gate_rate(run) == tuning.has_gate_rate(run), run.name
 
 
 @pytest.mark.parametrize(
@@ -111,7 +115,7 @@ def test_a_rate_of_the_modules_is_shown_where_they_have_one(root, monkeypatch):
 def test_a_damaged_choice_is_named(place, content):
     store.write_json(path := paths.choice(STUDY, "tuned-one_sg"), content)
     with pytest.raises(store.DamagedFileError, match=f"{path}: expected the "):
-        report_tables.rates(Plan.load(STUDY))
+        outcomes.rates(Plan.load(STUDY))
 
 
 def test_limits_name_every_open_question_and_why_something_is_undecided(place):

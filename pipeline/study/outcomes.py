@@ -1,4 +1,4 @@
-"""Tables of a study's W&B report that are made from its results: final accuracies and chosen rates."""
+"""What came of a study's trainings and trials: how runs ended, final accuracies, chosen rates."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -132,11 +132,11 @@ def has_gate_rate(run: Run) -> bool:
 
 
 def ended(plan: Plan) -> dict[str, dict[str, Any]]:
-    """How each training that has ended did, by name."""
+    """How each run ended, by its name, in the order of the plan; without those that have no result."""
     found: dict[str, dict[str, Any]] = {}
     for block in plan.blocks:
         found |= run_summaries.read(paths.summary(plan.name, block))
-    return {name: each for name, each in found.items() if name in plan.runs}
+    return {run: found[run] for run in plan.runs if run in found}
 
 
 def _varied(run: Run) -> str:
