@@ -8,6 +8,20 @@ import pytest
 BINARY = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
+READABLE = 4.5  # WCAG 2, level AA, of text
+# The ratio of luminances of each text's colour and its ground's, by WCAG's formula; the lowest of all, and that text.
+CONTRAST = """
+const part = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4
+const light = ([r, g, b]) => .2126 * part(r) + .7152 * part(g) + .0722 * part(b)
+const numbers = colour => colour.match(/[0-9.]+/g).map(Number)
+const ground = e => { for (; e; e = e.parentElement) { const c = numbers(getComputedStyle(e).backgroundColor)
+  if (c.length === 3 || c[3] > .9) return c } return [255, 255, 255] }
+const found = [...document.querySelectorAll(arguments[0])]
+  .filter(e => e.innerText && e.innerText.trim() && e.getClientRects().length && !e.closest(arguments[1])).map(e => {
+  const [a, b] = [light(numbers(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x)
+  return [(a + .05) / (b + .05), e.innerText.slice(0, 40)] })
+return found.sort((x, y) => x[0] - y[0])[0]
+"""
 
 
 def start():
@@ -36,3 +50,8 @@ def asked(browser):
     """The addresses that were asked for since the last call."""
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     return {each["params"]["request"]["url"] for each in events if each["method"] == "Network.requestWillBeSent"}
+
+
+def least_contrast(browser, texts, *, without):
+    """The lowest contrast of the texts that a selector finds, but for those within another, and the text that has it."""
+    return browser.execute_script(CONTRAST, texts, without)

@@ -22,20 +22,7 @@ PAGES = (
     "source/pipeline/learning/gate.py",
 )
 SECONDS = 20
-READABLE = 4.5  # WCAG 2, level AA, of text
-# The ratio of luminances of each text's colour and its ground's, by WCAG's formula; the lowest of all, and that text.
-CONTRAST = """
-const part = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4
-const light = ([r, g, b]) => .2126 * part(r) + .7152 * part(g) + .0722 * part(b)
-const numbers = colour => colour.match(/[0-9.]+/g).map(Number)
-const ground = e => { for (; e; e = e.parentElement) { const c = numbers(getComputedStyle(e).backgroundColor)
-  if (c.length === 3 || c[3] > .9) return c } return [255, 255, 255] }
-const found = [...document.querySelectorAll('article p, article li, article td, article th, article a, article pre span, .sidebar-tree a')]
-  .filter(e => e.innerText && e.innerText.trim() && e.getClientRects().length && !e.closest('.headerlink')).map(e => {
-  const [a, b] = [light(numbers(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x)
-  return [(a + .05) / (b + .05), e.innerText.slice(0, 40)] })
-return found.sort((x, y) => x[0] - y[0])[0]
-"""
+TEXTS = "article p, article li, article td, article th, article a, article pre span, .sidebar-tree a"
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +53,8 @@ def test_a_page_fits_can_be_read_and_asks_no_other_place(open_page, browser, nam
     assert all(address.startswith(("file://", "data:")) for address in asked)
     assert browser.get_log("browser") == []
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-    ratio, text = browser.execute_script(CONTRAST)
-    assert ratio >= READABLE, text
+    ratio, text = chromium.least_contrast(browser, TEXTS, without=".headerlink")
+    assert ratio >= chromium.READABLE, text
 
 
 def found_by(browser, word):

@@ -4,12 +4,12 @@ import itertools
 import json
 import re
 import shutil
-from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
 import small_ledger as small
 import yaml
+from html_pages import Page
 from small_ledger import claim, part
 
 from pipeline import members
@@ -24,37 +24,7 @@ from pipeline.verdicts.claims import PATH, load_claims
 from pipeline.verdicts.judge import judge_claim
 
 PLANTED = "<script>alert('x')</script>"
-VOID = {"meta", "link", "img", "br", "input"}
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
-
-
-class Page(HTMLParser):
-    """A page's elements (tag, attributes), its text, and whether its tags are closed in order."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.elements, self.text, self.open = [], [], []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text.append(data)
-
-    def all(self, tag):
-        return [attributes for found, attributes in self.elements if found == tag]
-
-    @property
-    def said(self):
-        return " ".join(" ".join(self.text).split())
 
 
 def outcome(run):

@@ -5,20 +5,7 @@ import published_results
 import pytest
 
 HIGHEST, MOST_WORDS, MOST_BYTES, FIRST_FINDING = 15_000, 4_000, 1_500_000, 700  # pixels at 1280, words, bytes, pixels
-READABLE = 4.5  # WCAG 2, level AA, of text
-# The ratio of luminances of each text's colour and its ground's, by WCAG's formula; the lowest of all, and that text.
-CONTRAST = """
-const part = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4
-const light = ([r, g, b]) => .2126 * part(r) + .7152 * part(g) + .0722 * part(b)
-const numbers = colour => colour.match(/[0-9.]+/g).map(Number)
-const ground = e => { for (; e; e = e.parentElement) { const c = numbers(getComputedStyle(e).backgroundColor)
-  if (c.length === 3 || c[3] > .9) return c } return [255, 255, 255] }
-const found = [...document.querySelectorAll('p, li, td, th, a, h1, h2, h3, h4, dt, dd, summary, caption span')]
-  .filter(e => e.innerText && e.innerText.trim() && e.getClientRects().length && !e.closest('.skip')).map(e => {
-  const [a, b] = [light(numbers(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x)
-  return [(a + .05) / (b + .05), e.innerText.slice(0, 40)] })
-return found.sort((x, y) => x[0] - y[0])[0]
-"""
+TEXTS = "p, li, td, th, a, h1, h2, h3, h4, dt, dd, summary, caption span"
 SIDEWAYS = "return document.documentElement.scrollWidth"
 
 
@@ -48,8 +35,8 @@ def test_a_page_fits_can_be_read_and_asks_no_other_place(browser, pulled, name, 
     assert all(address.startswith(("file://", "data:")) for address in asked)
     assert browser.get_log("browser") == []
     assert browser.execute_script(SIDEWAYS) <= width
-    ratio, text = browser.execute_script(CONTRAST)
-    assert ratio >= READABLE, text
+    ratio, text = chromium.least_contrast(browser, TEXTS, without=".skip")
+    assert ratio >= chromium.READABLE, text
 
 
 def test_the_report_stays_short(browser, pulled):

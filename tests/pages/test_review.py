@@ -7,8 +7,8 @@ import shutil
 
 import made_up_study as made_up
 import pytest
+from html_pages import Page
 from made_up_study import DIVERGED, MISSING, NAME, PLANTED
-from test_report import Page
 
 from pipeline.pages import review, sparklines
 from pipeline.pages.checks import PublishedComparison

@@ -1,7 +1,6 @@
 """Publishing the small study to a W&B server: what arrives, what is left alone, and what is completed."""
 
 import json
-import os
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -30,15 +29,11 @@ STUDY, PROJECT = "small", "synthetic-gradients"
 
 
 @pytest.fixture
-def place(small_results, tmp_path, monkeypatch, wandb_server):
+def place(place, monkeypatch, wandb_server):
     """A copy of the small study's results and records, beside a server for them."""
-    shutil.copytree(small_results, tmp_path / "study", symlinks=True)
-    monkeypatch.chdir(tmp_path / "study")
-    for name in [name for name in os.environ if name.startswith("WANDB_")]:
-        monkeypatch.delenv(name)
-    for name, value in wandb_server.environment(tmp_path / "study").items():
+    for name, value in wandb_server.environment(place).items():
         monkeypatch.setenv(name, value)
-    return tmp_path / "study"
+    return place
 
 
 @pytest.fixture

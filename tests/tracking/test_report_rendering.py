@@ -1,12 +1,10 @@
 """The page that a dry run writes: what the report's specification holds, and nothing that a text could smuggle in."""
 
 import json
-import os
 import re
-import shutil
-from html.parser import HTMLParser
 
 import pytest
+from html_pages import Page
 
 from pipeline.results import paths
 from pipeline.tracking import report_rendering, upload
@@ -17,43 +15,14 @@ MARKS = re.compile(r"[*`|\\]|^- |\[|\]\([^)]*\)|---", re.MULTILINE)  # of Markdo
 HEADING = {"type": "heading", "level": 2, "children": [{"text": "A <b> & c"}]}
 
 
-class Page(HTMLParser):
-    """A page's elements and its text."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.elements, self.text, self.open = [], [], []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-
-    def handle_data(self, data):
-        self.text.append(data)
-
-    def all(self, tag):
-        return [attributes for found, attributes in self.elements if found == tag]
-
-    @property
-    def said(self):
-        return words("".join(self.text))
-
-
 def words(text):
     """The words of a text, without the marks of Markdown."""
     return MARKS.sub("", text).split()
 
 
-@pytest.fixture
-def place(small_results, tmp_path, monkeypatch):
-    """A copy of the small study's results."""
-    target = tmp_path / "study"
-    shutil.copytree(small_results, target, symlinks=True)
-    monkeypatch.chdir(target)
-    for name in [name for name in os.environ if name.startswith("WANDB_")]:
-        monkeypatch.delenv(name)
-    return target
+def told(page):
+    """A page's words, without the marks that its texts had in Markdown."""
+    return " ".join(words("".join(page.text)))
 
 
 def rendered(*blocks, picture=lambda _: None):
@@ -64,7 +33,7 @@ def test_the_page_has_every_text_number_and_figure_of_the_specification(place):
     upload.main(["--study", STUDY, "--dry-run", "--entity", "lab"])
     blocks = json.loads((place / "results" / STUDY / "wandb_report.json").read_text())["blocks"]
     page = Page(report_rendering.page(STUDY).read_text())
-    said = " ".join(page.said)
+    said = told(page)
     for block in blocks:
         if block["type"] == "markdown-block":
             lines = [" ".join(words(line)) for line in block["content"].splitlines()]
@@ -89,7 +58,7 @@ def test_a_figure_that_is_not_drawn_is_named(place):
     upload.main(["--study", STUDY, "--dry-run"])
     page = Page(report_rendering.page(STUDY).read_text())
     assert page.all("img") == []
-    assert "figures/learning_curves, which isn't drawn" in " ".join(page.said)
+    assert "figures/learning_curves, which isn't drawn" in told(page)
 
 
 def test_html_in_texts_stays_text_and_scripts_are_no_links():
@@ -108,4 +77,4 @@ def test_a_filter_of_many_values_names_a_few():
     filters = [{"key": {"name": "displayName"}, "op": "IN", "value": ["a", "b", "c", "d", "e"]}]
     runs = {"name": "trainings", "filters": {"filters": filters}, "grouping": [{"name": "method.value"}]}
     grid = {"type": "panel-grid", "metadata": {"runSets": [runs], "panelBankSectionConfig": {"panels": []}}}
-    assert "Runs trainings: name among a, b, c and 2 more; grouped by method" in " ".join(rendered(grid).said)
+    assert "Runs trainings: name among a, b, c and 2 more; grouped by method" in told(rendered(grid))

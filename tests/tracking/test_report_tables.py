@@ -1,8 +1,6 @@
 """The numbers of the W&B report, read back from its specification and compared with the study's results."""
 
 import json
-import os
-import shutil
 
 import numpy as np
 import pytest
@@ -17,17 +15,6 @@ from pipeline.verdicts import claim_rows
 
 pytest.importorskip("wandb_workspaces", reason="the extra `publish` of pyproject.toml isn't installed")
 STUDY = "small"
-
-
-@pytest.fixture
-def place(small_results, tmp_path, monkeypatch):
-    """A copy of the small study's results, without a key."""
-    target = tmp_path / "study"
-    shutil.copytree(small_results, target, symlinks=True)
-    monkeypatch.chdir(target)
-    for name in [name for name in os.environ if name.startswith("WANDB_")]:
-        monkeypatch.delenv(name)
-    return target
 
 
 def sections(place):

@@ -29,18 +29,6 @@ KEY = "0123456789abcdef0123456789abcdef01234567"
 NOWHERE = "http://127.0.0.1:9"  # the discard port, on which nobody listens
 
 
-@pytest.fixture
-def place(small_results, tmp_path, monkeypatch):
-    """A copy of the small study's results and records, without a key."""
-    target = tmp_path / "study"
-    shutil.copytree(small_results, target, symlinks=True)
-    monkeypatch.chdir(target)
-    for name in [name for name in os.environ if name.startswith("WANDB_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(target / "home"))
-    return target
-
-
 def specification(place, *more):
     upload.main(["--study", STUDY, "--dry-run", *more])
     return json.loads((place / "results" / STUDY / "wandb_report.json").read_text())
