@@ -1,31 +1,14 @@
 """Accuracy against depth: a marker a method and depth, dots for seeds, and nothing of other settings."""
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import pytest
+from made_up_learning import rows
 
 from pipeline.figures import accuracy_by_depth
-from pipeline.figures.shared.style import RC, Style
+from pipeline.figures.shared.style import Style
 from pipeline.metrics.intervals import interval
 
 STYLE = Style({"bp": "backprop", "sg": "one SG"})
-
-
-@pytest.fixture(autouse=True)
-def _style_sheet():
-    with mpl.rc_context(RC):
-        yield
-    plt.close("all")
-
-
-def rows(method, hidden, values, *, varied=None, quantity="test_accuracy", final=True):
-    who = {"method": method, "hidden": hidden, "varied": varied or f"network.hidden={hidden}"}
-    return [
-        {**who, "run": f"{method}{hidden}{seed}", "seed": seed, "quantity": quantity, "value": value, "final": final}
-        for seed, value in enumerate(values)
-    ]
 
 
 def table(*more):

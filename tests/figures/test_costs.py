@@ -1,7 +1,5 @@
 """What an update costs, from the history to the figure."""
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,18 +7,11 @@ import pytest
 from pipeline.analyses import learning
 from pipeline.figures import costs
 from pipeline.figures.shared import accuracy_axis
-from pipeline.figures.shared.style import RC, Style
+from pipeline.figures.shared.style import Style
 from pipeline.metrics.intervals import interval
 
 METHODS = {"bp": (100.0, 0.98), "one": (120.0, 0.981), "every": (250.0, 0.979), "poor": (100.0, 0.5)}
 STYLE = Style({name: f"the method {name}" for name in METHODS})
-
-
-@pytest.fixture(autouse=True)
-def _style_sheet():
-    with mpl.rc_context(RC):
-        yield
-    plt.close("all")
 
 
 def table(*, depths=(3,), seeds=3, lost=(), methods=METHODS):

@@ -1,13 +1,11 @@
 """The figures of histories and probes: the csv is right, and what is drawn is the csv."""
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 from pipeline.figures import learning_curves, norms, probes, sg_quality
-from pipeline.figures.shared.style import RC, Style
+from pipeline.figures.shared.style import Style
 from pipeline.metrics.intervals import interval
 
 FIGURES = {"learning": learning_curves, "norms": norms, "sg_quality": sg_quality, "probes": probes}
@@ -18,13 +16,6 @@ GATED = {
     "every": lambda hidden: [*range(1, hidden + 1)],
 }
 STEPS = (0, 5, 20, 100)
-
-
-@pytest.fixture(autouse=True)
-def _style_sheet():
-    with mpl.rc_context(RC):
-        yield
-    plt.close("all")
 
 
 def made_up(*, depths=(2, 5), seeds=3, methods=("bp", "one", "every"), diverged=()):

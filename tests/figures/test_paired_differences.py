@@ -1,32 +1,15 @@
 """Differences to the first method: a dot for each seed that has both, and the interval of their mean."""
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import pytest
+from made_up_learning import rows
 from matplotlib.colors import to_hex
 
 from pipeline.figures import paired_differences
-from pipeline.figures.shared.style import RC, Style
+from pipeline.figures.shared.style import Style
 from pipeline.metrics.intervals import interval
 
 STYLE = Style({"bp": "backprop", "sg": "one SG", "all": "SGs everywhere"})
-
-
-@pytest.fixture(autouse=True)
-def _style_sheet():
-    with mpl.rc_context(RC):
-        yield
-    plt.close("all")
-
-
-def rows(method, hidden, values, *, varied=None, quantity="test_accuracy", final=True):
-    who = {"method": method, "hidden": hidden, "varied": varied or f"network.hidden={hidden}"}
-    return [
-        {**who, "run": f"{method}{hidden}{seed}", "seed": seed, "quantity": quantity, "value": value, "final": final}
-        for seed, value in values.items()
-    ]
 
 
 def drawn(*more):

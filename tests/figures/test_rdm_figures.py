@@ -1,20 +1,9 @@
 """The figures of RDMs: what is drawn is the csv."""
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
-import pytest
 from made_up_similarity import PIXELS, STYLE, lines, made_up, points, rows
 
 from pipeline.figures import rdm_grid, rdm_structure
-from pipeline.figures.shared.style import RC
-
-
-@pytest.fixture(autouse=True)
-def _style_sheet():
-    with mpl.rc_context(RC):
-        yield
-    plt.close("all")
 
 
 def test_the_grid_shows_the_deepest_networks_and_each_methods_first_seed():

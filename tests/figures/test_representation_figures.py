@@ -1,14 +1,11 @@
 """What the figures of RDMs and similarity have in common: their tables, and coping with what runs leave."""
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from made_up_similarity import NUMBERS, STYLE, made_up, rows
 
 from pipeline.figures import rdm_grid, rdm_structure, similarity_by_layer, similarity_maps, similarity_over_time
-from pipeline.figures.shared.style import RC
 from pipeline.metrics.intervals import interval
 
 FIGURES = {
@@ -18,13 +15,6 @@ FIGURES = {
     "similarity_by_layer": similarity_by_layer,
     "similarity_over_time": similarity_over_time,
 }
-
-
-@pytest.fixture(autouse=True)
-def _style_sheet():
-    with mpl.rc_context(RC):
-        yield
-    plt.close("all")
 
 
 @pytest.mark.parametrize(

@@ -2,24 +2,14 @@
 
 import itertools
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from made_up_similarity import NUMBERS, STEPS, STYLE, dotted, lines, made_up, points, rows
 
 from pipeline.figures import similarity_by_layer, similarity_maps, similarity_over_time
-from pipeline.figures.shared.style import RC
 from pipeline.metrics.intervals import interval
 
 FIGURES = {"similarity_maps": similarity_maps, "similarity_by_layer": similarity_by_layer}
-
-
-@pytest.fixture(autouse=True)
-def _style_sheet():
-    with mpl.rc_context(RC):
-        yield
-    plt.close("all")
 
 
 # Pairs
