@@ -5,10 +5,17 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 PATH="$PWD/.venv/bin:$PATH"
 failed=()
+# Pytest imports test files by their names alone.
+names_differ() {
+  local twice
+  twice=$(find tests -name 'test_*.py' | sed 's|.*/||' | sort | uniq -d)
+  [ -z "$twice" ] || { echo "two test files have the same name, which pytest refuses; rename one: $twice"; return 1; }
+}
 run() {
   echo "== $*"
   "$@" || failed+=("$*")
 }
+run names_differ
 run ruff format --check .
 run ruff check .
 run basedpyright --level error

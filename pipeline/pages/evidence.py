@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.results import paths, store, timing
-from pipeline.study import outcomes, schema
+from pipeline.study import run_outcomes, schema
 from pipeline.study.jobs import run_settings
 from pipeline.study.plan import Plan
 from pipeline.tracking import metric_names, reader, trainings
@@ -58,7 +58,7 @@ class Results:
 
 def read(plan: Plan) -> Results:
     """Read the results that a study has so far."""
-    summaries = outcomes.ended(plan)
+    summaries = run_outcomes.ended(plan)
     ids = {run: id_ for run, found in summaries.items() if (id_ := tracked(found))}
     records, damaged = reader.newest(list(ids.values()), reader.folder())
     by_run = {run: records[id_] for run, id_ in ids.items() if id_ in records}

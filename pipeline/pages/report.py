@@ -12,7 +12,7 @@ from pipeline.metrics import formatting, names
 from pipeline.pages import evidence, limits, methods_table, report_model
 from pipeline.pages.methods_table import MethodsComparison
 from pipeline.results import paths, provenance, store, timing
-from pipeline.study import figure_setting, outcomes
+from pipeline.study import figure_setting, run_outcomes
 from pipeline.study.labels import identity
 from pipeline.study.load import CONFIGS
 from pipeline.study.plan import Plan
@@ -29,7 +29,7 @@ def gather(plan: Plan) -> report_model.Report:
     """Everything that the report shows of a study; for missing results the page says that they are missing."""
     name, study = plan.name, plan.study
     metrics = evidence.read_json(paths.metrics(name))
-    summaries = outcomes.ended(plan)
+    summaries = run_outcomes.ended(plan)
     compared = methods_table.compare(metrics.get("metrics", {}), study.methods)
     return report_model.Report(
         study=name,
@@ -40,7 +40,7 @@ def gather(plan: Plan) -> report_model.Report:
         costs=_costs(name),
         analyses=[_analysis(plan, each, metrics) for each in study.analyses],
         figures=[_figure(plan, each) for each in study.figures],
-        finals=outcomes.finals(plan),
+        finals=run_outcomes.finals(plan),
         runs=[_run(study, run, summaries.get(run.name)) for run in plan.runs.values()],
         verdicts=claim_rows.present(paths.verdicts(name)),
         published=_published(name),

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from pipeline.metrics import formatting
 from pipeline.metrics.formatting import Estimate
-from pipeline.study.outcomes import FinalRow
+from pipeline.study.run_outcomes import FinalRow
 from pipeline.verdicts.claim_rows import ClaimRows, Row
 from pipeline.verdicts.published import Comparison
 

@@ -8,7 +8,7 @@ import yaml
 
 from pipeline.metrics.by_seed import DIVERGED
 from pipeline.results import paths, provenance, store
-from pipeline.study import outcomes
+from pipeline.study import run_outcomes
 from pipeline.study.plan import Plan
 from pipeline.verdicts import criteria
 from pipeline.verdicts.claim_rows import ClaimRows
@@ -23,7 +23,7 @@ def limits(plan: Plan, claims: Sequence[ClaimRows]) -> list[str]:
     Raises:
         store.DamagedFileError: if a summary or a choice is damaged.
     """
-    chosen = outcomes.rates(plan)
+    chosen = run_outcomes.rates(plan)
     edge = sum(each.at_edge for each in chosen)
     told = [_outcomes(plan)]
     if chosen:
@@ -43,7 +43,7 @@ def limits(plan: Plan, claims: Sequence[ClaimRows]) -> list[str]:
 
 def _outcomes(plan: Plan) -> str:
     """How many trainings diverged, by sweep and method, and how many have no result."""
-    ended = outcomes.ended(plan)
+    ended = run_outcomes.ended(plan)
     lost = collections.Counter(
         f"{plan.study.methods[run.method].label} in {run.sweep}"
         for run in plan.runs.values()

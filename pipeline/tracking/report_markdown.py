@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.metrics import formatting
 from pipeline.metrics.formatting import BACKTICKS
-from pipeline.study.outcomes import FinalRow, RateRow
+from pipeline.study.run_outcomes import FinalRow, RateRow
 from pipeline.verdicts import claim_rows
 from pipeline.verdicts.claim_rows import ClaimRows
 

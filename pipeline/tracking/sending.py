@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.results import paths, store
-from pipeline.study import outcomes
+from pipeline.study import run_outcomes
 from pipeline.study.plan import Plan
 from pipeline.tracking import (
     artifact_sending,
@@ -152,8 +152,8 @@ def report_content(
         groups=sorted({run.opening.group for run in runs}),
         results=results.id if results else None,
         artifacts=list(holds),
-        finals=outcomes.finals(plan),
-        rates=outcomes.rates(plan),
+        finals=run_outcomes.finals(plan),
+        rates=run_outcomes.rates(plan),
         limits=report_limits.limits(plan, claim_rows.by_claim(verdicts)),
         links=report_limits.links(plan, holds),
     )

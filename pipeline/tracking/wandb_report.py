@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import ExplainedError
-from pipeline.study.outcomes import FinalRow, RateRow
+from pipeline.study.run_outcomes import FinalRow, RateRow
 from pipeline.tracking import metric_names, report_markdown
 from pipeline.verdicts import claim_rows, sentences
 from pipeline.verdicts.claim_rows import ClaimRows

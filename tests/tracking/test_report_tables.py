@@ -8,7 +8,7 @@ import pytest
 from pipeline.metrics import formatting
 from pipeline.results import paths, run_summaries, store
 from pipeline.runs import tuning
-from pipeline.study import outcomes
+from pipeline.study import run_outcomes
 from pipeline.study.plan import Plan
 from pipeline.tracking import report_limits, upload, wandb_report
 from pipeline.verdicts import claim_rows
@@ -42,7 +42,7 @@ def bullets(text):
 def test_final_accuracies_are_those_of_the_summaries_for_each_sweep(place):
     (text,) = sections(place)[wandb_report.FINALS]
     shown, plan = rows(text), Plan.load(STUDY)
-    ended = outcomes.ended(plan)
+    ended = run_outcomes.ended(plan)
     expected = {}
     for run in plan.runs.values():
         key = f"`{run.sweep}`", str(run.training.network.hidden), plan.study.methods[run.method].label
@@ -64,7 +64,7 @@ def test_the_interval_is_over_the_runs_that_finished(place):
     runs = {name: {"status": "finished", "final": {"test_accuracy": value}} for name, value in RUNS.items()}
     runs["deep-one_sg-s2"] |= {"status": "diverged"}
     store.write_json(path, run_summaries.content("deep-one_sg-b0", runs, {}))
-    (row,) = [each for each in outcomes.finals(plan) if each.sweep == "deep"]
+    (row,) = [each for each in run_outcomes.finals(plan) if each.sweep == "deep"]
     assert (row.runs, row.finished, row.hidden) == (3, 2, 20)
     assert row.estimates["test_accuracy"].mean == pytest.approx(0.6)
     assert row.estimates["test_accuracy"].n == 2
@@ -93,7 +93,7 @@ def test_a_rate_of_the_modules_is_shown_where_they_have_one(root, monkeypatch):
     monkeypatch.chdir(root)
     for study in ("smoke", "study"):
         for run in Plan.load(study).runs.values():
-            assert outcomes.has_gate_rate(run) == tuning.has_gate_rate(run), run.name
+            assert run_outcomes.has_gate_rate(run) == tuning.has_gate_rate(run), run.name
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_rate_of_the_modules_is_shown_where_they_have_one(root, monkeypatch):
 def test_a_damaged_choice_is_named(place, content):
     store.write_json(path := paths.choice(STUDY, "tuned-one_sg"), content)
     with pytest.raises(store.DamagedFileError, match=f"{path}: expected the "):
-        outcomes.rates(Plan.load(STUDY))
+        run_outcomes.rates(Plan.load(STUDY))
 
 
 def test_limits_name_every_open_question_and_why_something_is_undecided(place):

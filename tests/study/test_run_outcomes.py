@@ -6,7 +6,7 @@ import small_study
 from pipeline.metrics.intervals import interval
 from pipeline.metrics.ranges import SHARE
 from pipeline.results import paths, run_summaries, store
-from pipeline.study import outcomes
+from pipeline.study import run_outcomes
 from pipeline.study.plan import Plan
 
 STUDY = "small"
@@ -45,7 +45,7 @@ def test_a_run_that_diverged_is_not_in_the_mean(plan):
     block = next(block for block, runs in plan.blocks.items() if len(runs) > 2)
     count = len(plan.blocks[block])
     ended(plan, block, [0.9 - 0.1 * place for place in range(count)], diverged=(count - 1,))
-    (row,) = [row for row in outcomes.finals(plan) if row.finished]
+    (row,) = [row for row in run_outcomes.finals(plan) if row.finished]
     kept = [0.9 - 0.1 * place for place in range(count - 1)]
     assert (row.runs, row.finished) == (count, count - 1)
     found, expected = row.estimates["test_accuracy"], interval(kept, range=SHARE)
@@ -58,11 +58,11 @@ def test_sweeps_are_not_mixed(plan):
     first, second = blocks_of_a_method_and_depth_in_two_sweeps(plan)
     for block, accuracy in ((first, 0.9), (second, 0.5)):
         ended(plan, block, [accuracy] * len(plan.blocks[block]))
-    found = {row.sweep: row.estimates["test_accuracy"].mean for row in outcomes.finals(plan) if row.finished}
+    found = {row.sweep: row.estimates["test_accuracy"].mean for row in run_outcomes.finals(plan) if row.finished}
     assert found == {plan.blocks[first][0].sweep: 0.9, plan.blocks[second][0].sweep: 0.5}
 
 
 def test_runs_without_a_result_are_counted_but_have_none(plan):
-    assert outcomes.ended(plan) == {}
-    assert {row.finished for row in outcomes.finals(plan)} == {0}
-    assert sum(row.runs for row in outcomes.finals(plan)) == len(plan.runs)
+    assert run_outcomes.ended(plan) == {}
+    assert {row.finished for row in run_outcomes.finals(plan)} == {0}
+    assert sum(row.runs for row in run_outcomes.finals(plan)) == len(plan.runs)
