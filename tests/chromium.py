@@ -1,5 +1,6 @@
 """A real browser for tests of pages: chromium without a screen, driven by selenium."""
 
+import importlib.resources
 import json
 import shutil
 
@@ -21,6 +22,14 @@ const found = [...document.querySelectorAll(arguments[0])]
   const [a, b] = [light(numbers(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x)
   return [(a + .05) / (b + .05), e.innerText.slice(0, 40)] })
 return found.sort((x, y) => x[0] - y[0])[0]
+"""
+
+
+# What axe-core finds wrong with the page, a line for each rule: its name, how bad, and the first places.
+RUN_AXE = """
+const done = arguments[arguments.length - 1]
+const told = v => `${v.id} (${v.impact}): ${v.help}: ${v.nodes.slice(0, 4).map(n => n.target.join(' ')).join(' | ')}`
+axe.run(document, {resultTypes: ['violations']}).then(r => done(r.violations.map(told)), error => done([String(error)]))
 """
 
 
@@ -50,6 +59,27 @@ def asked(browser):
     """The addresses that were asked for since the last call."""
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     return {each["params"]["request"]["url"] for each in events if each["method"] == "Network.requestWillBeSent"}
+
+
+def faults(browser):
+    """What axe-core finds wrong with the page that is shown, a line for each rule."""
+    axe = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    browser.execute_script(axe)
+    return browser.execute_async_script(RUN_AXE)
+
+
+def press(browser, key, code):
+    """Press and release a key, such as Tab (9)."""
+    for kind in ("keyDown", "keyUp"):
+        event = {"type": kind, "key": key, "windowsVirtualKeyCode": code}
+        browser.execute_cdp_cmd("Input.dispatchKeyEvent", event)
+
+
+def focused(browser):
+    """Where the element that has the focus leads, and the style of its outline."""
+    return browser.execute_script(
+        "const e = document.activeElement; return [e.getAttribute('href'), getComputedStyle(e).outlineStyle]"
+    )
 
 
 def least_contrast(browser, texts, *, without):

@@ -383,6 +383,8 @@ class Side:
                 place[path[number]] = self.value
                 return tuple(path)
             inner = place.get(path[number]) if isinstance(place, dict) else place[path[number]]
+            if number and path[number - 1] == "tables" and not isinstance(inner, dict):
+                inner = place[path[number]] = {"title": None}  # one entry, or several by their title
             if inner is None and path[number + 1] == EVERY:
                 return None  # left out: whether a mapping or a list is wanted can't be told
             wanted = list if path[number + 1] == EVERY and not isinstance(inner, dict) else dict

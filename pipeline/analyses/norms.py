@@ -114,10 +114,12 @@ def _by_block(rows: pd.DataFrame, cut: float) -> dict[str, float]:
         trends[block] = layer_trend(part)
         found |= {f"{{name}}_slope_{block}": slope, f"{{name}}_trend_{block}": trends[block]}
     ends = rows.set_index("layer")["value"]
+    with np.errstate(divide="ignore"):  # a layer that nothing reaches hasn't moved, and its drop is infinite
+        drop = float(np.log(ends.get(cut, np.nan) / ends.get(cut + 1, np.nan)))
     return found | {
         "{name}_trend_within": (trends["below"] + trends["above"]) / 2,
         "{name}_step": at_cut["above"] - at_cut["below"],
-        "log_{name}_drop": float(np.log(ends.get(cut, np.nan) / ends.get(cut + 1, np.nan))),
+        "log_{name}_drop": drop,
     }
 
 

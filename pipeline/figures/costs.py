@@ -12,6 +12,7 @@ from pipeline.figures.shared.style import Style, blank, panels
 from pipeline.figures.shared.tables import SUMMARY, by_setting, pick, summarise
 
 READS = ("learning",)
+BY_SETTING = True
 TITLE = "Accuracy and cost of an update"
 CATEGORY = "Learning"
 CLAIMS = ("C18",)

@@ -12,6 +12,7 @@ from pipeline.figures.shared.style import COLOURS, DASHES, LABEL_LETTERS, Style,
 from pipeline.figures.shared.tables import SUMMARY, by_setting, geometric, pick, summarise
 
 READS = ("epsilon_tracking",)
+BY_SETTING = True
 TITLE = "Tracking of the true gradient"
 CATEGORY = "Convergence"
 CLAIMS = ("C7",)

@@ -4,17 +4,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.figures.shared.style import Style, band, blank, layer_axis, legend, panels, points
+from pipeline.figures.shared.style import Style, band, blank, layer_axis, legend, panels, points, title
 from pipeline.figures.shared.tables import SUMMARY, by_setting, pick, summarise
 
 READS = ("norms",)
+BY_SETTING = True
 TITLE = "Weight norms by layer"
 CATEGORY = "Representations"
 CLAIMS = ("C15",)
 ROWS = {
-    "norm_end": "weight norm\n|W|",
-    "norm_growth": "norm relative to start\n|W| / |W$_0$|",
-    "distance_relative": "distance from start\n|W - W$_0$| / |W$_0$|",
+    "norm_end": "norm\n|W|",
+    "norm_growth": "relative to start\n|W| / |W$_0$|",
+    "distance_relative": "distance\n|W - W$_0$| / |W$_0$|",
 }
 START = "norm_start"
 RELATIVE = ("norm_growth", "distance_relative")
@@ -35,9 +36,9 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
     is_output = table["layer"] > table["hidden"]
     shown = summarise(table[~is_output | table["quantity"].isin(RELATIVE)], BY, "value")
     parts = by_setting(shown)
-    figure, axes = panels(len(ROWS), len(parts), height=6.0, sharex="col", sharey="row")
-    for column, (title, part) in zip(axes.T, parts.items(), strict=True):
-        column[0].set_title(title)
+    figure, axes = panels(len(ROWS), len(parts), height=5.2, sharex="col", sharey="row")
+    for column, (words, part) in zip(axes.T, parts.items(), strict=True):
+        title(column[0], words, columns=len(parts))
         for method in style.present(part["method"]):
             for panel, quantity in zip(column, ROWS, strict=True):
                 _curve(panel, pick(part, quantity=quantity, method=method), style, method)
@@ -48,8 +49,10 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
         column[1].axhline(1, color="grey", linewidth=0.8)
         layer_axis(column[-1], int(part["hidden"].iloc[0]), output=True)
         column[-1].set_xlabel("layer")
-    for panel, label in zip(axes[:, 0], ROWS.values(), strict=True):
-        panel.set_ylabel(label)
+    for row, (quantity, label) in zip(axes, ROWS.items(), strict=True):
+        row[0].set_ylabel(label)
+        if (pick(shown, quantity=quantity)["mean"] > 0).any():  # else nothing could be drawn on such an axis
+            row[0].set_yscale("log")
     legend(figure, style)
     return figure, shown
 

@@ -5,10 +5,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from pipeline.figures.shared.style import Style, band, blank, layer_axis, legend, panels
+from pipeline.figures.shared.style import Style, band, blank, layer_axis, legend, panels, title
 from pipeline.figures.shared.tables import SUMMARY, by_setting, pick, summarise
 
 READS = ("probes",)
+BY_SETTING = True
 TITLE = "Linear classifier probes"
 CATEGORY = "Representations"
 CLAIMS = ("C14",)
@@ -36,8 +37,8 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
     shown["chance"] = shown["quantity"].map(chance)
     parts = by_setting(shown)
     figure, axes = panels(len(ROWS), len(parts), height=4.6, sharex="col", sharey="row")
-    for column, (title, part) in zip(axes.T, parts.items(), strict=True):
-        column[0].set_title(title)
+    for column, (words, part) in zip(axes.T, parts.items(), strict=True):
+        title(column[0], words, columns=len(parts))
         for panel, quantity in zip(column, ROWS, strict=True):
             for method in style.present(part["method"]):
                 curve = pick(part, quantity=quantity, method=method)

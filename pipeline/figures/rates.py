@@ -8,6 +8,7 @@ from pipeline.figures.shared.style import Style, blank, legend, panels
 from pipeline.figures.shared.tables import by_setting, pick
 
 READS = ("rates",)
+BY_SETTING = True
 TITLE = "Choice of learning rates"
 CATEGORY = "Learning"
 CLAIMS = ("C11", "C12", "C18")

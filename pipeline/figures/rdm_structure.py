@@ -3,10 +3,11 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pipeline.figures.shared.style import Style, band, blank, layer_axis, legend, panels
+from pipeline.figures.shared.style import Style, band, blank, in_lines, layer_axis, legend, panels
 from pipeline.figures.shared.tables import SUMMARY, by_setting, pick, summarise
 
 READS = ("rdm",)
+BY_SETTING = True
 TITLE = "Class structure by layer"
 CATEGORY = "Representations"
 CLAIMS = ("C13",)
@@ -31,8 +32,8 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
         return blank("no RDMs: no run finished"), pd.DataFrame(columns=[*BY, *SUMMARY])
     shown = summarise(table, BY, "value")
     parts = by_setting(shown)
-    figure, axes = panels(len(parts), len(COLUMNS), height=0.7 + 2.1 * len(parts), sharey="col")
-    for row, (title, part) in zip(axes, parts.items(), strict=True):
+    figure, axes = panels(len(parts), len(COLUMNS), height=0.8 + 1.9 * len(parts), sharey="col")
+    for row, (words, part) in zip(axes, parts.items(), strict=True):
         layers = int(part["hidden"].iloc[0])
         for panel, quantity in zip(row, COLUMNS, strict=True):
             panel.axvline((layers + 1) // 2, color="grey", linewidth=0.8, linestyle=":")
@@ -46,12 +47,13 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
                     markers=True,
                 )
             layer_axis(panel, layers)
-            panel.set_xlabel("hidden layer")
-        row[0].set_ylabel(f"{title}\nPearson r with ideal RDM")
+        row[0].set_ylabel(f"{in_lines(words)}\nPearson r with ideal RDM")
         for panel in row[1:3]:
             panel.set_ylabel("mean 1 - Pearson r")
         row[3].set_ylabel("distance of the RDMs")
-    for panel, words in zip(axes[0], COLUMNS.values(), strict=True):
-        panel.set_title(words)
+    for panel, quantity in zip(axes[0], COLUMNS.values(), strict=True):
+        panel.set_title(quantity)
+    for panel in axes[-1]:
+        panel.set_xlabel("hidden layer")
     legend(figure, style)
     return figure, shown

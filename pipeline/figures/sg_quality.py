@@ -22,10 +22,12 @@ from pipeline.figures.shared.style import (
     legend,
     panels,
     points,
+    title,
 )
 from pipeline.figures.shared.tables import SUMMARY, by_setting, pick, summarise
 
 READS = ("sg_quality",)
+BY_SETTING = True
 TITLE = "Synthetic against true gradients"
 CATEGORY = "Synthetic gradients"
 CLAIMS = ("C9", "C18")
@@ -55,8 +57,8 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
     heights = [HEIGHT] * (2 + bool(single) + len(several))
     figure, axes = panels(len(heights), len(parts), height=sum(heights) + 1.2)
     curves, maps = axes[: len(axes) - len(several)], axes[len(axes) - len(several) :]
-    for column, (title, part) in zip(curves.T, parts.items(), strict=True):
-        column[0].set_title(title)
+    for column, (words, part) in zip(curves.T, parts.items(), strict=True):
+        title(column[0], words, columns=len(parts))
         _at_end(column[:2], part, style)
         if single:
             _along(column[2], part, single, style)

@@ -6,14 +6,16 @@ from matplotlib.figure import Figure
 
 from pipeline.figures.shared import pairs
 from pipeline.figures.shared.pairs import BOTH, METHODS, SEEDS
-from pipeline.figures.shared.style import Style, band, blank, layer_axis, legend, panels
+from pipeline.figures.shared.style import Style, band, blank, in_lines, layer_axis, legend, panels
 from pipeline.figures.shared.tables import by_setting, measured, pick
 from pipeline.metrics.formatting import words
 
 READS = ("similarity",)
+BY_SETTING = True
 TITLE = "Similarity layer by layer"
 CATEGORY = "Representations"
 CLAIMS = ("C16",)
+SMALL = 8  # points of the labels of rows
 WORDS = {SEEDS: "two seeds of a method", METHODS: "with {}, same seed", BOTH: "with {}, other seed"}
 
 
@@ -31,17 +33,18 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
     first = style.present(pd.concat([shown["method_a"], shown["method_b"]]))[0]
     measures, parts = list(dict.fromkeys(table["measure"])), by_setting(shown)
     kinds = [kind for kind in (SEEDS, BOTH, METHODS) if kind in set(shown[pairs.DIFFERENCE])]
-    rows = [(title, part, measure) for title, part in parts.items() for measure in measures]
-    figure, axes = panels(len(rows), len(kinds), height=1 + 1.8 * len(rows), sharey="row")
+    split = [(title, pick(part, measure=measure), measure) for title, part in parts.items() for measure in measures]
+    rows = [each for each in split if len(each[1])]
+    figure, axes = panels(len(rows), len(kinds), height=1.4 + 1.25 * len(rows), sharey="row")
     for row, (title, part, measure) in zip(axes, rows, strict=True):
-        part = pick(part, measure=measure)
         for panel, kind in zip(row, kinds, strict=True):
             _curves(panel, pick(part, other=kind), style)
             if kind != SEEDS:
                 _curves(panel, pick(part, other=SEEDS, method=first), style)
             layer_axis(panel, int(part["layer_a"].max()) if len(part) else 1)
-            panel.set_xlabel("hidden layer")
-        row[0].set_ylabel(f"{words(measure)}\n{title}")
+        row[0].set_ylabel(f"{words(measure)}\n{in_lines(title)}", fontsize=SMALL)
+    for panel in axes[-1]:
+        panel.set_xlabel("hidden layer")
     for panel, kind in zip(axes[0], kinds, strict=True):
         count = pick(shown, other=kind)["n"].max()
         panel.set_title(f"{WORDS[kind].format(style.label(first))}\nn = {count} pair{'' if count == 1 else 's'}")

@@ -12,6 +12,7 @@ from pipeline.figures.shared.tables import by_setting, measured, pick
 from pipeline.metrics.formatting import words
 
 READS = ("similarity",)
+BY_SETTING = True
 TITLE = "Similarity between layers"
 CATEGORY = "Representations"
 CLAIMS = ("C16",)

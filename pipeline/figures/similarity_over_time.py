@@ -11,6 +11,7 @@ from pipeline.figures.shared.tables import NULLS, SUMMARY, by_setting, measured,
 from pipeline.metrics.formatting import words
 
 READS = ("similarity_over_time",)
+BY_SETTING = True
 TITLE = "Which layers converge first"
 CATEGORY = "Representations"
 CLAIMS = ("C16",)

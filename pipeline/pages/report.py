@@ -2,7 +2,7 @@
 
 import ast
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +31,19 @@ def gather(plan: Plan) -> report_model.Report:
     metrics = evidence.read_json(paths.metrics(name))
     summaries = run_outcomes.ended(plan)
     compared = methods_table.compare(metrics.get("metrics", {}), study.methods)
+    verdicts = claim_rows.present(paths.verdicts(name))
     return report_model.Report(
         study=name,
         title=study.title,
         facts=_facts(plan, metrics, summaries),
         notices=_notices(plan, metrics, summaries),
-        limits=limits.sentences(plan, summaries, claim_rows.present(paths.verdicts(name))),
+        limits=limits.sentences(plan, summaries, verdicts),
         costs=_costs(name),
         analyses=[_analysis(plan, each, metrics) for each in study.analyses],
-        figures=[_figure(plan, each) for each in study.figures],
+        figures=[_figure(plan, each, verdicts) for each in study.figures],
         finals=run_outcomes.finals(plan),
         runs=[_run(study, run, summaries.get(run.name)) for run in plan.runs.values()],
-        verdicts=claim_rows.present(paths.verdicts(name)),
+        verdicts=verdicts,
         published=_published(name),
         methods=_methods(plan, compared),
         compared=_compared(compared),
@@ -146,7 +147,7 @@ def _documentation(analysis: str) -> tuple[str, str]:
     return ast.get_docstring(tree) or "", (ast.get_docstring(found[0]) or "") if found else ""
 
 
-def _figure(plan: Plan, figure: str) -> report_model.FigureView:
+def _figure(plan: Plan, figure: str, verdicts: Sequence[claim_rows.Row]) -> report_model.FigureView:
     declared = plan.shown(figure)
     return report_model.FigureView(
         name=figure,
@@ -154,6 +155,7 @@ def _figure(plan: Plan, figure: str) -> report_model.FigureView:
         category=declared["CATEGORY"],
         claims=declared["CLAIMS"],
         caption=formatting.paragraphs(plan.caption(figure)),
+        found=claim_rows.seen(verdicts, figure),
         image=_image(plan.name, figure),
         svg=_link(plan.name, figure, "svg"),
         csv=_link(plan.name, figure, "csv"),

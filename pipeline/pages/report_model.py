@@ -57,7 +57,7 @@ class FigureView:
     """A figure; `image` is a data URI, `svg` and `csv` are relative links, all None if the figure hasn't been drawn.
 
     `code` is the module that draws it, from the project's root. `shown` is what stands on the figure: data set, depth,
-    rate and n.
+    rate and n. `found` says what it shows of the claims, with numbers.
     """
 
     name: str
@@ -70,6 +70,7 @@ class FigureView:
     csv: str | None
     code: str
     shown: str = ""
+    found: Sequence[str] = ()
 
     @property
     def seen(self) -> str:

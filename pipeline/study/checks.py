@@ -128,6 +128,18 @@ def _figure_faults(study: Study) -> list[str]:
             continue
         found += member_checks.misfits("figures", entry.figure or name, entry.settings, f"figures.{name}.settings")
         reads = list(declared["READS"])
+        titles = [(asked, tables) for asked, tables in entry.tables.items() if not isinstance(tables, str)]
+        entries = {
+            asked: [tables] if isinstance(tables, str) else list(tables.values())
+            for asked, tables in entry.tables.items()
+        }
+        found += [
+            f"figures.{name}.tables.{asked}: found {len(tables)} entries, expected one: {entry.figure or name} doesn't "
+            "draw panels by setting (its file has no `BY_SETTING = True`)"
+            for asked, tables in titles
+            if len(tables) != 1 and not declared.get("BY_SETTING")
+        ]
+        found += [f"figures.{name}.tables.{asked}: found no entry" for asked, tables in titles if not tables]
         found += [
             f"figures.{name}.tables: {asked!r} is none of what it reads ({members.nearest(asked, reads)})"
             for asked in entry.tables
@@ -135,13 +147,15 @@ def _figure_faults(study: Study) -> list[str]:
         ]
         found += [
             f"figures.{name}: reads the analysis {needed!r}, which is not under `analyses`: add it there"
-            for needed in (entry.tables.get(asked, asked) for asked in reads)
+            for asked in reads
+            for needed in entries.get(asked, [asked])
             if needed not in study.analyses
         ]
         found += [
             f"figures.{name}.tables.{asked}: found {entry_name!r}, an entry of the analysis {other!r}; expected an "
             f"entry of {asked!r}"
-            for asked, entry_name in entry.tables.items()
+            for asked, several in entries.items()
+            for entry_name in several
             if entry_name in study.analyses and (other := study.analyses[entry_name].analysis or entry_name) != asked
         ]
     return found

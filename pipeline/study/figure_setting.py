@@ -21,7 +21,7 @@ def setting(plan: "Plan", figure: str) -> str:
         plan: the study's jobs.
         figure: the entry's name.
     """
-    analyses = list(dict.fromkeys(plan.reads(figure).values()))
+    analyses = plan.analyses_of(figure)
     own = [name for name in analyses if plan.declared(name)["SCOPE"] == BY_ITSELF]
     runs = list({run.name: run for name in analyses if name not in own for run in plan.select(name)}.values())
     trials = bool(analyses) and all(plan.declared(name)["READS"] == TRIALS for name in analyses)

@@ -5,7 +5,6 @@ that are asked of a cluster. A new stage is one entry in `STAGES`, one file in `
 """
 
 import functools
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,18 +13,16 @@ from typing import TYPE_CHECKING, Any
 from pipeline import members
 from pipeline.results import paths
 from pipeline.results.fingerprint import digest, fingerprint
-from pipeline.study import figure_setting, resources, strict_yaml
+from pipeline.study import figure_setting, judged_parts, resources
+from pipeline.study.judged_parts import CLAIMS
 from pipeline.study.labels import identity, without_labels
-from pipeline.study.load import CONFIGS
 from pipeline.study.resources import Resources
 from pipeline.study.schema import Run
 
 if TYPE_CHECKING:
     from pipeline.study.plan import Plan
 
-CLAIMS = CONFIGS / "claims.yaml"
 ABOUT = Path("workflow/report/workflow.rst")  # what Snakemake's report says before any result
-CLAIM = re.compile(r"[CF]\d+")  # the id of a claim
 TEMPLATES = ("report", "appendix", "page", "parts", "claim")  # of the report and its appendix
 REPORT_TEMPLATES = tuple(Path("pipeline/pages/templates") / f"{name}.html.j2" for name in TEMPLATES)
 RAW = {
@@ -243,7 +240,10 @@ def _analyse_settings(plan: "Plan", analysis: str, job: str) -> Settings:
 def _draw_settings(plan: "Plan", figure: str) -> Settings:
     methods = {name: method.label for name, method in plan.study.methods.items()}
     shown = figure_setting.setting(plan, figure)
-    return {"settings": plan.study.figures[figure].settings, "methods": methods, "shown": shown}
+    several = {asked: list(entries) for asked, entries in plan.reads(figure).items() if len(entries) > 1}
+    more = {"titles": several, "criteria": judged_parts.primaries(plan, figure)}
+    given = {"settings": plan.study.figures[figure].settings, "methods": methods, "shown": shown}
+    return {**given, **{name: each for name, each in more.items() if each}}
 
 
 def _tables(plan: "Plan") -> list[Path]:
@@ -254,16 +254,14 @@ def _drawings(plan: "Plan", *endings: str) -> list[Path]:
     return [paths.drawing(plan.name, figure, ending) for figure in plan.study.figures for ending in endings]
 
 
-def _claims() -> list[str]:
-    """The ids of the claims, each of which has a file; `judge` checks the rest of what is said of them.
+def _draw_code(plan: "Plan", figure: str) -> list[str]:
+    entries = sorted({entry for part in judged_parts.primaries(plan, figure) for entry in judged_parts.analyses(part)})
+    return [f"figures.{plan.figure(figure)}", *(f"analyses.{plan.member(entry)}" for entry in entries)]
 
-    Raises:
-        ConfigError: if their file isn't YAML.
-    """
-    content = strict_yaml.read(CLAIMS) if CLAIMS.is_file() else None
-    listed = content.get("claims") if isinstance(content, dict) else None
-    ids = [str(each.get("id")) for each in listed or [] if isinstance(each, dict)]
-    return [each for each in ids if CLAIM.fullmatch(each)]
+
+def _draw_inputs(plan: "Plan", figure: str) -> list[Path]:
+    judged = [entry for part in judged_parts.primaries(plan, figure) for entry in sorted(judged_parts.analyses(part))]
+    return [table for name in dict.fromkeys([*plan.analyses_of(figure), *judged]) for table in plan.tables(name)]
 
 
 def _report_inputs(plan: "Plan") -> list[Path]:
@@ -346,8 +344,8 @@ STAGES: Mapping[str, Stage] = {
         wildcards=("figure",),
         every=lambda plan: [(figure,) for figure in plan.study.figures],
         outputs=lambda study, figure: {ending: paths.drawing(study, figure, ending) for ending in ENDINGS},
-        inputs=lambda plan, figure: [table for name in plan.reads(figure).values() for table in plan.tables(name)],
-        code=lambda plan, figure: [f"figures.{plan.figure(figure)}"],
+        inputs=_draw_inputs,
+        code=_draw_code,
         settings=_draw_settings,
     ),
     "summarise": Stage(
@@ -366,7 +364,7 @@ STAGES: Mapping[str, Stage] = {
             "verdicts": paths.verdicts(study),
             "chart": paths.chart(study),
             "findings": paths.findings(study),
-            **{id: paths.claim(study, id) for id in _claims()},
+            **{id: paths.claim(study, id) for id in judged_parts.ids()},
         },
         inputs=lambda plan: [paths.metrics(plan.name), CLAIMS, *([ABOUT] if ABOUT.is_file() else [])],
         code=lambda _plan: [],

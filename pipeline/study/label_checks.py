@@ -9,6 +9,8 @@ from pipeline.study.schema import Study
 
 LONGEST_LABEL = 60  # characters; a legend gets wider than its figure
 LONGEST_TITLE = 120
+LONGEST_PANEL_TITLE = 30
+PANEL_MARKS = "=;$"  # the first two stand in the names of settings, the last begins a formula
 
 
 def faults(study: Study) -> Iterator[str]:
@@ -28,6 +30,12 @@ def faults(study: Study) -> Iterator[str]:
     for name, figure in study.figures.items():
         if figure.title is not None:
             yield from _text(f"figures.{name}.title", figure.title, LONGEST_TITLE)
+        for asked, tables in figure.tables.items():
+            for title in () if isinstance(tables, str) else tables:
+                path = f"figures.{name}.tables.{asked}"
+                yield from _text(path, title, LONGEST_PANEL_TITLE)
+                if found := [mark for mark in PANEL_MARKS if mark in title]:
+                    yield f"{path}: found {title!r}, expected a title of panels without {found[0]!r}"
 
 
 def _text(path: str, text: str, longest: int) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any, Self
 from pipeline import members
 from pipeline.results import paths
 from pipeline.results.fingerprint import digest
-from pipeline.study import jobs, strict_yaml, sweeps
+from pipeline.study import jobs, judged_parts, strict_yaml, sweeps
 from pipeline.study.jobs import ALL_STEPS, END_ONLY, STAGES, Job
 from pipeline.study.labels import setting, without_seed
 from pipeline.study.load import load_study
@@ -116,9 +116,10 @@ class Plan:
         return own if own.is_file() else root / CAPTIONS / f"{self.figure(figure)}.rst"
 
     def caption(self, figure: str, root: Path = Path()) -> str:
-        """A figure's caption, with the note of its entry at the end; empty if it has none."""
+        """A figure's caption, with the note of its entry and what its rows of criteria mean; empty if it has none."""
         path, note = self.caption_file(figure, root), self.study.figures[figure].note
-        parts = [strict_yaml.text(path) if path.is_file() else "", note]
+        rows = judged_parts.MEANING if judged_parts.primaries(self, figure) else ""
+        parts = [strict_yaml.text(path) if path.is_file() else "", note, rows]
         return "\n\n".join(part.strip() for part in parts if part)
 
     def title(self, figure: str) -> str:
@@ -128,11 +129,19 @@ class Plan:
             return given
         return title if self.figure(figure) == figure else f"{title} ({figure.replace('_', ' ')})"
 
-    def reads(self, figure: str) -> dict[str, str]:
-        """What a figure reads: the entry under `analyses` for each analysis that it asks for."""
+    def reads(self, figure: str) -> dict[str, dict[str, str]]:
+        """What a figure reads for each analysis that it asks for: entries under `analyses`, by their panels' title.
+
+        The title of a single entry is empty.
+        """
         instead = self.study.figures[figure].tables
         asked: list[str] = list(self.shown(figure)["READS"])
-        return {name: instead.get(name, name) for name in asked}
+        found = {name: instead.get(name, name) for name in asked}
+        return {name: {"": entry} if isinstance(entry, str) else dict(entry) for name, entry in found.items()}
+
+    def analyses_of(self, figure: str) -> list[str]:
+        """The entries under `analyses` that a figure draws, each once."""
+        return list(dict.fromkeys(entry for entries in self.reads(figure).values() for entry in entries.values()))
 
     def groups(self, analysis: str) -> dict[str, list[Run]]:
         """The runs that each job of an analysis reads, by the job's name.
@@ -166,6 +175,15 @@ class Plan:
     def tables(self, analysis: str) -> list[Path]:
         """The tables of an analysis, in the order of its jobs."""
         return [paths.table(self.name, analysis, job) for job in self.groups(analysis)]
+
+    @functools.cached_property
+    def claims(self) -> list[dict[str, Any]]:
+        """The claims as they stand in their file.
+
+        Raises:
+            ConfigError: if it isn't YAML.
+        """
+        return judged_parts.read()
 
     @functools.cached_property
     def blocks(self) -> dict[str, list[Run]]:

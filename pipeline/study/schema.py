@@ -192,14 +192,15 @@ class Analysis(Strict):
 class Figure(Strict):
     """One figure: which member of the family, with which settings.
 
-    `tables` names other entries under `analyses` to read in place of those that the figure asks for, and `title` and
-    `note` say for readers what is drawn instead.
+    `tables` names other entries under `analyses` to read in place of those that the figure asks for: one, or several by
+    the title of their panels, such as `{best rates: tuned_norms, one rate: norms}`. `title` and `note` say for readers
+    what is drawn instead.
     """
 
     figure: str | None = None
     title: str | None = None
     note: str = ""
-    tables: dict[Name, Name] = {}
+    tables: dict[Name, Name | dict[str, Name]] = {}
     settings: dict[str, Any] = {}
 
 

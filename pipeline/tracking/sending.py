@@ -134,7 +134,7 @@ def report_content(
     origin, verdicts = store.provenance_of(paths.metrics(plan.name)), claim_rows.read(paths.verdicts(plan.name))
     figures, holds = {}, lineage.holds(plan)
     for name in plan.study.figures:
-        analyses = dict.fromkeys(plan.reads(name).values())
+        analyses = plan.analyses_of(name)
         drawn = [run.name for each in analyses if plan.declared(each)["SCOPE"] != "study" for run in plan.select(each)]
         figures[name] = wandb_report.ReportFigure(
             plan.title(name), f"{results_run.FIGURES}/{name}", list(dict.fromkeys(drawn))

@@ -15,6 +15,8 @@ from pipeline.verdicts import criteria
 
 Row = Mapping[str, Any]
 OLDEST = 3  # rows without a version are of this one or older
+PRIMARY = "primary"  # the role of a part
+MOST_SEEN = 3  # parts that are told of a figure that shows no primary
 FURTHEST = 30.0  # half-widths of its interval that a number is counted to lie from its bound at most
 
 
@@ -110,6 +112,33 @@ def distances(part: Row) -> tuple[float, float, float] | None:
         return far, far, far
     first, middle, last = sorted((sign * low / half, sign * at / half, sign * high / half))
     return first, middle, last
+
+
+def seen(rows: Sequence[Row], figure: str) -> list[str]:
+    """What a figure shows of the claims, a sentence for each of its primary parts; its first other parts without one.
+
+    Args:
+        rows: those of verdicts.json.
+        figure: its name.
+    """
+    there = [row for row in rows if "." in row["id"] and row["figure"] == figure and row["statistic"] is not None]
+    shown = [row for row in there if row["role"] == PRIMARY] or there[:MOST_SEEN]
+    return [f"{row['id']} is {row['verdict']}: {row['claim']}, {_number(row)}, {_claimed(row)}." for row in shown]
+
+
+def _number(row: Row) -> str:
+    """A part's number with its interval, unless it involves no chance, and n."""
+    found = estimate(row)
+    interval = "" if row["exact"] or found.low is None else f" {formatting.bounds(found)}"
+    return f"{formatting.mean(found)}{interval}, n = {row['n']}"
+
+
+def _claimed(row: Row) -> str:
+    """Where the number is claimed to lie."""
+    low, high = row["claimed"]["low"], row["claimed"]["high"]
+    if low is not None and high is not None:
+        return f"claimed between {low:g} and {high:g}"
+    return f"claimed above {low:g}" if low is not None else f"claimed below {high:g}"
 
 
 def other_side(claim: ClaimRows) -> Row | None:

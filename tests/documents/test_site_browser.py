@@ -55,6 +55,7 @@ def test_a_page_fits_can_be_read_and_asks_no_other_place(open_page, browser, nam
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     ratio, text = chromium.least_contrast(browser, TEXTS, without=".headerlink")
     assert ratio >= chromium.READABLE, text
+    assert chromium.faults(browser) == []
 
 
 def found_by(browser, word):

@@ -94,7 +94,7 @@ def test_test_accuracies_are_drawn_and_said_in_words():
     finals = rows(shown, quantity="test_accuracy", hidden=5).set_index("method")
     for place, method in enumerate(STYLE.methods):
         mean, n = finals.loc[method, ["mean", "n"]]
-        assert axes.texts[place].get_text() == f"{mean:.2%}, n = {n:.0f}"
+        assert axes.texts[place].get_text() == f"{100 * mean:.2f} ({n:.0f})"
         marker = axes.containers[place][0]
         assert marker.get_xydata().tolist() == [[mean, place]]
         (bar,) = axes.containers[place][2][0].get_segments()

@@ -37,6 +37,7 @@ def test_a_page_fits_can_be_read_and_asks_no_other_place(browser, pulled, name, 
     assert browser.execute_script(SIDEWAYS) <= width
     ratio, text = chromium.least_contrast(browser, TEXTS, without=".skip")
     assert ratio >= chromium.READABLE, text
+    assert chromium.faults(browser) == []
 
 
 def test_the_report_stays_short(browser, pulled):
@@ -69,10 +70,5 @@ def test_every_picture_is_there(browser, pulled):
 
 def test_the_keyboard_reaches_the_content(browser, pulled):
     chromium.show(browser, (pulled / "report.html").as_uri(), width=1280, mode="light")
-    for kind in ("keyDown", "keyUp"):
-        press = {"type": kind, "key": "Tab", "windowsVirtualKeyCode": 9}
-        browser.execute_cdp_cmd("Input.dispatchKeyEvent", press)
-    first, outline = browser.execute_script(
-        "const e = document.activeElement; return [e.getAttribute('href'), getComputedStyle(e).outlineStyle]"
-    )
-    assert (first, outline) == ("#content", "solid")
+    chromium.press(browser, "Tab", 9)
+    assert chromium.focused(browser) == ["#content", "solid"]

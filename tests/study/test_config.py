@@ -64,6 +64,12 @@ FAULTS = [
     ("analyses/norms", KeyError, r"figures\.norms: reads the analysis 'norms', which is not under `analyses`"),
     ("methods/one_sg/sweeps", ["dept"], r"methods\.one_sg\.sweeps: no sweep 'dept' \(did you mean 'depth'\?\)"),
     ("figures/norms/tables", {"norm": "learning"}, r"figures\.norms\.tables: 'norm' is none of what it reads \(did you mean 'norms'"),
+    ("figures/norms/tables", {"norms": {"a": "norms", "b": "learning"}}, r"figures\.norms\.tables\.norms: found 'learning', an entry of the analysis 'learning'"),
+    ("figures/norms/tables", {"norms": {"a": "norms", "b": "nroms"}}, r"figures\.norms: reads the analysis 'nroms', which is not under"),
+    ("figures/norms/tables", {"norms": {}}, r"figures\.norms\.tables\.norms: found no entry"),
+    ("figures/norms/tables", {"norms": {"a = b": "norms"}}, r"figures\.norms\.tables\.norms: found 'a = b', expected a title of panels without '='"),
+    ("figures/norms/tables", {"norms": {"a" * 31: "norms"}}, r"figures\.norms\.tables\.norms: found 31 characters, expected at most 30"),
+    ("figures/capacity/tables", {"capacity": {"a": "capacity", "b": "capacity"}}, r"figures\.capacity\.tables\.capacity: found 2 entries, expected one"),
     ("figures/norms/tables", {"norms": "learnin"}, r"figures\.norms: reads the analysis 'learnin', which is not under"),
     ("methods/A; rm -rf ~", {}, r"a name has lower-case letters, digits and underscores only"),
     ("methods/$(touch x)", {}, r"a name has lower-case letters"),
@@ -169,8 +175,10 @@ def test_a_method_joins_all_sweeps_unless_it_says_which(smoke):
 
 def test_a_figure_can_draw_other_tables(root):
     plan = Plan.load("smoke", root)
-    assert plan.reads("learning_curves") == {"learning": "learning"}
-    assert plan.reads("estimators_learning") == {"learning": "estimators_learning"}
+    assert plan.reads("norms") == {"norms": {"": "norms"}}
+    assert plan.reads("estimators_learning") == {"learning": {"": "estimators_learning"}}
+    assert plan.reads("learning_curves") == {"learning": {"best rates": "tuned_learning", "one rate": "learning"}}
+    assert plan.analyses_of("learning_curves") == ["tuned_learning", "learning"]
     assert plan.title("estimators_learning") == "Learning curves (estimators learning)"
 
 
@@ -182,10 +190,11 @@ def test_an_analysis_can_take_the_runs_of_several_sweeps(root):
 
 def test_a_figure_can_have_its_own_title_and_a_note_in_its_caption(root):
     plan = Plan.load("smoke", root)
-    assert plan.title("tuned_learning_curves") == "Learning curves at the best rates"
-    caption, member = plan.caption("tuned_learning_curves", root), plan.caption("learning_curves", root)
+    assert plan.title("ablation_curves") == "Learning curves of the ablations"
+    caption = plan.caption("ablation_curves", root)
+    member = (root / "workflow" / "report" / "learning_curves.rst").read_text().strip()
     assert caption.startswith(member)
-    assert caption.endswith("Here each method and depth has the rate that tuning chose for it.")
+    assert caption.endswith(plan.study.figures["ablation_curves"].note)
 
 
 def test_the_data_can_be_varied_too(smoke):

@@ -14,10 +14,11 @@ def plan():
 @pytest.mark.parametrize(
     ("figure", "words"),
     [
-        ("learning_curves", "MNIST; 20 hidden layers; rate 0.001; n = 5 to 12"),
-        ("fashion_learning_curves", "Fashion-MNIST; 20 hidden layers; each at its best rate; n = 12"),
-        ("sigmoid_learning_curves", "MNIST; 20 hidden layers; sigmoid units; each at its best rate; n = 5"),
-        ("shift_learning_curves", "offset 1 in batch normalisation"),
+        ("learning_curves", "MNIST; 3, 5, 10 and 20 hidden layers; n = 5 to 12"),
+        ("paired_differences", "each at its best rate"),
+        ("similarity_over_time", "MNIST; 20 hidden layers; rate 0.001; n = 5 to 12"),
+        ("robust_learning_curves", "Fashion-MNIST and MNIST; 20 and 50 hidden layers; ReLU units and sigmoid units"),
+        ("robust_learning_curves", "offset 1 in batch normalisation"),
         ("capacity", "small models on drawn data; n = 12"),
         ("rates", "trials, n = 3"),
         ("phase_portrait", ""),
@@ -31,7 +32,7 @@ def test_what_a_figure_shows_runs_of(plan, figure, words):
 def test_every_figure_of_trained_networks_says_data_depth_and_n(plan):
     for figure in plan.study.figures:
         said = figure_setting.setting(plan, figure)
-        scopes = {plan.declared(name)["SCOPE"] for name in plan.reads(figure).values()}
+        scopes = {plan.declared(name)["SCOPE"] for name in plan.analyses_of(figure)}
         if figure_setting.BY_ITSELF not in scopes:
             assert "MNIST" in said
             assert "hidden layer" in said

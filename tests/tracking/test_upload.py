@@ -110,8 +110,8 @@ def test_run_sets_select_by_group_type_name_and_id(place):
     assert results == {("run", "name"): ("=", results_run.opening(plan).id)}
     assert training["run", "group"] == ("IN", [trainings.group(plan)])
     assert training["run", "jobType"] == ("=", "train")
-    (analysis,) = plan.reads("learning_curves").values()
-    assert training["run", "displayName"] == ("IN", [run.name for run in plan.select(analysis)])
+    drawn = [run.name for analysis in plan.analyses_of("learning_curves") for run in plan.select(analysis)]
+    assert training["run", "displayName"] == ("IN", drawn)
     everything = grids[-1]["runSets"][0]["filters"]["filters"]
     assert {each["key"]["name"] for each in everything} == {"group", "jobType"}
 

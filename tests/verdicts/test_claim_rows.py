@@ -41,6 +41,29 @@ def test_secondaries_and_robustness_have_words():
     assert (claim_rows.shown_secondaries(alone), claim_rows.robustness(alone)) == ("no secondaries", "not examined")
 
 
+SHOWN = [
+    *judged(part("C1.a"), part("C1.b"), part("C1.c", metric="a/wide"), figure="norms"),
+    *judged(part("C10.a", metric="a/down"), figure="norms"),
+]
+
+
+def test_what_a_figure_shows_is_told_with_its_primaries_numbers():
+    told = claim_rows.seen(SHOWN, "norms")
+    assert [said.partition(": ")[0] for said in told] == ["C1.a is supported", "C10.a is contradicted"]
+    row = SHOWN[1]
+    number = claim_rows.estimate(row)
+    assert told[0] == (
+        f"C1.a is supported: part a, {claim_rows.formatting.mean(number)} {claim_rows.formatting.bounds(number)}, "
+        f"n = {row['n']}, claimed above 0."
+    )
+    assert claim_rows.seen(SHOWN, "rates") == []
+
+
+def test_a_figure_without_a_primary_tells_its_first_parts():
+    secondaries = [row for row in SHOWN if row.get("role") == "secondary"]
+    assert [said.partition(" ")[0] for said in claim_rows.seen(secondaries, "norms")] == ["C1.b", "C1.c"]
+
+
 def test_a_number_comes_with_its_interval():
     row = ROWS[1]
     assert claim_rows.estimate(row) == Estimate(row["statistic"], *row["interval"], 12)

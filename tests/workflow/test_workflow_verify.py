@@ -97,7 +97,7 @@ def test_the_part_is_small(root, monkeypatch):
     runs = {
         run.name
         for figure in FIGURES
-        for name in plan.reads(figure).values()
+        for name in plan.analyses_of(figure)
         for job in plan.groups(name).values()
         for run in job
     }

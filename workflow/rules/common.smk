@@ -42,6 +42,16 @@ try:
     PLAN = Plan.load(STUDY)
     PLAN.job("judge")  # reads the list of claims, which names its outputs
     captions = {name: PLAN.caption(name) for name in PLAN.study.figures}
+    if any(
+        word.startswith("--report") for word in sys.argv
+    ):  # the claims have been judged
+        from pipeline.verdicts import claim_rows
+
+        verdicts = claim_rows.present(paths.verdicts(STUDY))
+        captions = {
+            name: "\n\n".join([*claim_rows.seen(verdicts, name), caption])
+            for name, caption in captions.items()
+        }
 except (errors.ExplainedError, OSError) as error:
     sys.exit(f"The study can't be run, nothing was started.\n{errors.sentence(error)}")
 

@@ -28,6 +28,8 @@ LABELS = {"separable": "separable", "random": "random labels"}  # the same for t
 WIDTH = 7.2  # inches: the report's column
 LEGEND_LETTERS, HANDLE_LETTERS = 104, 8  # letters that fit in a row, and the width of a handle in letters
 LABEL_LETTERS = 16  # of a line beside a low panel
+TITLE_LETTERS = 84  # that fit above a figure's panels
+SMALL_TITLE, MANY = 8, 4  # points of titles above more than this number of columns
 TICKS = 8  # number on an axis as wide as the figure
 RC = {
     "figure.dpi": 100,
@@ -70,8 +72,9 @@ class Style:
         return DASHES[self._place(method) // len(COLOURS) % len(DASHES)]
 
     def marker(self, method: str) -> str:
-        """The method's marker."""
-        return MARKERS[self._place(method) % len(MARKERS)]
+        """The method's marker; no two methods have the same colour and marker while there are at most 64."""
+        place = self._place(method)
+        return MARKERS[(place + place // len(COLOURS)) % len(MARKERS)]
 
     def present(self, found: Sequence[str] | pd.Series) -> list[str]:
         """The methods that occur in `found`, in the order of the config."""
@@ -142,6 +145,17 @@ def legend(figure: Figure, style: Style, *, columns: int = 4) -> None:
         handles = [found[label] for label in labels]
         fit = max(1, LEGEND_LETTERS // (max(map(len, labels)) + HANDLE_LETTERS))
         figure.legend(handles, labels, loc="outside upper center", ncols=min(columns, fit, len(labels)))
+
+
+def in_lines(words: str) -> str:
+    """The parts of a panel's title, a line each."""
+    return words.replace(", ", "\n")
+
+
+def title(axes: Axes, words: str, *, columns: int) -> None:
+    """Set the title of one of `columns` panels side by side: a line for each setting where one line is too narrow."""
+    narrow = len(words) > TITLE_LETTERS // columns
+    axes.set_title(in_lines(words) if narrow else words, fontsize=SMALL_TITLE if columns > MANY else None)
 
 
 def few_ticks(axis: Axis, columns: int) -> None:

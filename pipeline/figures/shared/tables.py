@@ -7,6 +7,7 @@ from pipeline.metrics.by_seed import DIVERGED
 from pipeline.metrics.intervals import interval
 from pipeline.metrics.names import setting
 
+PANEL = "panel="  # before the title of a panel, which stands among the settings that vary
 SUMMARY = ["mean", "low", "high", "n"]  # the columns that `summarise` adds
 NULLS = ["null_mean", "null_high"]  # the columns that `with_nulls` adds
 
@@ -42,11 +43,26 @@ def with_nulls(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     return summarise(table, by, "value").merge(nulls, on=by)
 
 
+def side_by_side(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Several tables of one kind as one, by the title of their panels, which joins what varies.
+
+    A table without a title stays as it is.
+    """
+    parts = [
+        part.assign(varied=[f"{varied}; {PANEL}{title}" if varied else f"{PANEL}{title}" for varied in part["varied"]])
+        if title
+        else part
+        for title, part in tables.items()
+        if len(part)
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
 def by_setting(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """A table's parts by title, a panel each: one per depth, or one per setting if a sweep varies more than depth."""
     settings = table[["hidden", "varied"]].drop_duplicates().sort_values(["hidden", "varied"])
     return {
-        setting(hidden, varied): pick(table, hidden=hidden, varied=varied)
+        setting(hidden, varied).replace(PANEL, ""): pick(table, hidden=hidden, varied=varied)
         for hidden, varied in zip(settings["hidden"], settings["varied"], strict=True)
     }
 
