@@ -29,7 +29,7 @@ return found.sort((x, y) => x[0] - y[0])[0]
 RUN_AXE = """
 const done = arguments[arguments.length - 1]
 const told = v => `${v.id} (${v.impact}): ${v.help}: ${v.nodes.slice(0, 4).map(n => n.target.join(' ')).join(' | ')}`
-axe.run(document, {resultTypes: ['violations']}).then(r => done(r.violations.map(told)), error => done([String(error)]))
+axe.run(document, {resultTypes: ['violations'], preload: false}).then(r => done(r.violations.map(told)), error => done([String(error)]))
 """
 
 

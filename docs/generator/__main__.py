@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sphinx.cmd.build import build_main
 
-from docs.generator import claims, commands, diagrams, navigation, rooms, settings, sources, targets
+from docs.generator import accessible, claims, commands, diagrams, navigation, rooms, settings, sources, targets
 from docs.generator.links import Links
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     failed = build_main([*options, str(unfinished / PAGES), str(unfinished / HTML)])
     if failed:
         return failed
+    accessible.mend(unfinished / HTML)
     shutil.rmtree(to, ignore_errors=True)
     unfinished.rename(to)
     print(f"{len(pages)} pages; {len(links.external)} links to other sites, not fetched, are in {to / EXTERNAL}")
