@@ -292,7 +292,7 @@ def analysis_entry(draw, name, sweeps, methods):
 def figure_entry(draw, name):
     """An entry under `figures`."""
     reads = members.constants("figures", name)["READS"]
-    tables = st.sampled_from([{}, {each: each for each in reads}])
+    tables = st.sampled_from([{}, {each: each for each in reads}, {each: {"a title": each} for each in reads}])
     return draw(
         mapping(
             schema.Figure,

@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,19 @@ def _image(study: str, figure: str) -> str | None:
     svg, png = paths.drawing(study, figure, "svg"), paths.drawing(study, figure, "png")
     if svg.is_file() and (svg.stat().st_size <= LARGEST_SVG or not png.is_file()):
         return _data_uri(svg.read_bytes(), "image/svg+xml")
-    return _data_uri(png.read_bytes(), "image/png") if png.is_file() else None
+    return _data_uri(*_smaller(png.read_bytes())) if png.is_file() else None
+
+
+def _smaller(png: bytes) -> tuple[bytes, str]:
+    """The same pixels in WebP, which takes four fifths of the bytes; as they are if Pillow was built without it."""
+    from PIL import Image, features
+
+    if not features.check("webp"):
+        return png, "image/png"
+    whole = io.BytesIO()
+    with Image.open(io.BytesIO(png)) as picture:
+        picture.convert("RGB").save(whole, format="webp", lossless=True, method=6)
+    return whole.getvalue(), "image/webp"
 
 
 def _data_uri(content: bytes, kind: str) -> str:

@@ -155,6 +155,7 @@ def _prepare(opening: Command) -> str:
     os.environ.setdefault("WANDB_DATA_DIR", str(Path(root, "wandb", "data")))  # the default is outside the project
     os.environ.setdefault("WANDB_CACHE_DIR", str(Path(root, "wandb", "cache")))
     os.environ["WANDB_ERROR_REPORTING"] = "false"
+    os.environ.setdefault("WANDB__SERVICE_WAIT", str(INIT_SECONDS))  # as long as for a run: W&B gives its service 30 s
     os.environ.pop(SERVICE, None)
     import wandb  # noqa: F401 (before the runs' threads do so at once)
 

@@ -1,15 +1,19 @@
 """The report and its appendix: complete, without network, and without a way for planted text to become markup."""
 
+import io
 import itertools
 import json
 import re
 import shutil
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 import small_ledger as small
 import yaml
 from html_pages import Page
+from PIL import Image, features
 from small_ledger import claim, part
 
 from pipeline import members
@@ -51,6 +55,7 @@ def study(root, tmp_path, monkeypatch):
         for name, entry in content["analyses"].items()
         if name in members.members("analyses") and entry["sweep"] in (None, "depth", ["depth", "depth_more"])
     }
+    content["figures"]["learning_curves"]["tables"] = {}
     content["figures"] = {
         name: value
         for name, value in content["figures"].items()
@@ -264,14 +269,30 @@ def test_uncommitted_changes_that_are_not_known_are_noticed(study):
     assert "(uncommitted changes: not known)" in appendix().said
 
 
-def test_a_large_svg_is_shown_as_png(study, monkeypatch):
+def test_a_large_svg_is_shown_as_pixels(study, monkeypatch):
     def kinds():
         html = judged(claim(part(figure="norms")))
         return [image["src"].partition(";")[0] for image in html.all("img")]
 
     assert set(kinds()) == {"data:image/svg+xml"}
     store.write_bytes(paths.drawing("small", "norms", "svg"), b" " * (gathering.LARGEST_SVG + 1))
+    Image.new("RGB", (4, 3)).save(paths.drawing("small", "norms", "png"))
+    assert kinds().count("data:image/webp") == 1
+    monkeypatch.setattr(features, "check", lambda _: False)
     assert kinds().count("data:image/png") == 1
+
+
+def test_pixels_are_the_same_in_fewer_bytes(study):
+    figure, axes = plt.subplots()
+    axes.plot(range(50))
+    written = io.BytesIO()
+    figure.savefig(written, format="png")
+    plt.close(figure)
+    smaller, kind = gathering._smaller(written.getvalue())
+    assert kind == "image/webp"
+    assert len(smaller) < len(written.getvalue())
+    before, after = (np.asarray(Image.open(io.BytesIO(each)).convert("RGB")) for each in (written.getvalue(), smaller))
+    np.testing.assert_array_equal(before, after)
 
 
 def test_limits_say_sources_scale_and_machine(study):
