@@ -40,7 +40,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
     own = Style({method: _label(method) for method in table["method"].unique()})
     shown = pd.concat([_losses(table), _accuracies(table)], ignore_index=True)[COLUMNS]
     depths, losses = sorted(set(table["hidden"])), [loss for loss in LOSSES if loss in set(table["loss"])]
-    figure, axes = panels(2, len(losses), height=5.2, sharex=True, sharey="row")
+    figure, axes = panels(2, len(losses), height=4.2, sharex=True, sharey="row")
     for (upper, lower), loss in zip(axes.T, losses, strict=True):
         upper.set_title(LOSSES[loss])
         for panel, quantity in ((upper, "train_loss"), (lower, "accuracy")):
