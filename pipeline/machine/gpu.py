@@ -1,4 +1,6 @@
-"""Assign a GPU to each job on a machine with several: Snakemake counts local GPUs, but doesn't say which one to use.
+"""Assign a GPU to each job on a machine with several, and choose how exact its products are.
+
+Snakemake counts local GPUs, but doesn't say which one to use.
 
 Each slot of a device is a file that a job locks. The kernel releases the lock when the job's process ends, however it
 ends. On a cluster the scheduler assigns devices, and this module does nothing.
@@ -18,6 +20,8 @@ DEVICES = "PIPELINE_GPUS"  # device names, such as `0,1`
 JOBS = "PIPELINE_JOBS_PER_GPU"
 FOLDER = "PIPELINE_LEASES"  # the folder of the locks, the same for all jobs of a machine
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+TF32 = "PIPELINE_TF32"  # 1: a GPU's products take their factors with 10 bits of mantissa, not 23
+TORCH_TF32 = "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"  # torch reads it when it starts
 LOOK_SECONDS = 0.2
 
 _held: list[IO[str]] = []  # kept open, and thereby locked, until the process ends
@@ -26,12 +30,14 @@ _held: list[IO[str]] = []  # kept open, and thereby locked, until the process en
 def reserve() -> str | None:
     """Wait for a free slot of a device in PIPELINE_GPUS and make that device the only visible one; returns its name.
 
-    Call it before CUDA starts. It does nothing and returns None if the variable isn't set.
+    It also tells torch whether products may be in TF32 (`PIPELINE_TF32`). Call it before torch is imported. Without
+    PIPELINE_GPUS it waits for nothing and returns None.
 
     Raises:
         SettingError: if a variable has an invalid value.
     """
     devices = _devices()
+    os.environ[TORCH_TF32] = "1" if products_in_tf32() else "0"
     if not devices:
         return None
     folder = Path(os.environ.get(FOLDER) or Path(tempfile.gettempdir(), f"pipeline-gpus-{os.getuid()}"))
@@ -48,6 +54,18 @@ def reserve() -> str | None:
             os.environ[VISIBLE] = device
             return device
         time.sleep(LOOK_SECONDS)
+
+
+def products_in_tf32() -> bool:
+    """Whether PIPELINE_TF32 asks for products in TF32.
+
+    Raises:
+        SettingError: if it is neither 0 nor 1.
+    """
+    text = os.environ.get(TF32) or "0"
+    if text not in ("0", "1"):
+        raise SettingError(f"{TF32}: found {text!r}, expected 1 for products in TF32 or 0 for products in float32")
+    return text == "1"
 
 
 def _devices() -> list[str]:

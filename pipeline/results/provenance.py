@@ -67,12 +67,13 @@ def versions() -> Mapping[str, str]:
 
 @functools.cache
 def hardware() -> Mapping[str, Any]:
-    """Processor, number of usable cores, graphics card."""
+    """Processor, number of usable cores, graphics card, and its products if they aren't in float32."""
     return {
         "cpu": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "gpu": _card(),
         "system": platform.system(),
+        **({"products": "TF32"} if os.environ.get("PIPELINE_TF32") == "1" else {}),  # of a GPU; else float32
     }
 
 
@@ -116,7 +117,8 @@ def describe_hardware(origin: Mapping[str, Any]) -> str | None:
     machine = origin.get("hardware")
     if not machine:
         return None
-    return f"{machine.get('cpu')}, {machine.get('cores')} cores, {machine.get('gpu') or 'no GPU'}"
+    products = f", products in {machine['products']}" if machine.get("products") else ""
+    return f"{machine.get('cpu')}, {machine.get('cores')} cores, {machine.get('gpu') or 'no GPU'}{products}"
 
 
 def _processor() -> str:

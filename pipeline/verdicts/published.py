@@ -151,6 +151,7 @@ def gather(metrics: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]]) ->
         dirty=origin.get("dirty"),
         platform={
             **{name: machine.get(name) for name in HARDWARE},
+            **{name: machine[name] for name in ("products",) if name in machine},  # in TF32
             **{name: versions.get(name) for name in NUMERIC},
         },
         numbers=dict(_numbers(metrics)),

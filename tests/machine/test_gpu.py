@@ -8,9 +8,15 @@ import time
 
 import pytest
 
+from pipeline.errors import SettingError
 from pipeline.machine import gpu
 
 JOB = "import sys, time; from pipeline.machine import gpu; print(gpu.reserve(), flush=True); time.sleep(float(sys.argv[1]))"
+
+
+@pytest.fixture(autouse=True)
+def _environment_restored(monkeypatch):
+    monkeypatch.setenv(gpu.TORCH_TF32, "0")
 
 
 @pytest.fixture
@@ -59,6 +65,24 @@ def test_many_short_jobs_never_share_a_device(start, tmp_path):
     jobs = [start(seconds=0, devices="a,b") for _ in range(6)]
     assert {device(job) for job in jobs} <= {"a", "b"}
     assert all(job.wait(60) == 0 for job in jobs)
+
+
+@pytest.mark.parametrize(("asked", "allowed"), [("1", True), ("0", False), ("", False), (None, False)])
+def test_products_are_in_tf32_only_where_that_is_asked_for(root, monkeypatch, asked, allowed):
+    monkeypatch.delenv("PIPELINE_TF32", raising=False)
+    if asked is not None:
+        monkeypatch.setenv("PIPELINE_TF32", asked)
+    monkeypatch.setenv("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "1")  # of the user's own, which must not decide
+    says = "import torch; print(torch.backends.cuda.matmul.allow_tf32, provenance.hardware().get('products'))"
+    code = f"from pipeline.machine import gpu; from pipeline.results import provenance; gpu.reserve(); {says}"
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(allowed), "TF32" if allowed else "None"]
+
+
+def test_another_word_for_tf32_is_refused(monkeypatch):
+    monkeypatch.setenv("PIPELINE_TF32", "yes")
+    with pytest.raises(SettingError, match=r"PIPELINE_TF32: found 'yes', expected 1 for products in TF32 or 0"):
+        gpu.reserve()
 
 
 def test_without_the_variable_nothing_is_done(monkeypatch):
