@@ -1,5 +1,6 @@
 """Fixtures for all tests, and a hook that checks array shapes in signatures, in tests only."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -33,6 +34,18 @@ SHAPED = [
     )
 ]
 install_import_hook(SHAPED, "beartype.beartype")
+# Folders with long files. The first compute all the time, on all cores; the others wait more than they compute.
+LONG = ("workflow", "tracking")
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the long files, from each folder in turn.
+
+    So pytest's processes end together, and some compute while others wait.
+    """
+    files = [dict.fromkeys(item.path for item in items if item.path.parent.name == name) for name in LONG]
+    first = [path for turn in itertools.zip_longest(*files) for path in turn if path]
+    items.sort(key=lambda item: first.index(item.path) if item.path in first else len(first))
 
 
 @pytest.fixture
