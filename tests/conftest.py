@@ -1,6 +1,5 @@
 """Fixtures for all tests, and a hook that checks array shapes in signatures, in tests only."""
 
-import itertools
 import os
 import subprocess
 import sys
@@ -34,18 +33,20 @@ SHAPED = [
     )
 ]
 install_import_hook(SHAPED, "beartype.beartype")
-# Folders with long files. The first compute all the time, on all cores; the others wait more than they compute.
-LONG = ("workflow", "tracking")
+# Folders with files of a minute and more.
+LONG = ("tracking", "workflow")
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with the long files, from each folder in turn.
+    """Begin with the long files, so that pytest's processes end together.
 
-    So pytest's processes end together, and some compute while others wait.
+    One process makes the finished study, while the others have long files that don't need it.
     """
-    files = [dict.fromkeys(item.path for item in items if item.path.parent.name == name) for name in LONG]
-    first = [path for turn in itertools.zip_longest(*files) for path in turn if path]
-    items.sort(key=lambda item: first.index(item.path) if item.path in first else len(first))
+    need_it = list(dict.fromkeys(item.path for item in items if "finished" in item.fixturenames))
+    long = dict.fromkeys(item.path for item in items if item.path.parent.name in LONG)
+    first = [*need_it[:1], *(path for path in long if path not in need_it), *need_it[1:]]
+    place = {path: number for number, path in enumerate(first)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 @pytest.fixture
