@@ -33,6 +33,20 @@ SHAPED = [
     )
 ]
 install_import_hook(SHAPED, "beartype.beartype")
+# Folders with files of a minute and more.
+LONG = ("tracking", "workflow")
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the long files, so that pytest's processes end together.
+
+    One process makes the finished study, while the others have long files that don't need it.
+    """
+    need_it = list(dict.fromkeys(item.path for item in items if "finished" in item.fixturenames))
+    long = dict.fromkeys(item.path for item in items if item.path.parent.name in LONG)
+    first = [*need_it[:1], *(path for path in long if path not in need_it), *need_it[1:]]
+    place = {path: number for number, path in enumerate(first)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 @pytest.fixture

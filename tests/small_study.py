@@ -1,6 +1,8 @@
 """A study of a second in its own folder, for the tests that break, kill and attack it."""
 
 import base64
+import copy
+import functools
 import os
 import shutil
 import subprocess
@@ -41,9 +43,15 @@ JOBS = (
 SECRETS = {"WANDB_API_KEY": "planted0" * 5, "AWS_SECRET_ACCESS_KEY": "planted/Key+of/nobody/000000000000000001"}
 
 
+@functools.cache
+def smoke():
+    """The smoke study's settings, parsed once: it takes as long as many a test."""
+    return yaml.safe_load((ROOT / "configs" / "smoke.yaml").read_text())
+
+
 def content():
     """The settings; the data are artificial, so that nothing has to be fetched."""
-    made = yaml.safe_load((ROOT / "configs" / "smoke.yaml").read_text())
+    made = copy.deepcopy(smoke())
     drops = {"drops": [20], "rate": 0.01}
     made["title"] = "Small study"
     made["data"] |= {"dataset": "xor", "settings": {"inputs": 4}, "train": 200, "validation": 50, "test": 200}
@@ -82,10 +90,16 @@ def content():
     return made
 
 
+@functools.cache
+def text():
+    """The settings as they are written."""
+    return yaml.safe_dump(content())
+
+
 def write(place, settings=None):
     """Write the configs that the jobs read into a folder; the code is not copied."""
     (place / "configs").mkdir(parents=True)
-    (place / "configs" / f"{STUDY}.yaml").write_text(yaml.safe_dump(settings or content()))
+    (place / "configs" / f"{STUDY}.yaml").write_text(yaml.safe_dump(settings) if settings else text())
     (place / "configs" / "claims.yaml").write_bytes((ROOT / "configs" / "claims.yaml").read_bytes())
     return place
 

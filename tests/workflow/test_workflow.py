@@ -145,53 +145,61 @@ def build(units, classes, *, above, generator):
 '''
 
 
-# Prints the sweep of each block of the dummy; it runs in the copy, since only the copy has the dummy.
+# Prints the sweep of each block of the changed methods; it runs in the copy, since only the copy has the dummy.
 PLANNED = """
 import json
-from pipeline.study.load import load_study
 from pipeline.study.plan import Plan
-print(json.dumps([runs[0].sweep for runs in Plan.load("smoke").blocks.values() if runs[0].method == "half"]))
+blocks = [runs[0] for runs in Plan.load("smoke").blocks.values()]
+print(json.dumps({name: [run.sweep for run in blocks if run.method == name] for name in ("half", "every_sg")}))
 """
+WILD = "placement: every, set: {network.batch_norm: false, optimiser.name: sgd, optimiser.rate: 1.0e+30}"
 
 
-def test_a_new_estimator_is_one_file_and_one_entry_and_runs_only_what_is_new(place, first):
-    config = place / "configs" / "smoke.yaml"
+@pytest.fixture(scope="module")
+def changed(place, first):
+    """What Snakemake said of one run with two changes: another estimator, and a method that diverges.
+
+    Afterwards the first config and the first estimators are back, and the results are those of the changed study.
+    """
+    config, estimator = place / "configs" / "smoke.yaml", place / "pipeline" / "estimators" / "half.py"
     before = config.read_text()
-    (place / "pipeline" / "estimators" / "half.py").write_text(DUMMY)
     entry = "  half: {label: half a gradient, estimator: half, settings: {}, placement: every, set: {}}\n\nsweeps:"
-    config.write_text(before.replace("\nsweeps:", entry, 1))
-    kept = numbers(place)
-    counts = ran(snakemake(place))
-    new = json.loads(call(place, sys.executable, "-c", PLANNED))
-    assert set(new) >= {"depth", "tuned", "estimators", "tracking"}
-    assert counts["train"] == len(new)
-    assert counts["tune"] == 1
-    assert counts["represent"] == 1 + 1  # a block of two seeds of one sweep and one of another, at the compared depth
+    estimator.write_text(DUMMY)
+    config.write_text(before.replace("\nsweeps:", entry, 1).replace("placement: every, set: {}", WILD, 1))
+    said = snakemake(place)
+    blocks = json.loads(call(place, sys.executable, "-c", PLANNED))
+    config.write_text(before)
+    estimator.unlink()
+    return said, blocks
+
+
+def test_a_new_estimator_is_one_file_and_one_entry_and_runs_only_what_is_new(place, first, changed):
+    said, blocks = changed
+    counts = ran(said)
+    assert set(blocks["half"]) >= {"depth", "tuned", "estimators", "tracking"}
+    assert counts["train"] == len(blocks["half"]) + len(blocks["every_sg"])
+    assert counts["tune"] == 1 + 1
+    # Of each of the two methods, a block of two seeds of one sweep and one of another, at the compared depth.
+    assert counts["represent"] == 2 * (1 + 1)
     after = numbers(place)
-    trained = {name: value for name, value in kept.items() if name.startswith("train/")}
-    assert trained.items() <= after.items()
+    trained = {name: value for name, value in first.items() if name.startswith("train/")}
+    kept = {name: value for name, value in trained.items() if "-every_sg-" not in name}
+    assert len(kept) == len(trained) - len(blocks["every_sg"])
+    assert kept.items() <= after.items()
     assert "half a gradient" in (place / "results" / "smoke" / "appendix.html").read_text()
     assert "half" in (place / "results" / "smoke" / "draw" / "learning_curves.csv").read_text()
-    config.write_text(before)
-    (place / "pipeline" / "estimators" / "half.py").unlink()
 
 
-def test_a_diverged_run_is_reported_and_the_study_goes_on(place, first):
-    config = place / "configs" / "smoke.yaml"
-    before = config.read_text()
-    wild = "placement: every, set: {network.batch_norm: false, optimiser.name: sgd, optimiser.rate: 1.0e+30}"
-    config.write_text(before.replace("placement: every, set: {}", wild, 1))
-    snakemake(place)
+def test_a_diverged_run_is_reported_and_the_study_goes_on(place, changed):
     block = place / "results" / "smoke" / "train" / "depth-every_sg-hidden4-b0"
     summary = run_summaries.read(block / "summary.json")["depth-every_sg-hidden4-s0"]
     assert summary["status"] == "diverged"
     assert re.fullmatch(r"diverged at step \d+: the batch loss was (nan|inf)", summary["message"])
     told("a run diverges", summary["message"])
     assert summary["message"] in (place / "results" / "smoke" / "appendix.html").read_text()
-    config.write_text(before)
 
 
-def test_back_to_the_first_config_gives_the_first_numbers_to_the_bit(place, first):
+def test_back_to_the_first_config_gives_the_first_numbers_to_the_bit(place, first, changed):
     snakemake(place)
     again = numbers(place)
     assert {name: again[name] for name in first} == first
