@@ -44,11 +44,11 @@ def _of_runs(runs: Sequence[Run], *, trials: int | None) -> Iterator[str]:
     if trials:
         yield f"trials, n = {trials}"
         return
-    match {run.tuned for run in runs}:
-        case found if found == {True}:
-            yield "each at its best rate"
-        case found if found == {False}:
-            yield f"rate {_range(sorted({run.training.optimiser.rate for run in runs}))}"
+    given = sorted({run.training.optimiser.rate for run in runs if not run.tuned})
+    rates = [f"rate {_range(given)}"] if given else []
+    if any(run.tuned for run in runs):
+        rates.append("each at its best rate")
+    yield " or ".join(rates)
     seeds = collections.Counter((run.sweep, run.method, str(run.varied)) for run in runs)
     yield f"n = {_range(sorted(set(seeds.values())))}"
 

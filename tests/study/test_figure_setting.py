@@ -14,7 +14,7 @@ def plan():
 @pytest.mark.parametrize(
     ("figure", "words"),
     [
-        ("learning_curves", "MNIST; 3, 5, 10 and 20 hidden layers; n = 5 to 12"),
+        ("learning_curves", "MNIST; 3, 5, 10 and 20 hidden layers; rate 0.001 or each at its best rate; n = 5 to 12"),
         ("paired_differences", "each at its best rate"),
         ("similarity_over_time", "MNIST; 20 hidden layers; rate 0.001; n = 5 to 12"),
         ("robust_learning_curves", "Fashion-MNIST and MNIST; 20 and 50 hidden layers; ReLU units and sigmoid units"),
