@@ -291,8 +291,10 @@ def analysis_entry(draw, name, sweeps, methods):
 @st.composite
 def figure_entry(draw, name):
     """An entry under `figures`."""
-    reads = members.constants("figures", name)["READS"]
-    tables = st.sampled_from([{}, {each: each for each in reads}, {each: {"a title": each} for each in reads}])
+    declared = members.constants("figures", name)
+    reads = declared["READS"]
+    titled = [{each: {"a title": each} for each in reads}] if declared.get("BY_SETTING") else []
+    tables = st.sampled_from([{}, {each: each for each in reads}, *titled])
     return draw(
         mapping(
             schema.Figure,

@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 if ending == "png":
                     _reduce(partial)
                 else:
-                    partial.write_text(svg.compact(partial.read_text(encoding="utf-8")), encoding="utf-8")
+                    partial.write_text(svg.compact(partial.read_text(encoding="utf-8"), name), encoding="utf-8")
     text = shown.to_csv(index=False, lineterminator="\n", float_format=DIGITS)
     store.write_bytes(job.named_outputs["csv"], text.encode())
     print(f"{name}: {len(shown)} numbers")

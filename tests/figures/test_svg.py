@@ -56,10 +56,31 @@ def placed(text):
     return found
 
 
+def by_order(found):
+    """The elements with their clipping rectangles numbered by order, whatever their names are."""
+    names = {}
+
+    def numbered(text):
+        return re.sub(
+            r"(?:p[0-9a-f]{10}|\bp-clip\d+)\b", lambda name: names.setdefault(name[0], f"clip {len(names)}"), text
+        )
+
+    return [(tag, {key: numbered(value) for key, value in keys.items()}, *rest) for tag, keys, *rest in found]
+
+
+def test_clipping_rectangles_are_named_by_their_order_and_not_by_their_last_bits(drawn):
+    small, names = svg.compact(drawn, "norms"), re.findall(r'<clipPath id="(p[0-9a-f]{10})"', drawn)
+    assert len(names) > 1
+    assert set(re.findall(r"url\(#([^)]*)\)", small)) == set(re.findall(r'<clipPath id="([^"]*)"', small))
+    assert re.findall(r"url\(#([^)]*)\)", small)[0] == "norms-clip1"
+    assert not any(name in small for name in names)
+    assert svg.compact(drawn.replace(names[0], "p0123456789"), "norms") == small
+
+
 def test_the_picture_is_the_same_and_smaller(drawn):
     small = svg.compact(drawn)
     assert len(small) < 0.9 * len(drawn)
-    before, after = placed(drawn), placed(small)
+    before, after = by_order(placed(drawn)), by_order(placed(small))
     assert [each[:3] for each in after] == [each[:3] for each in before]
     for old, new in zip(before, after, strict=True):
         np.testing.assert_allclose(new[3], old[3], rtol=0, atol=0.5 * 10**-svg.DIGITS + 1e-9, err_msg=old[0])
