@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parent
 SMALL = {"hidden": 20, "width": 64, "batch": 100}
 WIDE = {"hidden": 20, "width": 256, "batch": 256}
 RUNS = 5  # of a stack
-WIDE_STACKS = (1, 2, 5)
+WIDE_STACKS, GPU_STACKS = (1, 2, 5), (1, 2, 5, 32)
 
 
 class How(NamedTuple):
@@ -31,9 +31,11 @@ class How(NamedTuple):
     before: bool  # each run by its own trainer, as before there were stacks
     on: torch.device
 
-    def update(self, placement: str, shape: Mapping[str, int], *, runs: int = RUNS) -> Callable[[], object]:
+    def update(
+        self, placement: str, shape: Mapping[str, int], *, runs: int = RUNS, captured: bool = True
+    ) -> Callable[[], object]:
         """Our update of some runs."""
-        return engine.update(runs, placement=placement, before=self.before, on=self.on, **shape)
+        return engine.update(runs, placement=placement, before=self.before, captured=captured, on=self.on, **shape)
 
     def ratio(self, one: Callable[[], object], other: Callable[[], object]) -> Ratio:
         """Time of one over that of the other."""
@@ -47,7 +49,7 @@ class Benchmark(NamedTuple):
     goal: float
     at_least: bool
     what: str
-    on_gpu: bool = False  # whether it is one of the updates alone, which can be measured on a GPU, too
+    on: tuple[str, ...] = ("cpu",)  # the devices on which it can be measured: updates alone on a GPU, too
 
 
 def over_floor(how: How, placement: str, shape: Mapping[str, int], *, runs: int = RUNS) -> Ratio:
@@ -58,7 +60,8 @@ def over_floor(how: How, placement: str, shape: Mapping[str, int], *, runs: int 
 
 def best_wide(how: How) -> Ratio:
     """The best of several stacks."""
-    found = [over_floor(how, "none", WIDE, runs=runs) for runs in ((1,) if how.before else WIDE_STACKS)]
+    stacks = WIDE_STACKS if how.on.type == "cpu" else GPU_STACKS
+    found = [over_floor(how, "none", WIDE, runs=runs) for runs in ((1,) if how.before else stacks)]
     return min(found, key=lambda ratio: ratio.median)
 
 
@@ -86,25 +89,42 @@ def scaled(ratio: Ratio, by: float) -> Ratio:
     return Ratio(*(by * value for value in (ratio.median, ratio.low, ratio.high)))
 
 
+def over_captured(how: How) -> Ratio:
+    """An update whose operations Python starts one by one, over the same replayed from a graph."""
+    eager, captured = (how.update("every", WIDE, captured=each) for each in (False, True))
+    return how.ratio(eager, captured)
+
+
+def more_at_once(how: How) -> Ratio:
+    """Throughput of a large stack over that of a run alone."""
+    many = max(GPU_STACKS)
+    return scaled(how.ratio(how.update("every", WIDE, runs=1), how.update("every", WIDE, runs=many)), many)
+
+
+BOTH, GPU = ("cpu", "cuda"), ("cuda",)
 BENCHMARKS: Mapping[str, Benchmark] = {
     "study_over_before": Benchmark(
         lambda _: study.over_before(), 3, True, "a process and a trainer for each run, over today's jobs (CPU time)"
     ),
     "update_floor_backprop": Benchmark(
-        lambda how: over_floor(how, "none", SMALL), 2.5, False, "an update over its products, 20 x 64", True
+        lambda how: over_floor(how, "none", SMALL), 2.5, False, "an update over its products, 20 x 64", BOTH
     ),
     "update_floor_one_sg": Benchmark(
-        lambda how: over_floor(how, "middle", SMALL), 2.5, False, "the same with one linear SG", True
+        lambda how: over_floor(how, "middle", SMALL), 2.5, False, "the same with one linear SG", BOTH
     ),
     "update_floor_every_sg": Benchmark(
-        lambda how: over_floor(how, "every", SMALL), 2.5, False, "the same with linear SGs everywhere", True
+        lambda how: over_floor(how, "every", SMALL), 2.5, False, "the same with linear SGs everywhere", BOTH
     ),
-    "update_floor_wide": Benchmark(best_wide, 1.4, False, "backprop, 20 x 256, batch 256, the best stack", True),
-    "every_sg_over_backprop": Benchmark(every_over_backprop, 1.6, False, "20 x 64", True),
+    "update_floor_wide": Benchmark(best_wide, 1.4, False, "backprop, 20 x 256, batch 256, the best stack", BOTH),
+    "every_sg_over_backprop": Benchmark(every_over_backprop, 1.6, False, "20 x 64", BOTH),
     "over_autograd": Benchmark(
-        over_autograd, 1.6, True, "torch's modules and fused Adam, over ours for each run", True
+        over_autograd, 1.6, True, "torch's modules and fused Adam, over ours for each run", BOTH
     ),
-    "over_public_style": Benchmark(over_public_style, 6, True, "public DNI style, SG everywhere, over ours", True),
+    "over_public_style": Benchmark(over_public_style, 6, True, "public DNI style, SG everywhere, over ours", BOTH),
+    "uncaptured_over_captured": Benchmark(
+        over_captured, 2, True, "an update started from Python over one replayed, 20 x 256, SG everywhere", GPU
+    ),
+    "stack_over_run": Benchmark(more_at_once, 4, True, "throughput of 32 runs at once over one run, the same", GPU),
     "two_cores_over_one": Benchmark(lambda _: study.two_cores(), 1.8, True, "throughput of trainings"),
     "similarity_floor": Benchmark(
         lambda _: similarity.over_products(), 2, False, "20 x 20 layers, n 5000, d 256, with nulls, over their products"
@@ -129,9 +149,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     if unknown := set(asked.names) - set(BENCHMARKS):
         parser.error(f"no benchmark {', '.join(sorted(unknown))}")
     how = How(asked.before, device(parser, asked.device))
-    names = asked.names or [name for name, each in BENCHMARKS.items() if each.on_gpu or how.on.type == "cpu"]
-    if on_cpu := [name for name in names if how.on.type != "cpu" and not BENCHMARKS[name].on_gpu]:
-        parser.error(f"{', '.join(on_cpu)} can't be measured on a GPU")
+    names = asked.names or [name for name, each in BENCHMARKS.items() if how.on.type in each.on]
+    if elsewhere := [name for name in names if how.on.type not in BENCHMARKS[name].on]:
+        parser.error(f"{', '.join(elsewhere)} can't be measured on a {how.on.type.upper().replace('CUDA', 'GPU')}")
     torch.set_num_threads(1)
     if not asked.before:
         allocator.keep_freed_memory()

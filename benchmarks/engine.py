@@ -40,12 +40,22 @@ def data(runs: int, n: int, *, on: torch.device = CPU) -> tuple[Tensor, Tensor]:
 
 
 def update(
-    runs: int, *, hidden: int, width: int, batch: int, placement: str, before: bool = False, on: torch.device = CPU
+    runs: int,
+    *,
+    hidden: int,
+    width: int,
+    batch: int,
+    placement: str,
+    before: bool = False,
+    captured: bool = True,
+    on: torch.device = CPU,
 ) -> Callable[[], object]:
-    """One update of all runs; `before`, by the runs' own trainers."""
+    """One update of all runs; `before`, by the runs' own trainers; on a GPU, replayed from a graph if `captured`."""
     own = trainers(runs, hidden=hidden, width=width, placement=placement, on=on)
     x, y = data(runs, batch, on=on)
     stack = (Separate if before else Stack)(own)
+    if isinstance(stack, Stack) and not captured:
+        stack.captured = None
     return lambda: stack.update(x, y)
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.engine import CPU, INPUTS, OUTPUTS
+from pipeline.learning.captured import WARM_UP
 
 
 def products(
@@ -23,7 +24,7 @@ def products(
     """All products of one update of `runs` networks with linear SGs after `gates` layers, as batched products.
 
     Forward one for each layer, backward two (none by the inputs' gradient); of each gate, the estimate and the
-    gradients of its two matrices.
+    gradients of its two matrices. On a GPU they are replayed from a graph, as the update is.
     """
 
     def random(*shape: int) -> Tensor:
@@ -49,4 +50,16 @@ def products(
             torch.bmm(signals.transpose(1, 2), errors)
             torch.bmm(labels.transpose(1, 2), errors)
 
-    return work
+    if on.type != "cuda":
+        return work
+    for _ in range(WARM_UP):
+        work()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        work()
+
+    def replay(_kept: Callable[[], None] = work) -> None:
+        """Do them again; `_kept` keeps the tensors that they read, which a graph does not."""
+        graph.replay()
+
+    return replay

@@ -4,13 +4,14 @@
 (`why_separate`) is done by the runs' own trainers, one after the other.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 
 import torch
 from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
+from pipeline.learning.captured import Captured, CUDAGraphs
 from pipeline.learning.losses import loss_of_runs
 from pipeline.learning.optimisers import Optimiser, OptimiserSettings
 from pipeline.learning.stacked_gates import StackedGates
@@ -54,14 +55,29 @@ class Stack:
         self._optimisers = [_Stacked(self.network.leaves, [trainer.settings for trainer in trainers])]
         if self.gates and self.gates.leaves:
             self._optimisers.append(_Stacked(self.gates.leaves, [trainer.gate_settings for trainer in trainers]))
+        on = self.network.leaves[0].device
+        self.captured = Captured(CUDAGraphs(on)) if on.type == "cuda" else None
 
     def update(
         self, x: Float[Tensor, "runs n inputs"], y: Float[Tensor, "runs n k"], *, frozen: Collection[int] = ()
     ) -> Float[Tensor, " runs"]:
         """One update of each run on its batch; returns the batches' losses before it, without waiting for a GPU.
 
-        A run whose number is in `frozen` keeps its parameters.
+        A run whose number is in `frozen` keeps its parameters. On a GPU the update is captured once and then replayed.
         """
+
+        def work(x: Tensor, y: Tensor) -> Tensor:
+            return self._update(x, y, frozen)
+
+        found = self.captured(work, x, y, fixed=self._fixed(frozen)) if self.captured else work(x, y)
+        self.step += 1
+        return found
+
+    def _fixed(self, frozen: Collection[int]) -> Hashable:
+        """What decides an update beside its batch and the stack's tensors."""
+        return frozenset(frozen), *(optimiser.rates(self.step) for optimiser in self._optimisers)
+
+    def _update(self, x: Tensor, y: Tensor, frozen: Collection[int]) -> Float[Tensor, " runs"]:
         if self.gates:
             self.gates.begin(y)
         losses = loss_of_runs(self._losses, self.network(x, self.gates), y)
@@ -70,7 +86,6 @@ class Stack:
             self.gates.learn()
         for optimiser in self._optimisers:
             optimiser.step(self.step, frozen=frozen)
-        self.step += 1
         return losses.detach()
 
     def state(self) -> dict[str, ndarray]:
@@ -89,6 +104,8 @@ class Stack:
         for number, optimiser in enumerate(self._optimisers):
             optimiser.restore(to_tensors(state, f"optimiser/{number}/"))
         self.step = step
+        if self.captured:
+            self.captured.forget()
 
 
 class Separate:
@@ -139,6 +156,10 @@ class _Stacked:
         for each in settings:
             alike = [part for part, its in zip(self._parts, settings, strict=True) if its == each]
             self._optimisers.setdefault(each, each.build([tensor for part in alike for tensor in part]))
+
+    def rates(self, step: int) -> tuple[float, ...]:
+        """The rates of the update after `step` finished ones."""
+        return tuple(settings.rate_at(step) for settings in self._optimisers)
 
     def step(self, step: int, *, frozen: Collection[int]) -> None:
         """Move every run that is not frozen along the leaves' gradients."""

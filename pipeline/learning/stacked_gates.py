@@ -143,18 +143,19 @@ class _Group:
 
     def kept(self, signal: str, layers: list[int]) -> Float[Tensor, "runs_layers n units"]:
         """A signal of some layers."""
-        kept = self._kept[signal]
-        return (kept if layers == self.layers else kept[:, [self.layers.index(layer) for layer in layers]]).flatten(
-            0, 1
-        )
+        return self._kept[signal][:, self._places(layers)].flatten(0, 1)
+
+    def _places(self, layers: list[int]) -> slice:
+        """Where the tensors of some layers stand: of all or of one."""
+        first = self.layers.index(layers[0])
+        return slice(first, first + len(layers))
 
     def call(self, layers: list[int], signals: Tensors) -> None:
         """Estimates after `layers`, from signals (runs * layers, n, units)."""
-        places = [self.layers.index(layer) for layer in layers]
+        places = self._places(layers)
         with torch.enable_grad():  # estimators are called in the backward pass
             tensors = {
-                name: (leaf if layers == self.layers else leaf[:, places]).flatten(0, 1)
-                for name, leaf in {**self.parameters, **self.buffers}.items()
+                name: leaf[:, places].flatten(0, 1) for name, leaf in {**self.parameters, **self.buffers}.items()
             }
             found = self._one_by_one(tensors, signals) if self.per_run else self._batched(tensors, signals)
         count, n, units = found.shape
@@ -171,8 +172,7 @@ class _Group:
             _Seed.apply(estimates, error).backward()
             for leaf in self.parameters.values():
                 if leaf.shape[2:] == error.shape[2:] and leaf.grad is not None:  # a number for each unit of the output
-                    first = self.layers.index(layers[0])  # called are all layers or one
-                    part = leaf.grad[:, first : first + len(layers)]
+                    part = leaf.grad[:, self._places(layers)]
                     clear_noise(part, error.unflatten(0, part.shape[:2]))
 
     def _one(self, tensors: Tensors, signals: Tensors) -> Float[Tensor, "n units"]:

@@ -29,6 +29,8 @@ def single_threaded() -> None:
     if torch.cuda.is_available():
         torch.use_deterministic_algorithms(True)
         torch.backends.cudnn.benchmark = False
+        # Otherwise torch first fills each new tensor with NaN: an operation more. None is read before it is written.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def device() -> torch.device:

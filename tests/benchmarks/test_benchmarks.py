@@ -10,10 +10,11 @@ import pytest
 import small_study
 import torch
 import yaml
+from sessions import clouds
 from small_study import CELL, ROOT, RUN
 
 from benchmarks import __main__ as bench
-from benchmarks import engine, floor, measure, others, planning, similarity, study
+from benchmarks import cell, engine, floor, measure, others, planning, similarity, study
 from pipeline.learning.measurements import count_operations
 from pipeline.learning.stack import Stack
 from pipeline.measures import cca
@@ -22,6 +23,11 @@ from pipeline.study.load import load_study
 from pipeline.study.plan import Plan
 
 SHAPE = {"hidden": 3, "width": 16}
+
+
+@pytest.fixture
+def data():
+    return clouds(240, 60, 150)
 
 
 def test_the_public_style_reaches_the_same_losses():
@@ -64,9 +70,9 @@ def test_the_sample_has_trainings_and_tunings_before_and_now():
     plan = Plan.load(study.STUDY)
     sample = study.sample(plan)
     assert {rule for rule, _ in sample} == {"train", "tune"}
-    for cell in sample:
-        assert study.before(plan, cell)
-        assert study.now(plan, cell)
+    for each in sample:
+        assert study.before(plan, each)
+        assert study.now(plan, each)
 
 
 def test_trainings_side_by_side_are_as_long():
@@ -94,9 +100,10 @@ def test_a_run_and_a_cell_are_trained_as_before_there_were_stacks(tmp_path):
     assert len(list(tmp_path.glob("wandb/offline-run-*"))) == 1
 
 
-def test_kept_results_are_those_of_all_benchmarks(root):
-    rows = json.loads((root / "benchmarks" / "results.json").read_text())
-    assert [row["name"] for row in rows] == list(bench.BENCHMARKS)
+@pytest.mark.parametrize(("device", "name"), [("cpu", "results.json"), ("cuda", "results_cuda.json")])
+def test_kept_results_are_those_of_all_benchmarks(root, device, name):
+    rows = json.loads((root / "benchmarks" / name).read_text())
+    assert [row["name"] for row in rows] == [name for name, each in bench.BENCHMARKS.items() if device in each.on]
     for row in rows:
         wanted = bench.BENCHMARKS[row["name"]]
         assert row["goal"] == wanted.goal
@@ -147,8 +154,37 @@ def test_wrong_words_are_explained(words, said, capsys, monkeypatch):
     assert said in capsys.readouterr().err
 
 
-def test_a_gpu_measures_updates_only(capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("device", "name", "said"),
+    [
+        ("cuda", "noop_over_start", "noop_over_start can't be measured on a GPU"),
+        ("cpu", "stack_over_run", "stack_over_run can't be measured on a CPU"),
+    ],
+)
+def test_what_a_device_cant_measure_is_said(device, name, said, capsys, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     with pytest.raises(SystemExit):
-        bench.main(["--device", "cuda", "noop_over_start"])
-    assert "noop_over_start can't be measured on a GPU" in capsys.readouterr().err
+        bench.main(["--device", device, name])
+    assert said in capsys.readouterr().err
+
+
+def test_a_cell_is_timed_on_its_own_data(data, capsys, monkeypatch):
+    monkeypatch.setattr(cell.build, "load_data", lambda asked: data)
+    cell.main(["--study", "smoke", "--cell", "depth-one_sg-hidden4", "--every", "5", "--at-once", "1", "3"])
+    lines = capsys.readouterr().out.splitlines()
+    rows = [[part.strip() for part in line.split("|")] for line in lines if line.startswith("| depth-one_sg-hidden4 ")]
+    assert [row[2] for row in rows] == ["1", "3"]
+    assert all(float(number) >= 0 for row in rows for number in row[3:6])
+
+
+def test_the_updates_of_a_timed_cell_are_alike():
+    run = next(run for run in Plan.load("paper").runs.values() if run.training.optimiser.drops)
+    training = cell.shortened(run, 30).training
+    assert (training.steps, training.log_every, training.log_early) == (60, 30, None)
+    assert training.optimiser.drops == training.gates.optimiser.drops == ()
+
+
+def test_a_cell_that_the_study_lacks_is_named(capsys):
+    with pytest.raises(SystemExit):
+        cell.main(["--study", "smoke", "--cell", "depth-nix"])
+    assert "study smoke has no cell depth-nix; it has depth-" in capsys.readouterr().err
