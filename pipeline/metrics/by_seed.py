@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 
 # How a value came about.
 MEASURED = "measured"
@@ -42,8 +41,8 @@ class BySeed(list[float]):
 
 
 def collect(
-    runs: pd.DataFrame,
-    values: pd.Series,
+    runs: Sequence[tuple[str, int]],
+    values: Mapping[str, float],
     *,
     diverged: Collection[str] = (),
     censored: Collection[str] = (),
@@ -52,14 +51,14 @@ def collect(
     """The values of runs that differ in their seeds only; a run without one gets NaN.
 
     Args:
-        runs: columns run and seed, a row for each run.
+        runs: the run and the seed of each, in the order of the seeds.
         values: a number by run.
         diverged: the runs that diverged.
         censored: the runs that ended before the event.
         unmet: the runs that don't meet the number's premise; they count as NaN.
     """
     seeds, found, outcomes = [], [], []
-    for run, seed in runs.sort_values("seed", kind="stable")[["run", "seed"]].itertuples(index=False):
+    for run, seed in runs:
         value = np.nan if run in unmet else float(values.get(run, np.nan))
         defined = UNDEFINED if np.isnan(value) else CENSORED if run in censored else MEASURED
         outcomes.append(UNMET if run in unmet else DIVERGED if run in diverged else defined)

@@ -1,6 +1,6 @@
 """Names of headline numbers and of settings: they distinguish the runs of a sweep."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 import pandas as pd
 
@@ -65,7 +65,7 @@ def against(
     """
     whole = _by_name(runs, values, quantity, diverged=diverged, censored=censored)
     found: dict[str, list[float]] = {}
-    for method, hidden, varied, _ in _settings(runs):
+    for method, hidden, varied in _settings(runs):
         others = whole.get(metric(quantity, reference, hidden, varied))
         if method != reference and others is not None:
             name = metric(f"versus_{reference}_{quantity}", method, hidden, varied)
@@ -75,16 +75,22 @@ def against(
 
 def _by_name(runs: pd.DataFrame, values: pd.Series, quantity: str, **outcomes: Collection[str]) -> dict[str, BySeed]:
     """As `per_seed`."""
+    by_run = {str(run): float(value) for run, value in values.items()}
     return {
-        metric(quantity, method, hidden, varied): collect(part, values, **outcomes)
-        for method, hidden, varied, part in _settings(runs)
+        metric(quantity, method, hidden, varied): collect(part, by_run, **outcomes)
+        for (method, hidden, varied), part in _settings(runs).items()
     }
 
 
-def _settings(runs: pd.DataFrame) -> Iterator[tuple[str, int, str, pd.DataFrame]]:
-    """Each method, depth and other varied settings, with its runs, a row each."""
-    once = runs.drop_duplicates("run").sort_values("seed", kind="stable")
-    names = [metric("", *who) for who in once[["method", "hidden", "varied"]].itertuples(index=False)]
-    for _, part in once.groupby(names, sort=False):
-        method, hidden, varied = part.iloc[0][["method", "hidden", "varied"]]
-        yield method, hidden, varied, part
+def _settings(runs: pd.DataFrame) -> dict[tuple[str, int, str], list[tuple[str, int]]]:
+    """Each method, depth and other varied settings, with its runs and their seeds, in the order of the seeds.
+
+    Settings that make the same name are one. Without pandas: these tables are small, and this is called for each of
+    some hundred numbers.
+    """
+    once = runs.drop_duplicates("run")
+    columns = (once[column].tolist() for column in ("seed", "run", "method", "hidden", "varied"))
+    found: dict[str, tuple[tuple[str, int, str], list[tuple[str, int]]]] = {}
+    for seed, run, *who in sorted(zip(*columns, strict=True), key=lambda row: row[0]):
+        found.setdefault(metric("", *who), (tuple(who), []))[1].append((run, seed))
+    return dict(found.values())
