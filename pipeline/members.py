@@ -104,12 +104,12 @@ def parameters(family: str, name: str, function: str) -> list[str]:
 
 
 def _tree(family: str, name: str) -> ast.Module:
-    return _parse(PACKAGE / family / f"{require(family, name)}.py")
+    return _parse(f"{PACKAGE}/{family}/{require(family, name)}.py")
 
 
 @functools.cache
-def _parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+def _parse(path: str) -> ast.Module:
+    return ast.parse(Path(path).read_text(encoding="utf-8"))
 
 
 def _setting(parameter: ast.arg, default: ast.expr | None) -> Setting:

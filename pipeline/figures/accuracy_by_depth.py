@@ -14,6 +14,7 @@ TITLE = "Test accuracy against depth"
 CATEGORY = "Learning"
 CLAIMS = ("C11",)
 BY = ["hidden", "method"]
+RANGES = {"": "share"}
 RESULT = "test_accuracy"
 APART = 0.7  # the width that the methods of a depth share, of the distance between two depths
 MOST_POINTS = 12  # seeds that are drawn one by one
@@ -32,7 +33,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
         table = table[finished & (depth_alone | (table["varied"] == ""))]
     if table.empty:
         return blank("no run has finished"), pd.DataFrame(columns=[*BY, *SUMMARY])
-    shown = summarise(table, BY, "value")
+    shown = summarise(table, BY, "value", ranges=RANGES)
     methods, depths = style.present(shown["method"]), sorted(shown["hidden"].unique())
     figure, axes = panels(1, 1, height=3.4)
     panel = axes[0, 0]
@@ -65,7 +66,7 @@ def _method(
     panel.errorbar(
         means["hidden"].map(place),
         means["mean"],
-        yerr=np.array([means["mean"] - low.clip(0, 1), high.clip(0, 1) - means["mean"]]),
+        yerr=np.array([means["mean"] - low, high - means["mean"]]),
         color=colour,
         label=style.label(method),
         marker=style.marker(method),

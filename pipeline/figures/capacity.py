@@ -70,12 +70,12 @@ def _losses(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _accuracies(table: pd.DataFrame) -> pd.DataFrame:
-    return _over_seeds(table.assign(value=table["accuracy"])).assign(quantity="accuracy")
+    return _over_seeds(table.assign(value=table["accuracy"]), within="share").assign(quantity="accuracy")
 
 
-def _over_seeds(table: pd.DataFrame) -> pd.DataFrame:
+def _over_seeds(table: pd.DataFrame, *, within: str = "real") -> pd.DataFrame:
     lost = table.assign(lost=table["diverged"]).groupby(BY, as_index=False)["lost"].sum()
-    return summarise(table, BY, "value").merge(lost, on=BY)
+    return summarise(table, BY, "value", ranges={"": within}).merge(lost, on=BY)
 
 
 def _lines(axes: Axes, table: pd.DataFrame, depths: list[int], *, style: Style) -> None:

@@ -52,7 +52,9 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
 def _numbers(table: pd.DataFrame, style: Style) -> pd.DataFrame:
     """A row for each method in each setting."""
     operations = pick(table, quantity=COST).groupby(BY)["value"].mean().rename("operations").reset_index()
-    wide = operations.merge(summarise(pick(table, quantity=RESULT), BY, "value"), on=BY, how="left")
+    wide = operations.merge(
+        summarise(pick(table, quantity=RESULT), BY, "value", ranges={"": "share"}), on=BY, how="left"
+    )
     place = wide["method"].map({method: place for place, method in enumerate(style.methods)})
     wide = wide.assign(place=place).sort_values(["hidden", "varied", "place"], ignore_index=True)
     first = wide.groupby(["hidden", "varied"])["operations"].transform("first")
@@ -75,7 +77,7 @@ def _points(axes: Axes, part: pd.DataFrame, style: Style, *, gap: float) -> None
     if part.empty:
         return
     axes.margins(MARGIN, 0)
-    bounds = stretch(part[["mean", "low", "high"]].to_numpy(dtype=np.float64).clip(0, 1))
+    bounds = stretch(part[["mean", "low", "high"]].to_numpy(dtype=np.float64))
     least, most = np.nanmin(bounds), np.nanmax(bounds)
     room = MARGIN * max(most - least, MARGIN)
     low, high = shrink(np.array([least - room, most + room]))

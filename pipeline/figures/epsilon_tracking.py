@@ -90,7 +90,7 @@ def _shares(table: pd.DataFrame) -> pd.DataFrame:
     steps = table.groupby([*runs, "step", period.rename("period")], as_index=False)[list(SHARES)].min()
     shares = steps.groupby([*runs, "period"], as_index=False)[list(SHARES)].mean().rename(columns={"period": "step"})
     long = shares.melt([*runs, "step"], list(SHARES), "quantity", "share").assign(layer=0)
-    return summarise(long, BY, "share")
+    return summarise(long, BY, "share", ranges={"": "share"})
 
 
 def _chosen(layers: pd.Series) -> list[int]:

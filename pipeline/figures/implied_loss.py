@@ -20,6 +20,7 @@ ROWS = {  # label of the axis, and its bounds
     "accuracy": ("share of points\nright", (0, 1)),
 }
 BY = ["quantity", "loss", "labels", "layer", "step"]
+RANGES = {"accuracy": "share", "r2": "share", "rank": "correlation"}
 COLUMNS = [*BY, *SUMMARY]
 HEIGHT = 1.5  # inches a row
 MARGIN = 0.06  # beyond an axis's bounds, as a share of its length
@@ -44,7 +45,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
         table = table[table["quantity"].isin(list(ROWS)) & (table["step"] > 0)]
     if table.empty:
         return blank("no SG was looked at"), pd.DataFrame(columns=COLUMNS)
-    shown = summarise(table, BY, "value")
+    shown = summarise(table, BY, "value", ranges=RANGES)
     cases = [(loss, kind) for loss in LOSSES for kind in LABELS if len(pick(shown, loss=loss, labels=kind))]
     figure, axes = panels(len(ROWS), len(cases), height=1 + HEIGHT * len(ROWS), sharex=True, sharey="row")
     for column, (loss, kind) in zip(axes.T, cases, strict=True):

@@ -70,14 +70,14 @@ def _rates(table: pd.DataFrame) -> pd.DataFrame:
 def _shares(table: pd.DataFrame) -> pd.DataFrame:
     """Shares of the recorded steps before a training ends, over all models and main rates."""
     holds = (table["bound_ratio"] < 1).astype(float).where(table["bound_ratio"].notna())
-    return _over_seeds(table.assign(value=holds)).assign(quantity="bound share")
+    return _over_seeds(table.assign(value=holds), within="share").assign(quantity="bound share")
 
 
-def _over_seeds(table: pd.DataFrame) -> pd.DataFrame:
+def _over_seeds(table: pd.DataFrame, *, within: str = "real") -> pd.DataFrame:
     by = [*KINDS, "rule", "sg_rate"]
     seeds = table.groupby([*by, "seed"])["value"].mean().reset_index()
     lost = table.assign(lost=table["value"].isna()).groupby(by)["lost"].sum().reset_index()
-    return summarise(seeds, by, "value").merge(lost, on=by)
+    return summarise(seeds, by, "value", ranges={"": within}).merge(lost, on=by)
 
 
 def _dots(axes: Axes, table: pd.DataFrame) -> None:

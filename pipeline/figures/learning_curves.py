@@ -16,6 +16,7 @@ CATEGORY = "Learning"
 CLAIMS = ("C11", "C12")
 ROWS = ("train_loss", "validation_accuracy", "test_accuracy")
 BY = ["quantity", "hidden", "varied", "method", "step"]
+RANGES = {"train_loss": "positive", "validation_accuracy": "share", "test_accuracy": "share"}
 MARGIN = 1.3  # of a logarithmic axis, as a factor
 SPIKE = 10.0  # times the loss at the start: what is above would squeeze all curves, and lies above the axis
 SMALL = 7  # points
@@ -34,7 +35,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
         table = table[table["quantity"].isin(ROWS) & table["method"].isin(list(style.methods))]
     if table.empty:
         return blank("no learning curves: no run was logged"), pd.DataFrame(columns=[*BY, *SUMMARY])
-    shown = summarise(table, BY, "value")
+    shown = summarise(table, BY, "value", ranges=RANGES)
     parts, methods = by_setting(shown), style.present(shown["method"])
     lowest = 0.6 + 0.25 * len(methods)  # inches: a line of text per method
     figure, axes = panels(len(ROWS), len(parts), height=4.0 + lowest, sharey="row", height_ratios=[2.0, 1.5, lowest])

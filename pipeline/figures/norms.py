@@ -20,6 +20,7 @@ ROWS = {
 START = "norm_start"
 RELATIVE = ("norm_growth", "distance_relative")
 BY = ["quantity", "hidden", "varied", "method", "layer"]
+RANGES = {"norm": "positive", "distance": "positive"}
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
@@ -34,7 +35,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
     if table.empty:
         return blank("no weight norms: no run was logged"), pd.DataFrame(columns=[*BY, *SUMMARY])
     is_output = table["layer"] > table["hidden"]
-    shown = summarise(table[~is_output | table["quantity"].isin(RELATIVE)], BY, "value")
+    shown = summarise(table[~is_output | table["quantity"].isin(RELATIVE)], BY, "value", ranges=RANGES)
     parts = by_setting(shown)
     figure, axes = panels(len(ROWS), len(parts), height=5.2, sharex="col", sharey="row")
     for column, (words, part) in zip(axes.T, parts.items(), strict=True):

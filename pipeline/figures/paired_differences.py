@@ -16,6 +16,7 @@ TITLE = "Test accuracy, each method minus backprop"
 CATEGORY = "Learning"
 CLAIMS = ("C11",)
 BY = ["hidden", "method"]
+RANGES = {"": "share_change"}
 RESULT = "test_accuracy"
 APART = 0.72  # the height that the methods of a depth share, of the distance between two depths
 LINEAR = 1.0  # percentage points up to which the axis is linear; beyond, it is logarithmic
@@ -44,7 +45,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style, margin: Positive = 0.
     paired = differences(table, next(iter(style.methods)))
     if paired.empty:
         return blank("no seed has both methods"), pd.DataFrame(columns=[*BY, *SUMMARY])
-    shown = summarise(paired, BY, "value")
+    shown = summarise(paired, BY, "value", ranges=RANGES)
     depths, methods = sorted(shown["hidden"].unique()), style.present(shown["method"])
     figure, axes = panels(1, 1, height=1.1 + 0.62 * len(depths))
     panel = axes[0, 0]

@@ -15,6 +15,7 @@ CATEGORY = "Representations"
 CLAIMS = ("C14",)
 ROWS = {"train_accuracy": "on the probe's\ntraining points", "test_accuracy": "on held-out points"}
 BY = ["quantity", "hidden", "varied", "method", "layer"]
+RANGES = {"": "share"}
 # Chance is drawn as a line only if it is this near to the lowest accuracy. Else it would squeeze the curves.
 NEAR = 0.3
 HIGHEST = 1.01  # an interval may exceed 100 %, the axis doesn't
@@ -32,7 +33,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
         table = table[table["quantity"].isin(list(ROWS)) & table["method"].isin(list(style.methods))]
     if table.empty:
         return blank("no probes: no run finished"), pd.DataFrame(columns=[*BY, *SUMMARY, "chance"])
-    shown = summarise(table, BY, "value")
+    shown = summarise(table, BY, "value", ranges=RANGES)
     chance = table.groupby("quantity")["chance"].mean()
     shown["chance"] = shown["quantity"].map(chance)
     parts = by_setting(shown)

@@ -18,6 +18,7 @@ COLUMNS = {
     "distance_to_last": "to the last layer",
 }
 BY = ["quantity", "hidden", "varied", "method", "layer"]
+RANGES = {"class_correlation": "correlation", "within": "positive", "between": "positive", "distance": "positive"}
 
 
 def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.DataFrame]:
@@ -30,7 +31,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
         table = table[table["quantity"].isin(list(COLUMNS)) & table["method"].isin(list(style.methods))]
     if table.empty:
         return blank("no RDMs: no run finished"), pd.DataFrame(columns=[*BY, *SUMMARY])
-    shown = summarise(table, BY, "value")
+    shown = summarise(table, BY, "value", ranges=RANGES)
     parts = by_setting(shown)
     figure, axes = panels(len(parts), len(COLUMNS), height=0.8 + 1.9 * len(parts), sharey="col")
     for row, (words, part) in zip(axes, parts.items(), strict=True):

@@ -32,6 +32,7 @@ TITLE = "Synthetic against true gradients"
 CATEGORY = "Synthetic gradients"
 CLAIMS = ("C9", "C18")
 BY = ["quantity", "hidden", "varied", "method", "layer", "step"]
+RANGES = {"cosine": "correlation", "norm_ratio": "positive"}
 AT_END = {"cosine_end": 0, "norm_ratio_end": 1}  # with the value of a grey line: no agreement, and the right size
 HEIGHT = 1.6  # inches a row
 MARGIN = 1.6  # of the logarithmic axis, as a factor
@@ -52,7 +53,7 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
         table = pd.concat([pick(table, quantity="cosine"), at_end])
     if table.empty:
         return blank("no gates: no gradient was estimated"), pd.DataFrame(columns=[*BY, *SUMMARY])
-    shown = summarise(table, BY, "value")
+    shown = summarise(table, BY, "value", ranges=RANGES)
     parts, single, several = by_setting(shown), *_by_gates(shown, style)
     heights = [HEIGHT] * (2 + bool(single) + len(several))
     figure, axes = panels(len(heights), len(parts), height=sum(heights) + 1.2)

@@ -1,8 +1,9 @@
 """What a study is predicted to cost: CPU seconds of each comparison's trainings and trials, before any of them runs.
 
 `pipeline.study.resources` rounds up, so that no job runs out of time. The model here is fitted to measurements: stacks
-of five runs of 64 units and batches of 100 at 3, 5, 10, 20 and 50 layers, on a two-core machine without a GPU. It is
-within a quarter of each of them.
+of five runs of 64 units and batches of 100 at 3, 5, 10, 20 and 50 layers, on a two-core machine without a GPU. The
+hours on a GPU are fitted to stacks of five runs of 256 units and batches of 256 on one NVIDIA H100, measured by
+`benchmarks.cell`. The model is within a quarter of each measurement.
 """
 
 import argparse
@@ -20,9 +21,14 @@ LAYER_SECONDS = 7.3e-5  # per update and layer, 64 units
 GATED_SECONDS = 2e-4  # per update of a run that has gates
 GATE_SECONDS = 7.5e-5  # per update and gate
 MEASURED_OPERATIONS = 6 * 100 * 64 * 64  # of a layer's products at the size that was measured
-GPU_LAYER_SECONDS = (
-    1.5e-4  # a stack's update of a layer on a GPU: about 30 launches of 5 us; an assumption, not a measurement
-)
+
+GPU_UPDATE_SECONDS = 1.5e-4  # of a stack of five
+GPU_LAYER_SECONDS = 7.2e-5  # per update and layer, 256 units
+GPU_GATED_SECONDS = 1e-4  # per update of a stack that has gates
+GPU_GATE_SECONDS = 3.1e-5  # per update and gate
+GPU_ENTRY_SECONDS = 0.083  # per entry of the history
+GPU_ENTRY_LAYER_SECONDS = 0.0153  # and layer
+GPU_ENTRY_GATED_SECONDS = 0.01  # and layer of a network that has gates
 
 
 @dataclass(frozen=True)
@@ -79,8 +85,8 @@ def _row(plan: Plan, name: str, runs: Sequence[Run]) -> Row:
     labels = dict.fromkeys(plan.study.methods[run.method].label for run in runs)
     trainings = sum(run.training.steps * update_seconds(run) for run in runs)
     trials = sum(trial_updates * update_seconds(run) for run in cells.values())
-    on_gpu = sum(run.training.steps * _gpu_seconds(run) for run in runs)
-    on_gpu += sum(trial_updates * _gpu_seconds(run) for run in cells.values())
+    on_gpu = sum(_gpu_seconds(run) for run in runs)
+    on_gpu += sum(_gpu_seconds(run, trial_updates) for run in cells.values())
     return Row(
         sweep=name,
         methods=tuple(labels),
@@ -94,9 +100,26 @@ def _row(plan: Plan, name: str, runs: Sequence[Run]) -> Row:
     )
 
 
-def _gpu_seconds(run: Run) -> float:
-    """Seconds of an update of one of five runs that share a stack on a GPU, which waits for launches at these sizes."""
-    return (run.training.network.hidden + resources.gates(run)) * GPU_LAYER_SECONDS / resources.AT_ONCE
+def gpu_update_seconds(run: Run) -> float:
+    """Seconds of an update of five runs that share a stack on a GPU."""
+    gates = resources.gates(run)
+    layers = run.training.network.hidden * GPU_LAYER_SECONDS
+    return GPU_UPDATE_SECONDS + layers + (GPU_GATED_SECONDS if gates else 0.0) + gates * GPU_GATE_SECONDS
+
+
+def gpu_entry_seconds(run: Run) -> float:
+    """Seconds of an entry of the histories of five runs on a GPU."""
+    layer = GPU_ENTRY_LAYER_SECONDS + (GPU_ENTRY_GATED_SECONDS if resources.gates(run) else 0.0)
+    return GPU_ENTRY_SECONDS + run.training.network.hidden * layer
+
+
+def _gpu_seconds(run: Run, trial_updates: int = 0) -> float:
+    """Seconds of a run on a GPU, one of five that share a stack, or of the trials of its cell."""
+    if trial_updates:
+        return trial_updates * gpu_update_seconds(run) / resources.AT_ONCE
+    training = run.training
+    entries = training.steps / training.log_every
+    return (training.steps * gpu_update_seconds(run) + entries * gpu_entry_seconds(run)) / resources.AT_ONCE
 
 
 def table(found: Sequence[Row], *, form: str = "github") -> str:

@@ -1,5 +1,6 @@
 """What was found, in a few plain sentences: the same on README, the pages, the terminal and in W&B."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from pipeline.metrics import formatting
@@ -32,7 +33,14 @@ def sentences(claims: Sequence[ClaimRows]) -> list[str]:
 def _counted(claims: Sequence[ClaimRows]) -> str:
     counts = claim_rows.count(claims)
     said = [f"{number} {WORDS[verdict][number > 1]}" for verdict, number in counts.items() if number]
-    return f"Of {len(claims)} claims, judged by criteria that were written before the runs, {formatting.listed(said)}."
+    judged = f"each judged by one number{_seeds(claims)} and by a criterion that was written before the runs"
+    return f"Of {len(claims)} claims, {judged}, {formatting.listed(said)}."
+
+
+def _seeds(claims: Sequence[ClaimRows]) -> str:
+    """Over how many seeds the number of most claims is; empty if no count is that of most."""
+    ((count, times),) = Counter(claim.primary["n"] for claim in claims).most_common(1)
+    return f", mostly over {count} seeds," if count and count > 1 and times > len(claims) / 2 else ""
 
 
 def _about(topic: str, claims: Sequence[ClaimRows]) -> list[ClaimRows]:

@@ -12,6 +12,7 @@ from pipeline.figures.shared import style
 from pipeline.figures.shared.style import Style, band, blank, layer_axis, layer_ticks, legend, panels, points
 from pipeline.figures.shared.tables import by_setting, summarise
 from pipeline.metrics.intervals import interval
+from pipeline.metrics.ranges import CORRELATION, POSITIVE
 
 STYLE = Style({"bp": "backprop", "sg": "one SG"})
 CURVE = pd.DataFrame({"x": [1, 2, 4], "mean": [3.0, 5.0, 4.0], "low": [1.5, 4.5, np.nan], "high": [4.0, 5.5, np.nan]})
@@ -31,6 +32,18 @@ def test_a_summary_is_mean_interval_and_n_of_each_group():
     assert tuple(found.loc[found["layer"] == 1].iloc[0, 2:]) == pytest.approx(interval([1.0, 2.0, 6.0]))
     assert found.loc[found["layer"] == 2, ["mean", "n"]].iloc[0].tolist() == [5, 1]
     assert found.loc[found["layer"] == 2, ["low", "high"]].isna().all(axis=None)
+
+
+def test_an_interval_stays_within_the_range_that_is_declared():
+    table = pd.DataFrame({"quantity": ["cosine"] * 3 + ["loss"] * 3, "value": [0.999, 0.9, 0.6, 0.1, 0.2, 9.0]})
+    plain = summarise(table, ["quantity"], "value").set_index("quantity")
+    assert plain.loc["cosine", "high"] > 1
+    assert plain.loc["loss", "low"] < 0
+    found = summarise(table, ["quantity"], "value", ranges={"cos": "correlation", "": "positive"}).set_index("quantity")
+    assert tuple(found.loc["cosine"]) == pytest.approx(interval([0.999, 0.9, 0.6], range=CORRELATION))
+    assert tuple(found.loc["loss"]) == pytest.approx(interval([0.1, 0.2, 9.0], range=POSITIVE))
+    assert found["high"].between(found["mean"], [1, np.inf]).all()
+    assert found.loc["loss", "low"] > 0
 
 
 def test_a_summary_by_one_column_or_of_nothing_has_its_columns():

@@ -357,7 +357,7 @@ def test_verdicts_come_first_each_claim_with_its_parts(study):
     shown = [a["id"] for tag, a in html.elements if a.get("id", "").startswith("claim-")]
     assert shown == ["claim-C1", "claim-C1.a", "claim-C1.b", "claim-C1.c", "claim-C2", "claim-C2.a"]
     said = html.said
-    assert "Of 2 claims, judged by criteria that were written before the runs, 2 are supported." in said
+    assert "by a criterion that was written before the runs, 2 are supported." in said
     assert "it holds that x holds (C1) and that x holds (C2)." in said
     assert "Beside the primaries stand 2 secondaries" in said
     assert "1 bear their claim out, 1 of these also after Holm's correction" in said
@@ -401,7 +401,7 @@ def test_what_is_not_testable_is_told_without_numbers(study):
 def test_the_real_verdicts_can_be_shown(study, root):
     ledger = load_claims(root / PATH)
     html = judged(*ledger.claims, figures=study.study.figures)
-    assert f"Of {len(ledger.claims)} claims, judged by criteria that were written before the runs" in html.said
+    assert f"Of {len(ledger.claims)} claims, each judged by one number" in html.said
     shown = {a["id"] for _, a in html.elements if a.get("id", "").startswith("claim-")}
     assert shown == {f"claim-{each.id}" for claim in ledger.claims for each in (claim, *claim.parts)}
 

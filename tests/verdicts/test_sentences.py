@@ -23,8 +23,8 @@ WIDE = claim(part("C3.a", metric="a/wide"), short="three is larger", topic="theo
 
 def test_claims_of_a_topic_are_in_one_sentence_by_verdict():
     assert said(UP, DOWN, WIDE) == [
-        "Of 3 claims, judged by criteria that were written before the runs, 1 is supported, 1 is contradicted and 1 is "
-        "undecided.",
+        "Of 3 claims, each judged by one number, mostly over 12 seeds, and by a criterion that was written before the "
+        "runs, 1 is supported, 1 is contradicted and 1 is undecided.",
         "On learning, it holds that one is larger (C1); it does not hold that two is larger (C2).",
         "On theory and its small models, it is undecided whether three is larger (C3).",
     ]
@@ -51,6 +51,14 @@ def test_no_difference_and_what_could_not_be_tested_are_said():
         == "Beyond the paper, the difference is too small to count where we asked whether one is larger (C1)."
     )
     assert said(UP, metrics={})[1] == "On learning, it could not be tested whether one is larger (C1)."
+
+
+def test_seeds_are_counted_if_most_numbers_have_as_many():
+    fewer = small.METRICS | {"a": small.METRICS["a"] | {"down": small.number([-value for value in small.NEAR[:6]])}}
+    assert said(UP, WIDE, DOWN, metrics=fewer)[0].startswith(
+        "Of 3 claims, each judged by one number, mostly over 12 seeds,"
+    )
+    assert said(UP, DOWN, metrics=fewer)[0].startswith("Of 2 claims, each judged by one number and by a criterion")
 
 
 def test_there_is_nothing_to_say_without_verdicts():

@@ -1,11 +1,14 @@
 """Tables behind the figures: choose rows, summarise over seeds, and lay out numbers for readers."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from pipeline.metrics.by_seed import DIVERGED
 from pipeline.metrics.intervals import interval
 from pipeline.metrics.names import setting
+from pipeline.metrics.ranges import NAMED, name_of
 
 PANEL = "panel="  # before the title of a panel, which stands among the settings that vary
 SUMMARY = ["mean", "low", "high", "n"]  # the columns that `summarise` adds
@@ -24,11 +27,23 @@ def measured(table: pd.DataFrame, *, by: str) -> pd.DataFrame:
     return table if table.empty else table[table[by] != DIVERGED]
 
 
-def summarise(table: pd.DataFrame, by: list[str], value: str) -> pd.DataFrame:
-    """Mean, interval and n of `value` over everything else that varies (seeds): columns `by`, mean, low, high, n."""
+def summarise(
+    table: pd.DataFrame, by: list[str], value: str, *, ranges: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """Mean, interval and n of `value` over everything else that varies (seeds): columns `by`, mean, low, high, n.
+
+    Args:
+        table: a row for each value.
+        by: the columns that tell groups.
+        value: the column of values.
+        ranges: the range that an interval must not leave, by the beginnings of the column `quantity`, as analyses
+            declare it; by an empty text for all rows.
+    """
     rows = []
     for group, part in table.groupby(by, sort=True):
-        rows.append((*group, *interval(part[value].to_numpy(dtype=np.float64))))
+        quantity = str(dict(zip(by, group, strict=True)).get("quantity", ""))
+        within = NAMED[name_of(quantity, ranges or {})]
+        rows.append((*group, *interval(part[value].to_numpy(dtype=np.float64), range=within)))
     return pd.DataFrame(rows, columns=[*by, *SUMMARY]).astype(dict.fromkeys(SUMMARY[:-1], "float64"))  # if empty too
 
 
