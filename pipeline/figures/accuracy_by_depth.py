@@ -45,6 +45,9 @@ def draw(tables: dict[str, pd.DataFrame], *, style: Style) -> tuple[Figure, pd.D
     low, high = shrink(np.array([ends.min() - room, ends.max() + room]))
     set_accuracy_axis(panel, max(0.0, float(low)), float(high))
     panel.set_xticks(range(len(depths)), [str(depth) for depth in depths])
+    panel.grid(visible=False, axis="x")
+    for place in range(0, len(depths), 2):  # methods stand side by side: a shaded column shows whose depth it is
+        panel.axvspan(place - 0.5, place + 0.5, color="0.95", zorder=0)
     panel.set(xlabel="hidden layers", ylabel="test accuracy", xlim=(-0.5, len(depths) - 0.5))
     legend(figure, style)
     return figure, shown

@@ -20,6 +20,7 @@ RANGES = {"train_loss": "positive", "validation_accuracy": "share", "test_accura
 MARGIN = 1.3  # of a logarithmic axis, as a factor
 SPIKE = 10.0  # times the loss at the start: what is above would squeeze all curves, and lies above the axis
 SMALL = 7  # points
+ABOVE = 0.8  # of a row's height: the share above its marker, for the mean
 SLIGHT = 0.001  # gives the axis a length even if all accuracies are 1
 MOST_POINTS = 12  # seeds of a method up to which each has a point
 EARLY = 0.1  # share of the accuracies, the lowest, that may be below the axis
@@ -57,6 +58,8 @@ def _final(axes: Axes, part: pd.DataFrame, methods: list[str], style: Style) -> 
     """Draw a line per method: test accuracy, interval, and the mean in words; nothing for a method that has no runs."""
     finals, present = pick(part, quantity="test_accuracy"), style.present(part["method"])
     for place, method in enumerate(methods):
+        if place % 2 == 0:  # a mean stands above its marker: a shaded row shows which it belongs to
+            axes.axhspan(place - ABOVE, place + 1 - ABOVE, color="0.95", zorder=0)
         said = "no run finished" if method in present else ""
         for end in pick(finals, method=method).to_dict("records"):
             axes.errorbar(
@@ -79,7 +82,7 @@ def _final(axes: Axes, part: pd.DataFrame, methods: list[str], style: Style) -> 
         )
     axes.grid(visible=False, axis="y")
     axes.set_yticks(range(len(methods)), [style.label(method) for method in methods])
-    axes.set_ylim(len(methods) - 0.4, -0.8)  # the config's first method on top
+    axes.set_ylim(len(methods) - ABOVE, -ABOVE)  # the config's first method on top
 
 
 def _seeds(axes: Axes, ends: pd.DataFrame, methods: list[str], style: Style) -> None:

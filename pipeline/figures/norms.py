@@ -14,7 +14,7 @@ CATEGORY = "Representations"
 CLAIMS = ("C15",)
 ROWS = {
     "norm_end": "norm\n|W|",
-    "norm_growth": "relative to start\n|W| / |W$_0$|",
+    "norm_growth": "growth\n|W| / |W$_0$|",
     "distance_relative": "distance\n|W - W$_0$| / |W$_0$|",
 }
 START = "norm_start"

@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.metrics import formatting
 from pipeline.pages.evidence import DIVERGED, origin
-from pipeline.results import provenance
+from pipeline.results import paths, provenance, store
 from pipeline.study.load import CONFIGS
 from pipeline.study.plan import Plan
 from pipeline.verdicts import criteria
@@ -24,7 +24,7 @@ def sentences(plan: Plan, summaries: Mapping[str, Any], rows: Sequence[Row]) -> 
         rows: those of verdicts.json; none if the claims weren't judged.
     """
     judged = [*_sources(rows), *_criteria(rows)] if rows else ["The claims haven't been judged yet."]
-    return [*judged, _scale(plan), *_runs(plan, summaries), _made(plan, summaries)]
+    return [*judged, _scale(plan), *_rates(plan), *_runs(plan, summaries), _made(plan, summaries)]
 
 
 def _sources(rows: Sequence[Row]) -> Iterator[str]:
@@ -44,7 +44,7 @@ def _criteria(rows: Sequence[Row]) -> Iterator[str]:
     open_ = {word: parts.count(word) for word in (criteria.UNDECIDED, criteria.NOT_TESTABLE) if word in parts}
     if open_:
         said = formatting.listed([f"{number} are {word}" for word, number in open_.items()])
-        yield f"Of the claims' {len(parts)} parts, {said}; each says what would decide it."
+        yield f"Of the claims' {len(parts)} parts, {said}; the appendix says why."
 
 
 def _scale(plan: Plan) -> str:
@@ -65,6 +65,21 @@ def _scale(plan: Plan) -> str:
     return (
         f"The scale is small: nets of {widths} units and {depths} hidden layers, {steps} updates, at most {seeds} "
         f"seeds, on {data}. Other sizes may behave otherwise."
+    )
+
+
+def _rates(plan: Plan) -> Iterator[str]:
+    """How rates were chosen, and how many of the choices lie at the edge of what was tried."""
+    files = [path for path in (paths.choice(plan.name, cell) for cell in plan.cells) if path.is_file()]
+    choices = [store.read_json(path) for path in files]
+    if not choices:
+        return
+    last = [choice["rungs"][-1]["steps"] for choice in choices]
+    lengths = [group[0].training.steps for group in plan.cells.values()]
+    at_edge = sum(choice["at_edge"] for choice in choices)
+    yield (
+        f"Best rates are those of trials of at most {_range(last)} updates, for trainings of {_range(lengths)}; of "
+        f"{len(choices)} choices, {at_edge} lie at the edge of what was tried."
     )
 
 

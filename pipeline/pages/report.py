@@ -13,7 +13,7 @@ from pipeline.metrics import formatting, names
 from pipeline.pages import evidence, limits, methods_table, report_model
 from pipeline.pages.methods_table import MethodsComparison
 from pipeline.results import paths, provenance, store, timing
-from pipeline.study import figure_setting, run_outcomes
+from pipeline.study import figure_setting, judged_parts, run_outcomes
 from pipeline.study.labels import identity
 from pipeline.study.load import CONFIGS
 from pipeline.study.plan import Plan
@@ -154,7 +154,7 @@ def _figure(plan: Plan, figure: str, verdicts: Sequence[claim_rows.Row]) -> repo
         name=figure,
         title=plan.title(figure),
         category=declared["CATEGORY"],
-        claims=declared["CLAIMS"],
+        claims=tuple(dict.fromkeys([*declared["CLAIMS"], *judged_parts.shown(plan, figure)])),
         caption=formatting.paragraphs(plan.caption(figure)),
         found=claim_rows.seen(verdicts, figure),
         image=_image(plan.name, figure),

@@ -59,6 +59,11 @@ def primaries(plan: "Plan", figure: str) -> list[dict[str, Any]]:
     return found
 
 
+def shown(plan: "Plan", figure: str) -> list[str]:
+    """The claims whose primary parts a figure shows."""
+    return [str(part["id"]).partition(".")[0] for part in primaries(plan, figure)]
+
+
 def analyses(part: Mapping[str, Any]) -> set[str]:
     """The entries under `analyses` whose numbers a part compares."""
     return {str(part[name]).partition("/")[0] for name in METRICS if name in part}

@@ -27,8 +27,10 @@ content="default-src 'none'; img-src 'self' file: data:; style-src 'unsafe-inlin
 <link rel="icon" href="data:,">
 <title>{title}</title>
 <style>
-:root {{ color-scheme: light dark; }}
-body {{ max-width: 64rem; margin: 0 auto; padding: 0 1rem 3rem; font: .95rem/1.45 system-ui, sans-serif; }}
+:root {{ color-scheme: light dark; background: light-dark(#fdfdfc, #15181c); color: light-dark(#1b1e22, #e8e8e6); }}
+a {{ color: light-dark(#0b5394, #9ecbff); }}
+body {{ max-width: 64rem; margin: 0 auto; padding: 0 1rem 3rem; font: .95rem/1.45 system-ui, sans-serif;
+overflow-wrap: anywhere; }}
 div.wide {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; font-size: .85rem; }}
 th, td {{ border: 1px solid #8888; padding: .2rem .5rem; text-align: left; vertical-align: top; }}
@@ -38,10 +40,12 @@ img {{ max-width: 100%; height: auto; background: #fff; }}
 </style>
 </head>
 <body>
+<main>
 <h1>{title}</h1>
 <p class="quiet">The W&amp;B report as it would be sent, rendered without W&amp;B: texts, tables and figures are the
 report's own; boxes say what W&amp;B draws from the runs there.</p>
 {body}
+</main>
 </body>
 </html>
 """)
@@ -91,7 +95,8 @@ def _markdown(text: str) -> Markup:
     from markdown_it import MarkdownIt  # installed with `wandb-workspaces`, for publishing only
 
     made = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-    return Markup('<div class="wide">{}</div>').format(Markup(made))  # noqa: S704 (escaped by the library)
+    wide = ' class="wide" tabindex="0" role="group" aria-label="table"' if "<table>" in made else ""
+    return Markup(f"<div{wide}>{made}</div>")  # noqa: S704 (escaped by the library)
 
 
 def _contents(blocks: Sequence[Block]) -> Markup:

@@ -160,19 +160,23 @@ def _scaled(bound: float, found: Measured) -> float:
     return math.log(bound)
 
 
-ROBUST, PARTLY_ROBUST, FRAGILE, UNEXAMINED = "robust", "not shown throughout", "depends on it", "not examined"
+ROBUST, PARTLY_ROBUST, FRAGILE = "robust", "not shown throughout", "depends on it"
+UNEXAMINED, UNDEFINED = "not examined", "no verdict to compare with"
 
 
 def robustness(primary: str, others: Sequence[str]) -> str:
     """How a verdict stands under other settings, from the verdicts on the secondaries that were named for it.
 
     *Robust*: all of them have the primary's verdict. *Depends on it*: at least one has the opposite one; that of
-    supported or equivalent is contradicted, and the other way round. *Not shown throughout*: else. Where the primary
-    itself isn't decided, or no testable secondary was named, it is *not examined*.
+    supported or equivalent is contradicted, and the other way round. *Not shown throughout*: else. Where no testable
+    secondary was named it is *not examined*, and where the primary itself isn't decided there is *no verdict to compare
+    with*.
     """
     tested = [verdict for verdict in others if verdict != NOT_TESTABLE]
-    if primary in (UNDECIDED, NOT_TESTABLE) or not tested:
+    if not tested:
         return UNEXAMINED
+    if primary in (UNDECIDED, NOT_TESTABLE):
+        return UNDEFINED
     positive = (SUPPORTED, EQUIVALENT)
     opposite = positive if primary == CONTRADICTED else (CONTRADICTED,)
     if any(verdict in opposite for verdict in tested):

@@ -16,7 +16,7 @@ TOPICS = {
 }
 WORDS = {  # of one claim, of more
     criteria.SUPPORTED: ("is supported", "are supported"),
-    criteria.EQUIVALENT: ("shows no difference", "show no difference"),
+    criteria.EQUIVALENT: ("has a difference too small to count", "have a difference too small to count"),
     criteria.CONTRADICTED: ("is contradicted", "are contradicted"),
     criteria.UNDECIDED: ("is undecided", "are undecided"),
     criteria.NOT_TESTABLE: ("could not be tested", "could not be tested"),

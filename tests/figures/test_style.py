@@ -46,6 +46,14 @@ def test_an_interval_stays_within_the_range_that_is_declared():
     assert found.loc["loss", "low"] > 0
 
 
+def test_equal_shares_of_unknown_size_have_no_interval():
+    found = summarise(
+        pd.DataFrame({"layer": [1, 1, 1], "value": [1.0, 1.0, 1.0]}), ["layer"], "value", ranges={"": "share"}
+    )
+    assert found["mean"].tolist() == [1]
+    assert found[["low", "high"]].isna().all(axis=None)
+
+
 def test_a_summary_by_one_column_or_of_nothing_has_its_columns():
     table = pd.DataFrame({"layer": [1, 2], "value": [1.0, 2.0]})
     assert summarise(table, ["layer"], "value")["mean"].tolist() == [1, 2]

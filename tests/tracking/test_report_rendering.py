@@ -3,6 +3,7 @@
 import json
 import re
 
+import chromium
 import pytest
 from html_pages import Page
 
@@ -51,6 +52,22 @@ def test_the_page_has_every_text_number_and_figure_of_the_specification(place):
     anchors = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
     assert {link["href"][1:] for link in page.all("a") if link["href"][0] == "#"} <= anchors
     assert not page.all("script")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    found = chromium.start()
+    yield found
+    found.quit()
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_it_can_be_read_by_all(place, browser, width, mode):
+    upload.main(["--study", STUDY, "--dry-run", "--entity", "lab"])
+    chromium.show(browser, report_rendering.page(STUDY).resolve().as_uri(), width=width, mode=mode)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    assert chromium.faults(browser) == []
 
 
 def test_a_figure_that_is_not_drawn_is_named(place):

@@ -1,5 +1,6 @@
 """The style of all figures: colours, sizes, panels and axes, and how a mean and its interval are drawn."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ WIDTH = 7.2  # inches: the report's column
 LEGEND_LETTERS, HANDLE_LETTERS = 104, 8  # letters that fit in a row, and the width of a handle in letters
 LABEL_LETTERS = 16  # of a line beside a low panel
 TITLE_LETTERS = 84  # that fit above a figure's panels
+LINE_LETTERS = 130  # of the line below a figure
 SMALL_TITLE, MANY = 8, 4  # points of titles above more than this number of columns
 TICKS = 8  # number on an axis as wide as the figure
 RC = {
@@ -130,7 +132,8 @@ def blank(message: str) -> Figure:
 def say(figure: Figure, shown: str) -> None:
     """Write under a figure what it shows runs of, so that it can be read alone."""
     if shown:
-        figure.supxlabel(shown, x=0.005, ha="left", fontsize=7, color="0.35")
+        lines = textwrap.fill(shown, LINE_LETTERS)
+        figure.supxlabel(lines, x=0.005, ha="left", fontsize=7, color="0.35")
 
 
 def legend(figure: Figure, style: Style, *, columns: int = 4) -> None:

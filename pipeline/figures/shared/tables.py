@@ -8,7 +8,7 @@ import pandas as pd
 from pipeline.metrics.by_seed import DIVERGED
 from pipeline.metrics.intervals import interval
 from pipeline.metrics.names import setting
-from pipeline.metrics.ranges import NAMED, name_of
+from pipeline.metrics.ranges import NAMED, REAL, name_of
 
 PANEL = "panel="  # before the title of a panel, which stands among the settings that vary
 SUMMARY = ["mean", "low", "high", "n"]  # the columns that `summarise` adds
@@ -42,8 +42,10 @@ def summarise(
     rows = []
     for group, part in table.groupby(by, sort=True):
         quantity = str(dict(zip(by, group, strict=True)).get("quantity", ""))
-        within = NAMED[name_of(quantity, ranges or {})]
-        rows.append((*group, *interval(part[value].to_numpy(dtype=np.float64), range=within)))
+        values = part[value].to_numpy(dtype=np.float64)
+        # Of equal shares, the table doesn't say of how many items each is: they have no interval.
+        within = NAMED[name_of(quantity, ranges or {})] if np.unique(values[np.isfinite(values)]).size > 1 else REAL
+        rows.append((*group, *interval(values, range=within)))
     return pd.DataFrame(rows, columns=[*by, *SUMMARY]).astype(dict.fromkeys(SUMMARY[:-1], "float64"))  # if empty too
 
 
