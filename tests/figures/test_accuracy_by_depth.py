@@ -7,6 +7,7 @@ from made_up_learning import rows
 from pipeline.figures import accuracy_by_depth
 from pipeline.figures.shared.style import Style
 from pipeline.metrics.intervals import interval
+from pipeline.metrics.ranges import SHARE
 
 STYLE = Style({"bp": "backprop", "sg": "one SG"})
 
@@ -31,7 +32,7 @@ def test_a_depth_and_method_have_the_interval_of_their_seeds():
         (20, "bp", 3),
         (20, "sg", 1),
     ]
-    expected = interval(np.array([0.96, 0.95, 0.955]))
+    expected = interval(np.array([0.96, 0.95, 0.955]), range=SHARE)
     np.testing.assert_allclose(shown.loc[1, ["mean", "low", "high"]].astype("float64"), expected[:3])
 
 

@@ -9,6 +9,7 @@ from pipeline.figures import costs
 from pipeline.figures.shared import accuracy_axis
 from pipeline.figures.shared.style import Style
 from pipeline.metrics.intervals import interval
+from pipeline.metrics.ranges import SHARE
 
 METHODS = {"bp": (100.0, 0.98), "one": (120.0, 0.981), "every": (250.0, 0.979), "poor": (100.0, 0.5)}
 STYLE = Style({name: f"the method {name}" for name in METHODS})
@@ -60,7 +61,7 @@ def test_the_csv_has_ratios_to_the_first_method_of_the_same_setting():
     assert shown["method"].tolist() == [*METHODS, *METHODS]
     assert shown["relative"].tolist() == [1, 1.2, 2.5, 1] * 2
     assert shown["operations"].tolist() == [*(300, 360, 750, 300), *(1000, 1200, 2500, 1000)]
-    expected = interval([0.979, 0.980, 0.981])
+    expected = interval([0.979, 0.980, 0.981], range=SHARE)
     assert shown.loc[2, ["mean", "low", "high", "n"]].tolist() == pytest.approx(list(expected))
 
 

@@ -7,6 +7,7 @@ import pytest
 from pipeline.figures import learning_curves, norms, probes, sg_quality
 from pipeline.figures.shared.style import Style
 from pipeline.metrics.intervals import interval
+from pipeline.metrics.ranges import NAMED, name_of
 
 FIGURES = {"learning": learning_curves, "norms": norms, "sg_quality": sg_quality, "probes": probes}
 STYLE = Style({"bp": "backprop", "one": "one SG", "every": "SG everywhere"})
@@ -72,7 +73,7 @@ def test_the_csv_is_mean_interval_and_n_over_seeds(name):
     for row in shown.to_dict("records"):
         quantity = row["quantity"].removesuffix("_end") if name == "sg_quality" else row["quantity"]
         values = rows(table, **{c: row[c] for c in by} | {"quantity": quantity})["value"]
-        expected = interval(values.tolist())
+        expected = interval(values.tolist(), range=NAMED[name_of(row["quantity"], FIGURES[name].RANGES)])
         assert [row["mean"], row["low"], row["high"], row["n"]] == pytest.approx(list(expected), nan_ok=True)
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from pipeline.figures import implied_loss, loss_surfaces
 from pipeline.figures.shared.style import Style
+from pipeline.metrics.intervals import interval
+from pipeline.metrics.ranges import SHARE
 
 STYLE = Style({})
 SIDE, LAYERS, STEPS = 4, (1, 2), (0, 10, 100)
@@ -53,7 +55,7 @@ def test_lines_are_means_over_seeds():
         & (shown["step"] == 100)
     ].iloc[0]
     assert (row["mean"], row["n"]) == (pytest.approx(0.31), 3)
-    assert row["mean"] - row["low"] == pytest.approx(4.3027 * 0.01 / np.sqrt(3), rel=1e-4)
+    assert (row["low"], row["high"]) == pytest.approx(interval([0.30, 0.31, 0.32], range=SHARE)[1:3])
     assert 0 not in set(shown["step"]), "an SG that is zero implies a constant"
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["layer 1", "layer 2", "whole net"]

@@ -8,6 +8,7 @@ from matplotlib.colors import to_hex
 from pipeline.figures import paired_differences
 from pipeline.figures.shared.style import Style
 from pipeline.metrics.intervals import interval
+from pipeline.metrics.ranges import SHARE_CHANGE
 
 STYLE = Style({"bp": "backprop", "sg": "one SG", "all": "SGs everywhere"})
 
@@ -21,7 +22,7 @@ def test_seeds_are_paired_and_one_without_a_partner_is_left_out():
     bp, sg = {0: 0.9, 1: 0.8, 2: 0.85}, {1: 0.82, 2: 0.84, 3: 0.1}
     figure, shown = drawn(rows("bp", 20, bp), rows("sg", 20, sg), rows("all", 5, {0: 0.5}))
     assert shown[["hidden", "method"]].to_numpy().tolist() == [[20, "sg"]]
-    expected = interval(np.array([0.82 - 0.8, 0.84 - 0.85]))
+    expected = interval(np.array([0.82 - 0.8, 0.84 - 0.85]), range=SHARE_CHANGE)
     np.testing.assert_allclose(shown.loc[0, ["mean", "low", "high", "n"]].astype("float64"), expected)
     (dots,) = [line for line in figure.axes[0].get_lines() if line.get_marker() == "."]
     assert sorted(np.round(dots.get_xdata(), 9)) == [-1.0, 2.0]

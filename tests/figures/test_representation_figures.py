@@ -7,6 +7,7 @@ from made_up_similarity import NUMBERS, STYLE, made_up, rows
 
 from pipeline.figures import rdm_grid, rdm_structure, similarity_by_layer, similarity_maps, similarity_over_time
 from pipeline.metrics.intervals import interval
+from pipeline.metrics.ranges import NAMED, name_of
 
 FIGURES = {
     "rdm_grid": rdm_grid,
@@ -26,7 +27,8 @@ def test_the_csv_is_mean_interval_and_n_over_seeds(name, source):
     by = [c for c in ("quantity", "measure", "hidden", "method", "layer", "step") if c in shown]
     assert not shown.duplicated(by).any()
     for row in shown.iloc[::3].to_dict("records"):
-        expected = interval(rows(tables[source], **{c: row[c] for c in by})["value"].tolist())
+        within = NAMED[name_of(row.get("quantity", ""), getattr(FIGURES[name], "RANGES", {}))]
+        expected = interval(rows(tables[source], **{c: row[c] for c in by})["value"].tolist(), range=within)
         assert [row[c] for c in NUMBERS] == pytest.approx(list(expected), nan_ok=True)
 
 
