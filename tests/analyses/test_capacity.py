@@ -13,6 +13,7 @@ from pipeline.analyses.shared import capacity_training
 from pipeline.figures import capacity as figure_of
 from pipeline.figures.shared.style import Style
 from pipeline.metrics.intervals import interval
+from pipeline.metrics.ranges import SHARE
 
 TINY = {"samples": 24, "inputs": 6, "classes": 3, "width": 8, "steps": 3, "look_every": 2}
 
@@ -234,7 +235,7 @@ def test_the_figure_shows_means_and_intervals_over_seeds(table):
     raw = table[np.logical_and.reduce([table[name] == value for name, value in key.items()])]
     rows = shown[np.logical_and.reduce([shown[name] == value for name, value in key.items()])].set_index("quantity")
     assert tuple(rows.loc["accuracy", ["mean", "low", "high", "n"]]) == pytest.approx(
-        interval(raw["accuracy"].to_numpy())
+        interval(raw["accuracy"].to_numpy(), range=SHARE)
     )
     assert rows.loc["train_loss", "mean"] == pytest.approx(np.sqrt(raw["train_loss"].prod()))
     assert rows.loc["train_loss", "lost"] == 0
