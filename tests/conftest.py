@@ -8,6 +8,7 @@ from pathlib import Path
 import pipeline  # noqa: F401 (before numpy and torch: it sets their number of threads)
 
 # isort: split
+import chromium
 import numpy as np
 import pytest
 import studies
@@ -53,6 +54,14 @@ def pytest_collection_modifyitems(items):
 def root() -> Path:
     """The project's root."""
     return ROOT
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A real browser; tests of pages are skipped where there is none."""
+    found = chromium.start()
+    yield found
+    found.quit()
 
 
 @pytest.fixture

@@ -25,13 +25,6 @@ SECONDS = 20
 TEXTS = "article p, article li, article td, article th, article a, article pre span, .sidebar-tree a"
 
 
-@pytest.fixture(scope="module")
-def browser():
-    found = chromium.start()
-    yield found
-    found.quit()
-
-
 @pytest.fixture
 def open_page(browser, site):
     """A function that shows a page of the site and says what was asked for meanwhile."""

@@ -17,13 +17,6 @@ def pulled(tmp_path_factory):
     return place
 
 
-@pytest.fixture(scope="module")
-def browser():
-    found = chromium.start()
-    yield found
-    found.quit()
-
-
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("name", ["report", "appendix"])

@@ -24,13 +24,6 @@ def address(pytestconfig, tmp_path_factory):
         return paths.review(NAME).resolve().as_uri()
 
 
-@pytest.fixture(scope="module")
-def browser():
-    found = chromium.start()
-    yield found
-    found.quit()
-
-
 @pytest.fixture(params=[(width, mode) for width in WIDTHS for mode in MODES], ids=lambda p: f"{p[0]}-{p[1]}")
 def shown(request, browser, address):
     """The browser showing the page, at a width and in a colour mode."""

@@ -54,13 +54,6 @@ def test_the_page_has_every_text_number_and_figure_of_the_specification(place):
     assert not page.all("script")
 
 
-@pytest.fixture(scope="module")
-def browser():
-    found = chromium.start()
-    yield found
-    found.quit()
-
-
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_it_can_be_read_by_all(place, browser, width, mode):
