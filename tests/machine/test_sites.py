@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -85,30 +86,18 @@ def test_slurms_plugin_submits_it(root, tmp_path):
         data.parent.mkdir(parents=True, exist_ok=True)
         data.touch()
     calls = tmp_path / "calls"
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "snakemake",
-            TRAIN,
-            "--config",
-            "study=smoke",
-            "--profile",
-            "profiles/slurm",
-            "--restart-times",
-            "0",
-            "--slurm-status-command",
-            "squeue",
-            "--set-resources",
-            "train:slurm_partition=its_gpus",
-            "train:constraint=a100",
-        ],
-        cwd=folder,
-        capture_output=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "RECORDED": str(calls)},
-    )
+    command = [sys.executable, "-m", "snakemake", TRAIN, "--config", "study=smoke", "--profile", "profiles/slurm"]
+    command += ["--restart-times", "0", "--slurm-status-command", "squeue"]
+    command += ["--set-resources", "train:slurm_partition=its_gpus", "train:constraint=a100"]
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "RECORDED": str(calls)}
+    with (tmp_path / "said").open("w") as said:
+        process = subprocess.Popen(command, cwd=folder, stdout=said, stderr=said, env=environment)
+    end = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < end and not (calls.exists() and calls.read_text()[-1:] == "\n"):
+        time.sleep(0.1)
+    process.kill()  # Snakemake would look after the refused job for a minute more
+    process.wait()
+    assert calls.exists(), (tmp_path / "said").read_text()
     (call,) = calls.read_text().splitlines()
     options = call.partition(" --wrap")[0]
     for word in ("--gpus=1", "--mem 2048", "-t 10", "--cpus-per-task=1", "--requeue", "-p its_gpus", "-C a100"):
